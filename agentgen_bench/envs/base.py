@@ -1,0 +1,143 @@
+"""TextEnv: what the four families share — spaces, sections to observation, info, success, step limit.
+
+A family writes `_start`, `_apply`, `_sections`, `_admissible_commands` and `expert_action`; nothing else of
+Gymnasium's protocol is its business.
+"""
+
+import abc
+from typing import Any, ClassVar, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+
+from agentgen_bench.errors import SpecError
+from agentgen_bench.spaces import TextSpace
+from agentgen_bench.text import Richness, Section, render
+
+MAX_ACTION_CHARS = 512
+NO_ACTION = ""  # what a completion without an action sends to env.step: invalid in every family, uses up a step
+SEEDS = 2**31
+
+
+class Outcome(NamedTuple):
+    """What one action did: its reward, whether the episode ended by the rules, whether the action was valid."""
+
+    reward: float
+    terminated: bool
+    is_action_valid: bool
+
+
+class TextEnv(gym.Env[str, str], abc.ABC):
+    """A text environment whose level is decided by its settings and the seed of `reset`.
+
+    `reset(seed=n)` plays level n of the split. `reset()` without a seed draws the next level from `np_random`.
+
+    Info holds plain Python values, equal for equal seeds: `sections` (the observation in parts; `obs ==
+    render(info["sections"])`), `admissible_commands`, `task`, `success`, `score` in [0, 1], `is_action_valid`,
+    `level_id` (family and content hash of the level). Never the answer.
+
+    Class attributes of a family: `family`, `splits`, `difficulties`, `action_templates` (what an action looks like,
+    for prompts; holes are written `<like this>`), `max_observation_chars`.
+    """
+
+    metadata = {"render_modes": ["ansi"]}
+    family: ClassVar[str]
+    splits: ClassVar[tuple[str, ...]] = ("train", "valid", "test")
+    difficulties: ClassVar[tuple[str, ...]]
+    action_templates: ClassVar[tuple[str, ...]]
+    max_observation_chars: ClassVar[int] = 16_384
+
+    task: str  # the goal in words, constant within an episode
+    level_id: str  # "<family in lower case>:<content hash>", equal for equal levels at every richness
+    success: bool
+    score: float  # progress in [0, 1]; 1.0 exactly when success
+    max_steps: int
+
+    def __init__(self, *, richness: str | Richness, difficulty: str, split: str, render_mode: str | None) -> None:
+        """Check the settings every family has; a family's constructor calls this first."""
+        self.richness = Richness.parse(richness)
+        self.difficulty = _chosen("difficulty", difficulty, self.difficulties)
+        self.split = _chosen("split", split, self.splits)
+        if render_mode not in (None, "ansi"):
+            raise SpecError(f"unknown render_mode {render_mode!r}; choose one of: ansi, None")
+        self.render_mode = render_mode
+        self.observation_space = TextSpace(self.max_observation_chars)
+        self.action_space = TextSpace(MAX_ACTION_CHARS)
+        self._elapsed = 0
+        self._observation = ""
+
+    @abc.abstractmethod
+    def _start(self, level_seed: int) -> None:
+        """Begin the level decided by the settings and `level_seed`; set task, level_id, success, score, max_steps."""
+
+    @abc.abstractmethod
+    def _apply(self, action: str) -> Outcome:
+        """Execute one action; an invalid one changes nothing. Update `success` and `score`."""
+
+    @abc.abstractmethod
+    def _sections(self) -> tuple[Section, ...]:
+        """Return the observation of the current state: only sections shown at `self.richness`."""
+
+    @abc.abstractmethod
+    def _admissible_commands(self) -> tuple[str, ...]:
+        """Return the commands the rules accept in the current state, in an order that gives nothing away."""
+
+    @abc.abstractmethod
+    def expert_action(self) -> str:
+        """Return the next action of the oracle, from whatever state the episode is in."""
+
+    @property
+    def expert_length(self) -> int | None:
+        """Number of actions of the oracle's plan from the level's start; None where it is unknown."""
+        return None
+
+    def analysis(self) -> dict[str, float | int | None]:
+        """Return diagnostics of the finished episode for its record (never shown during play); empty by default."""
+        return {}
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
+        """Start level `seed` of the split; without a seed, a level drawn from `np_random`. There are no options."""
+        super().reset(seed=seed)
+        if options:
+            raise SpecError(f"reset takes no options, got {sorted(options)}; settings belong to gym.make")
+        level_seed = int(self.np_random.integers(SEEDS)) if seed is None else int(seed)
+        self._elapsed = 0
+        self._start(level_seed)
+        return self._observe(is_action_valid=True)
+
+    def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
+        """Execute one action; every action, valid or not, uses up a step."""
+        self._elapsed += 1
+        reward, terminated, is_action_valid = self._apply(action)
+        observation, info = self._observe(is_action_valid)
+        return observation, reward, terminated, not terminated and self._elapsed >= self.max_steps, info
+
+    def render(self) -> str | None:
+        """Return the current observation in mode ansi, else None."""
+        return self._observation if self.render_mode == "ansi" else None
+
+    def _observe(self, is_action_valid: bool) -> tuple[str, dict[str, Any]]:
+        sections = self._sections()
+        self._observation = render(sections)
+        return self._observation, {
+            "sections": sections,
+            "admissible_commands": self._admissible_commands(),
+            "task": self.task,
+            "success": self.success,
+            "score": self.score,
+            "is_action_valid": is_action_valid,
+            "level_id": self.level_id,
+        }
+
+
+def _chosen(name: str, value: str, choices: tuple[str, ...]) -> str:
+    if value not in choices:
+        raise SpecError(f"unknown {name} {value!r}; choose one of: {', '.join(choices)}")
+    return value
+
+
+def checked_range(name: str, value: int, low: int, high: int) -> int:
+    """Return `value` as int where low <= value <= high; raises SpecError otherwise."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not low <= value <= high:
+        raise SpecError(f"{name}={value!r} is out of range; choose an integer from {low} to {high}")
+    return int(value)

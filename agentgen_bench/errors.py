@@ -1,0 +1,25 @@
+"""The errors a user can cause. Each message says what was wrong, what we got and what would be right."""
+
+
+class AgentGenError(Exception):
+    """Base of every error raised on purpose; the command line prints it as one line, without a trace."""
+
+
+class SpecError(AgentGenError, ValueError):
+    """An unknown id, richness, difficulty, split or knob, or knobs that no level can satisfy."""
+
+
+class MissingDependencyError(AgentGenError, ImportError):
+    """An optional package or program is absent; the message holds the command that installs it."""
+
+
+class DataError(AgentGenError):
+    """A data file or folder is missing, truncated or malformed; the message names file and key."""
+
+
+class PolicyError(AgentGenError):
+    """A model cannot be loaded, or a server cannot be reached or does not answer as it should."""
+
+
+class RunError(AgentGenError):
+    """A run folder cannot be written, resumed or read."""

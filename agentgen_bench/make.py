@@ -1,0 +1,30 @@
+"""make(spec) -> the environment with its wrappers."""
+
+import inspect
+from typing import Any
+
+import gymnasium as gym
+from gymnasium.envs.registration import load_env_creator
+
+from agentgen_bench.errors import SpecError
+from agentgen_bench.spec import TaskSpec
+
+
+def make(spec: TaskSpec | str, **knobs: Any) -> gym.Env[str, str]:
+    """Return the environment of a spec, or of a registered id and keyword arguments, inside its wrappers.
+
+    Raises:
+        SpecError: a setting that the family does not have, or a value it does not take.
+    """
+    spec = TaskSpec.from_env_id(spec, **knobs) if isinstance(spec, str) else spec.with_(**knobs)
+    _check_knobs(spec)
+    kwargs: dict[str, Any] = dict(spec.kwargs)
+    return gym.make(spec.env_id, **kwargs)
+
+
+def _check_knobs(spec: TaskSpec) -> None:
+    constructor = load_env_creator(str(gym.spec(spec.env_id).entry_point))
+    known = sorted(set(inspect.signature(constructor).parameters) - {"richness", "render_mode"})
+    unknown = sorted(set(spec.kwargs) - set(known))
+    if unknown:
+        raise SpecError(f"{spec.family} has no knob {unknown[0]!r}; its knobs are: {', '.join(known)}")

@@ -1,0 +1,1 @@
+"""Policies: text in, action out. A model policy sees histories only; the oracle alone sees an environment."""

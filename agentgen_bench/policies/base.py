@@ -1,0 +1,60 @@
+"""The Policy protocol and its Decision."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import gymnasium as gym
+
+from agentgen_bench.parsing import ParseReason
+from agentgen_bench.prompts import History
+
+
+class TokenSample(NamedTuple):
+    """The tokens behind a completion, for training: prompt ids, sampled ids and the log-probability of each."""
+
+    prompt_ids: tuple[int, ...]
+    completion_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+
+
+class Decision(NamedTuple):
+    """What a policy decided at one step. `action` is None where the completion holds none; `reason` says why."""
+
+    completion: str
+    action: str | None
+    reason: ParseReason | None = None
+    prompt_chars: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    dropped_turns: int = 0  # turns of the configured history left out so that the prompt fits the model's context
+    sample: TokenSample | None = None
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """Stateless and batched over environments: one Decision per History, in order, whatever else is in the batch."""
+
+    name: str
+
+    def act(self, histories: Sequence[History]) -> list[Decision]:
+        """Return one decision per history."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the manifest records to name this policy: kind, model hash, sampling, back end; plain JSON."""
+        ...
+
+
+@runtime_checkable
+class PrivilegedPolicy(Protocol):
+    """A policy that sees the environments themselves: the oracle, and nothing else."""
+
+    name: str
+
+    def act_on(self, envs: Sequence[gym.Env[str, str]]) -> list[Decision]:
+        """Return one decision per environment, from its current state."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the manifest records to name this policy."""
+        ...

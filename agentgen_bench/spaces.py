@@ -1,0 +1,70 @@
+"""A text space that survives shared memory and accepts all Unicode.
+
+Gymnasium's own `Text` returns constant strings from `AsyncVectorEnv(shared_memory=True)` (seen on 1.0 to 1.4) and
+rejects characters outside its alphabet, such as √ or é.
+"""
+
+import ctypes
+from multiprocessing.context import BaseContext
+from typing import Any
+
+import gymnasium as gym
+from gymnasium.vector.utils import create_shared_memory, read_from_shared_memory, write_to_shared_memory
+
+SAMPLE_ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 .,:;'[]()|#_√é\n"
+BYTES_PER_CHAR = 4  # UTF-32: a fixed width, so a slot of `max_length` characters always fits
+
+
+class TextSpace(gym.spaces.Text):
+    """All strings of at most `max_length` characters, without lone surrogates; samples use `SAMPLE_ALPHABET`."""
+
+    def __init__(self, max_length: int, seed: int | None = None) -> None:
+        """Create the space; `max_length` is in characters."""
+        super().__init__(max_length, min_length=0, charset=SAMPLE_ALPHABET, seed=seed)
+
+    def contains(self, x: Any) -> bool:
+        """Return whether `x` is a string that fits and can be encoded."""
+        if not isinstance(x, str) or len(x) > self.max_length:
+            return False
+        try:
+            x.encode()
+        except UnicodeEncodeError:
+            return False
+        return True
+
+    def __repr__(self) -> str:
+        """Return `TextSpace(max_length)`."""
+        return f"TextSpace({self.max_length})"
+
+
+@create_shared_memory.register(TextSpace)
+def _create(space: TextSpace, n: int = 1, ctx: BaseContext | None = None) -> Any:
+    """Return `n` slots, each a 4-byte length followed by UTF-32 characters."""
+    import multiprocessing
+
+    return (ctx or multiprocessing).Array(ctypes.c_uint8, n * _slot_size(space))
+
+
+@read_from_shared_memory.register(TextSpace)
+def _read(space: TextSpace, shared_memory: Any, n: int = 1) -> tuple[str, ...]:
+    return tuple(_read_slot(memoryview(shared_memory.get_obj()).cast("B"), i * _slot_size(space)) for i in range(n))
+
+
+@write_to_shared_memory.register(TextSpace)
+def _write(space: TextSpace, index: int, value: str, shared_memory: Any) -> None:
+    payload = value.encode("utf-32-le")
+    if len(payload) > space.max_length * BYTES_PER_CHAR:
+        raise ValueError(f"observation of {len(value)} characters does not fit {space!r}")
+    start = index * _slot_size(space)
+    view = memoryview(shared_memory.get_obj()).cast("B")
+    view[start : start + 4] = len(payload).to_bytes(4, "little")
+    view[start + 4 : start + 4 + len(payload)] = payload
+
+
+def _slot_size(space: TextSpace) -> int:
+    return 4 + space.max_length * BYTES_PER_CHAR
+
+
+def _read_slot(view: memoryview, start: int) -> str:
+    length = int.from_bytes(view[start : start + 4], "little")
+    return bytes(view[start + 4 : start + 4 + length]).decode("utf-32-le")

@@ -1,0 +1,157 @@
+"""TaskSpec: everything that decides an environment, convertible to an env id with kwargs, and to JSON."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from agentgen_bench.errors import SpecError
+from agentgen_bench.text import Richness
+
+FAMILIES = ("Sokoban", "WebShop", "ALFWorld", "SciWorld")
+VERSIONS = {"Sokoban": 0, "WebShop": 0, "ALFWorld": 0, "SciWorld": 0}
+NAMESPACE = "AgentGen"
+
+Knob = str | int | float | bool | None | tuple[Any, ...]
+
+_ENV_ID = re.compile(rf"(?:agentgen_bench:)?{NAMESPACE}/(?P<family>\w+?)(?:-(?P<richness>[a-z]+))?-v(?P<version>\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class DistractorSpec:
+    """Explicit distractor settings: kind, volume, probability that an episode has them, seed of their text."""
+
+    kind: str = "contextual"
+    volume: int = 80
+    probability: float = 1.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceSpec:
+    """Explicit interface settings: which aliases replace the action words, and the seed of their permutation."""
+
+    aliases: str = "original"
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """One environment setting. Together with an integer seed it decides an episode's level and text, byte for byte.
+
+    `knobs` are the family's own constructor arguments (a Sokoban `size`, a WebShop `n_options`), kept sorted by name.
+    `distractors` is a preset's name, `"none"` or a DistractorSpec; `interface` an alias scheme's name or an
+    InterfaceSpec.
+    """
+
+    family: str
+    richness: Richness = Richness.BASE
+    difficulty: str = "easy"
+    split: str = "train"
+    knobs: tuple[tuple[str, Knob], ...] = ()
+    distractors: str | DistractorSpec = "none"
+    interface: str | InterfaceSpec = "original"
+    version: int = field(default=-1)
+
+    def __post_init__(self) -> None:
+        """Check the family and bring richness, knobs and version into their one normal form."""
+        if self.family not in FAMILIES:
+            raise SpecError(f"unknown family {self.family!r}; choose one of: {', '.join(FAMILIES)}")
+        object.__setattr__(self, "richness", Richness.parse(self.richness))
+        object.__setattr__(self, "knobs", tuple(sorted((name, _frozen(value)) for name, value in self.knobs)))
+        current = VERSIONS[self.family]
+        object.__setattr__(self, "version", current if self.version == -1 else self.version)
+        if self.version != current:
+            raise SpecError(f"{self.family} is at version v{current}, not v{self.version}; use {self.env_id!r}")
+
+    @property
+    def env_id(self) -> str:
+        """The registered Gymnasium id, such as `AgentGen/Sokoban-rich-v0`."""
+        return f"{NAMESPACE}/{self.family}-{self.richness.label}-v{VERSIONS[self.family]}"
+
+    @property
+    def kwargs(self) -> dict[str, Knob]:
+        """Keyword arguments for `gym.make(spec.env_id, **spec.kwargs)`; wrappers are not among them."""
+        return {"difficulty": self.difficulty, "split": self.split, **dict(self.knobs)}
+
+    @classmethod
+    def from_env_id(cls, env_id: str, **knobs: Any) -> "TaskSpec":
+        """Return the spec of a registered id and keyword arguments (any field of TaskSpec, or a family's knob)."""
+        match = _ENV_ID.fullmatch(env_id)
+        if match is None:
+            raise SpecError(f"unknown environment id {env_id!r}; ids look like '{NAMESPACE}/Sokoban-rich-v0'")
+        own = {f.name for f in fields(cls)} - {"knobs", "family", "version"}
+        chosen = {name: knobs.pop(name) for name in sorted(own & knobs.keys())}
+        chosen.setdefault("richness", match["richness"] or Richness.BASE)
+        return cls(family=match["family"], version=int(match["version"]), knobs=tuple(knobs.items()), **chosen)
+
+    def with_(self, **changes: Any) -> "TaskSpec":
+        """Return a copy with the named fields replaced; `spec.with_(richness="rich")` is its paired view."""
+        return replace(self, **changes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a plain dictionary from which `from_json` rebuilds an equal spec."""
+        return {
+            "env_id": self.env_id,
+            "difficulty": self.difficulty,
+            "split": self.split,
+            "knobs": {name: _thawed(value) for name, value in self.knobs},
+            "distractors": _wrapper_json(self.distractors),
+            "interface": _wrapper_json(self.interface),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "TaskSpec":
+        """Return the spec written by `to_json`; raises SpecError on unknown or missing keys."""
+        expected = {"env_id", "difficulty", "split", "knobs", "distractors", "interface"}
+        if not isinstance(data, Mapping) or set(data) != expected:
+            got = sorted(data) if isinstance(data, Mapping) else type(data).__name__
+            raise SpecError(f"not a task spec: expected the keys {sorted(expected)}, got {got}")
+        spec = cls.from_env_id(data["env_id"])
+        return spec.with_(
+            difficulty=data["difficulty"],
+            split=data["split"],
+            knobs=tuple(data["knobs"].items()),
+            distractors=_wrapper_from_json(data["distractors"], DistractorSpec),
+            interface=_wrapper_from_json(data["interface"], InterfaceSpec),
+        )
+
+    @property
+    def label(self) -> str:
+        """A short name for tables: `Sokoban-base easy test`, with whatever differs from the defaults appended."""
+        parts = [f"{self.family}-{self.richness.label}", self.difficulty, self.split]
+        parts += [f"{name}={json.dumps(_thawed(value))}" for name, value in self.knobs]
+        for name, value, default in (
+            ("distractors", self.distractors, "none"),
+            ("interface", self.interface, "original"),
+        ):
+            if value != default:
+                parts.append(f"{name}={json.dumps(_wrapper_json(value))}")
+        return " ".join(parts)
+
+
+def _frozen(value: Any) -> Knob:
+    """Return `value` with lists turned into tuples, so that a spec is hashable."""
+    if isinstance(value, (list, tuple)):
+        return tuple(_frozen(item) for item in value)
+    if value is not None and not isinstance(value, (str, int, float, bool)):
+        raise SpecError(f"a knob holds plain values only, got {value!r} of type {type(value).__name__}")
+    return value
+
+
+def _thawed(value: Knob) -> Any:
+    return [_thawed(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _wrapper_json(value: str | DistractorSpec | InterfaceSpec) -> Any:
+    return value if isinstance(value, str) else {f.name: getattr(value, f.name) for f in fields(value)}
+
+
+def _wrapper_from_json(value: Any, kind: type[DistractorSpec] | type[InterfaceSpec]) -> Any:
+    if isinstance(value, str):
+        return value
+    try:
+        return kind(**value)
+    except TypeError:
+        raise SpecError(f"not a {kind.__name__}: {value!r}") from None
