@@ -1,23 +1,25 @@
-"""Episodes as recorded: everything that is scored, plotted or published is computed from these and nothing else."""
+"""Episodes as recorded, and their JSON lines: everything scored, plotted or published comes from these alone."""
 
 import hashlib
-from dataclasses import dataclass
-from typing import Any, Literal
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args
 
-from agentgen_bench.text import Section
+from agentgen_bench.errors import DataError
+from agentgen_bench.text import Richness, Section
 
 SCHEMA_VERSION = 1
 Ending = Literal["terminated", "truncated", "error"]
+ENDINGS: tuple[Ending, ...] = get_args(Ending)
 
-
-def chain(previous: str, observation: str) -> str:
-    """Return the next link of the hash chain over an episode's observations: 32 hex digits."""
-    return hashlib.sha256(f"{previous}\n{observation}".encode()).hexdigest()[:32]
+Sections = tuple[Section, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One decision and what came of it; `observation_hash` and `sections` belong to the observation that followed."""
+    """One decision and what came of it; `observation_hash` and what follows it belong to the observation after it."""
 
     action: str | None  # as executed; None where the completion held none
     completion: str
@@ -26,32 +28,201 @@ class Step:
     score: float
     is_action_valid: bool
     observation_hash: str  # link of the chain
-    observation_chars: dict[str, int]  # characters by section source
+    observation_chars: Mapping[str, int]  # characters by section source
     n_admissible: int
     prompt_chars: int
     prompt_tokens: int
     completion_tokens: int
     dropped_turns: int
-    sections: tuple[Section, ...] | None = None  # left out of compact records; replay brings them back
+    sections: Sections | None = None  # absent from compact records; replay brings them back
 
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """One episode, reset to end."""
+    """One episode, from reset to its end."""
 
-    spec: dict[str, Any]
+    spec: Mapping[str, Any]
     seed: int
     repeat: int
     policy: str
     level_id: str
     task: str
+    max_steps: int
     first_hash: str  # link of the chain for the observation of reset
-    first_chars: dict[str, int]
+    first_chars: Mapping[str, int]
+    first_admissible: int
     steps: tuple[Step, ...]
     ending: Ending
     success: bool
     score: float
     expert_length: int | None
-    analysis: dict[str, float | int | None]
+    analysis: Mapping[str, float | int | None]
     error: str | None = None
-    first_sections: tuple[Section, ...] | None = None
+    first_sections: Sections | None = None
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """What names the episode within a run: (spec as JSON, seed, repeat)."""
+        return (canonical_json(self.spec), self.seed, self.repeat)
+
+    @property
+    def episode_return(self) -> float:
+        """Sum of the rewards."""
+        return sum(step.reward for step in self.steps)
+
+    def compact(self) -> "Episode":
+        """Return the episode without the texts of its observations; their hashes stay."""
+        steps = tuple(replace(step, sections=None) for step in self.steps)
+        return replace(self, steps=steps, first_sections=None)
+
+
+def chain(previous: str, observation: str) -> str:
+    """Return the next link of the hash chain over an episode's observations: 32 hex digits; the first follows ''."""
+    return hashlib.sha256(f"{previous}\n{observation}".encode()).hexdigest()[:32]
+
+
+def chars_by_source(sections: Sections) -> dict[str, int]:
+    """Return the number of characters of each source that occurs."""
+    counts: dict[str, int] = {}
+    for section in sections:
+        counts[section.source] = counts.get(section.source, 0) + len(section.text)
+    return counts
+
+
+def canonical_json(value: Any) -> str:
+    """Return the one JSON text of a plain value: sorted keys, no spaces, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def to_line(episode: Episode) -> str:
+    """Return the episode as one line of JSON, without the line break."""
+    data = {name: getattr(episode, name) for name in _EPISODE_FIELDS}
+    data["steps"] = [{name: getattr(step, name) for name in _STEP_FIELDS} for step in episode.steps]
+    # ASCII only: a completion may hold lone surrogates, which no encoding of a file accepts.
+    return json.dumps({"schema_version": SCHEMA_VERSION, **data}, allow_nan=False)
+
+
+def from_line(line: str) -> Episode:
+    """Return the episode written by `to_line`.
+
+    Raises:
+        DataError: the line is not JSON, of another schema version, or lacks or mistypes a field.
+    """
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"not a line of JSON: {error}") from None
+    return from_json(data)
+
+
+def from_json(data: Any) -> Episode:
+    """Return the episode of a parsed line; raises DataError as `from_line` does."""
+    if not isinstance(data, dict) or data.get("schema_version") != SCHEMA_VERSION:
+        raise DataError(f"not an episode of schema version {SCHEMA_VERSION}")
+    _check_keys("episode", data, _EPISODE_TYPES, extra={"schema_version"})
+    steps = []
+    for step in data["steps"]:
+        _check_keys("step", step, _STEP_TYPES)
+        steps.append(Step(**{**step, "sections": _sections(step["sections"])}))
+    if data["ending"] not in ENDINGS:
+        raise DataError(f"unknown ending {data['ending']!r}; choose one of: {', '.join(ENDINGS)}")
+    plain = {name: data[name] for name in _EPISODE_FIELDS}
+    return Episode(**{**plain, "steps": tuple(steps), "first_sections": _sections(data["first_sections"])})
+
+
+class Recovered(NamedTuple):
+    """What a file of episodes holds: the whole ones, and how many bytes of a torn last line follow them."""
+
+    episodes: list[Episode]
+    torn_bytes: int
+
+
+def read_episodes(path: Path) -> Iterator[Episode]:
+    """Yield the episodes of a file; a last line without its line break is torn and left out.
+
+    Raises:
+        DataError: another line is not an episode; the message names file and line.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                yield from_line(line.decode())
+            except (DataError, UnicodeDecodeError) as error:
+                raise DataError(f"{path}, line {number}: {error}") from None
+
+
+def recover(path: Path) -> Recovered:
+    """Return the whole episodes of a file and the length of a torn last line; an absent file holds none."""
+    if not path.exists():
+        return Recovered([], 0)
+    torn = 0
+    with path.open("rb") as file:
+        for line in file:
+            torn = 0 if line.endswith(b"\n") else len(line)
+    return Recovered(list(read_episodes(path)), torn)
+
+
+_EPISODE_FIELDS = tuple(field.name for field in fields(Episode))
+_STEP_FIELDS = tuple(field.name for field in fields(Step))
+_NUMBER = (int, float)
+_OPTIONAL_STR = (str, type(None))
+_OPTIONAL_LIST = (list, type(None))
+_STEP_TYPES: dict[str, tuple[type, ...]] = {
+    "action": _OPTIONAL_STR,
+    "completion": (str,),
+    "parse_reason": _OPTIONAL_STR,
+    "reward": _NUMBER,
+    "score": _NUMBER,
+    "is_action_valid": (bool,),
+    "observation_hash": (str,),
+    "observation_chars": (dict,),
+    "n_admissible": (int,),
+    "prompt_chars": (int,),
+    "prompt_tokens": (int,),
+    "completion_tokens": (int,),
+    "dropped_turns": (int,),
+    "sections": _OPTIONAL_LIST,
+}
+_EPISODE_TYPES: dict[str, tuple[type, ...]] = {
+    "spec": (dict,),
+    "seed": (int,),
+    "repeat": (int,),
+    "policy": (str,),
+    "level_id": (str,),
+    "task": (str,),
+    "max_steps": (int,),
+    "first_hash": (str,),
+    "first_chars": (dict,),
+    "first_admissible": (int,),
+    "steps": (list,),
+    "ending": (str,),
+    "success": (bool,),
+    "score": _NUMBER,
+    "expert_length": (int, type(None)),
+    "analysis": (dict,),
+    "error": _OPTIONAL_STR,
+    "first_sections": _OPTIONAL_LIST,
+}
+
+
+def _check_keys(
+    what: str, data: Any, types: Mapping[str, tuple[type, ...]], extra: frozenset[str] | set[str] = frozenset()
+) -> None:
+    if not isinstance(data, dict) or set(data) != set(types) | extra:
+        got = sorted(set(data) ^ (set(types) | extra)) if isinstance(data, dict) else type(data).__name__
+        raise DataError(f"not {what} fields: missing or unknown {got}")
+    for name, allowed in types.items():
+        value = data[name]
+        if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
+            raise DataError(f"{what} field {name!r} holds a {type(value).__name__}")
+
+
+def _sections(value: Any) -> Sections | None:
+    if value is None:
+        return None
+    try:
+        return tuple(Section(str(text), Richness(richness), source) for text, richness, source in value)
+    except (TypeError, ValueError):
+        raise DataError("sections are not lists of text, richness and source") from None

@@ -23,3 +23,7 @@ class PolicyError(AgentGenError):
 
 class RunError(AgentGenError):
     """A run folder cannot be written, resumed or read."""
+
+
+class LevelChangedError(AgentGenError):
+    """A seed gives another level than the frozen suite says."""

@@ -1,0 +1,69 @@
+"""Suites: named, versioned, frozen lists of (environment setting, level). Pure data; nothing here makes a level.
+
+A suite is a JSON file beside this module. Each cell names a setting, the seeds of its levels and the level ids that
+those seeds must give; the hash of the file goes into each manifest. `agentgen-bench suites NAME --check` regenerates
+every level and compares.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+from agentgen_bench.errors import SpecError
+from agentgen_bench.spec import TaskSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One environment setting with the levels it is played on: seeds, and the level id each seed gives."""
+
+    spec: TaskSpec
+    seeds: tuple[int, ...]
+    level_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A frozen set of cells; `hash` is the SHA-256 of its file, or of its cells where it has no file."""
+
+    name: str
+    description: str
+    cells: tuple[Cell, ...]
+    hash: str
+
+
+def suite_names() -> list[str]:
+    """Return the names of the shipped suites, sorted."""
+    return sorted(entry.name[:-5] for entry in resources.files(__package__).iterdir() if entry.name.endswith(".json"))
+
+
+def load_suite(name: str) -> Suite:
+    """Return a shipped suite; raises SpecError for an unknown name."""
+    if name not in suite_names():
+        raise SpecError(f"unknown suite {name!r}; choose one of: {', '.join(suite_names())}")
+    text = resources.files(__package__).joinpath(f"{name}.json").read_text(encoding="utf-8")
+    return from_text(name, text)
+
+
+def from_text(name: str, text: str) -> Suite:
+    """Return the suite written by `to_text`."""
+    data = json.loads(text)
+    return Suite(name, data["description"], tuple(_cell(cell) for cell in data["cells"]), _hash(text))
+
+
+def to_text(description: str, cells: tuple[Cell, ...]) -> str:
+    """Return the content of a suite's file: one line per cell, so that a diff shows which cell changed."""
+    lines = [
+        json.dumps({"spec": cell.spec.to_json(), "seeds": cell.seeds, "level_ids": cell.level_ids}) for cell in cells
+    ]
+    return '{"description": ' + json.dumps(description) + ',\n"cells": [\n' + ",\n".join(lines) + "\n]}\n"
+
+
+def _cell(data: dict[str, Any]) -> Cell:
+    return Cell(TaskSpec.from_json(data["spec"]), tuple(data["seeds"]), tuple(data["level_ids"]))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
