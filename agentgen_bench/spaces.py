@@ -5,8 +5,10 @@ rejects characters outside its alphabet, such as √ or é.
 """
 
 import ctypes
+import multiprocessing
+from collections.abc import Sequence
 from multiprocessing.context import BaseContext
-from typing import Any
+from typing import Any, overload
 
 import gymnasium as gym
 from gymnasium.vector.utils import create_shared_memory, read_from_shared_memory, write_to_shared_memory
@@ -40,14 +42,49 @@ class TextSpace(gym.spaces.Text):
 @create_shared_memory.register(TextSpace)
 def _create(space: TextSpace, n: int = 1, ctx: BaseContext | None = None) -> Any:
     """Return `n` slots, each a 4-byte length followed by UTF-32 characters."""
-    import multiprocessing
-
     return (ctx or multiprocessing).Array(ctypes.c_uint8, n * _slot_size(space))
 
 
+class SharedTexts(Sequence[str]):
+    """A live view of the texts in shared memory; copying it gives a tuple of what they are now.
+
+    AsyncVectorEnv reads shared memory once, when it is made, and later copies what it got: right for arrays that
+    look into the memory, and the reason why `Text` stays constant.
+    """
+
+    def __init__(self, space: TextSpace, shared_memory: Any, n: int) -> None:
+        """Look into `n` slots of the shared memory of `space`."""
+        self._slot_size = _slot_size(space)
+        self._view = memoryview(shared_memory.get_obj()).cast("B")
+        self._n = n
+
+    def __len__(self) -> int:
+        return self._n
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[str, ...]: ...
+    def __getitem__(self, index: int | slice) -> str | tuple[str, ...]:
+        if isinstance(index, slice):
+            return tuple(self[i] for i in range(*index.indices(self._n)))
+        return _read_slot(self._view, range(self._n)[index] * self._slot_size)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> tuple[str, ...]:
+        return tuple(self)
+
+    def __eq__(self, other: object) -> bool:
+        return tuple(self) == other
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+
 @read_from_shared_memory.register(TextSpace)
-def _read(space: TextSpace, shared_memory: Any, n: int = 1) -> tuple[str, ...]:
-    return tuple(_read_slot(memoryview(shared_memory.get_obj()).cast("B"), i * _slot_size(space)) for i in range(n))
+def _read(space: TextSpace, shared_memory: Any, n: int = 1) -> SharedTexts:
+    return SharedTexts(space, shared_memory, n)
 
 
 @write_to_shared_memory.register(TextSpace)

@@ -1,0 +1,59 @@
+import json
+
+import pytest
+from hypothesis import given
+
+from agentgen_bench.errors import SpecError
+from agentgen_bench.spec import TaskSpec
+from agentgen_bench.text import Richness
+from tests.strategies import specs
+
+
+@given(specs)
+def test_a_spec_survives_json(spec):
+    assert TaskSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
+
+
+@given(specs)
+def test_a_spec_survives_its_id_and_kwargs(spec):
+    again = TaskSpec.from_env_id(spec.env_id, **spec.kwargs, distractors=spec.distractors, interface=spec.interface)
+    assert again == spec
+
+
+@given(specs, specs)
+def test_different_specs_have_different_labels(first, second):
+    assert (first.label == second.label) == (first == second)
+
+
+def test_the_short_id_is_base():
+    assert TaskSpec.from_env_id("AgentGen/Sokoban-v0") == TaskSpec.from_env_id("AgentGen/Sokoban-base-v0")
+
+
+def test_an_id_with_its_module_is_the_same_id():
+    spec = TaskSpec.from_env_id("agentgen_bench:AgentGen/Sokoban-rich-v0", size=8)
+    assert (spec.richness, spec.knobs) == (Richness.RICH, (("size", 8),))
+
+
+@pytest.mark.parametrize(
+    ("env_id", "message"),
+    [
+        ("Sokoban", "unknown environment id 'Sokoban'; ids look like 'AgentGen/Sokoban-rich-v0'"),
+        ("AgentGen/Chess-rich-v0", "unknown family 'Chess'; choose one of: Sokoban, WebShop, ALFWorld, SciWorld"),
+        ("AgentGen/Sokoban-huge-v0", "unknown richness 'huge'; choose one of: lean, base, rich"),
+        ("AgentGen/Sokoban-rich-v9", "Sokoban is at version v0, not v9; use 'AgentGen/Sokoban-rich-v0'"),
+    ],
+)
+def test_a_wrong_id_says_what_would_be_right(env_id, message):
+    with pytest.raises(SpecError, match=message):
+        TaskSpec.from_env_id(env_id)
+
+
+def test_a_knob_that_is_no_plain_value_is_refused():
+    with pytest.raises(SpecError, match="a knob holds plain values only, got"):
+        TaskSpec.from_env_id("AgentGen/Sokoban-v0", size={1})
+
+
+@pytest.mark.parametrize("data", [{}, [], {"env_id": "AgentGen/Sokoban-v0"}])
+def test_json_that_is_no_spec_is_refused(data):
+    with pytest.raises(SpecError, match="not a task spec"):
+        TaskSpec.from_json(data)
