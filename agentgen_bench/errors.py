@@ -27,3 +27,7 @@ class RunError(AgentGenError):
 
 class LevelChangedError(AgentGenError):
     """A seed gives another level than the frozen suite says."""
+
+
+class ScoreError(AgentGenError, ValueError):
+    """Episodes, runs or a study that cannot be scored as asked."""

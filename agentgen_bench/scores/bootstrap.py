@@ -1,0 +1,105 @@
+"""Intervals. Levels are the unit of resampling, never the episodes of one level (its repeats).
+
+The generator is handed in; the same generator state gives the same interval on every machine: sums over a resample
+are taken in whole numbers (fixed point), so no order of addition and no vector instruction can change a digit.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from agentgen_bench.errors import ScoreError
+from agentgen_bench.scores.base import NO_INTERVAL, Interval
+
+Draws = npt.NDArray[np.float64]  # one value per resample; NaN where the score is undefined in that resample
+
+RESAMPLES = 2000
+Z_95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
+FIXED_POINT = 2**24  # resolution of a sum: 6e-8; 2**63 / 2**24 leaves room for 5e11 units per resample
+MIN_DEFINED = 0.95  # an interval over resamples of which more than 5 % are undefined would hide how often
+
+
+class Clusters(NamedTuple):
+    """A ratio estimated over levels: `sum(sums) / sum(counts)`; level k contributes `sums[k]` and `counts[k]`."""
+
+    sums: npt.NDArray[np.int64]  # (levels,) in units of 1 / FIXED_POINT
+    counts: npt.NDArray[np.int64]  # (levels,) episodes, or steps for a rate per step
+
+    @classmethod
+    def of(cls, sums: Sequence[float], counts: Sequence[int]) -> "Clusters":
+        """Return the clusters of per-level sums and counts."""
+        fixed = np.array([round(value * FIXED_POINT) for value in sums], dtype=np.int64)
+        return cls(fixed, np.array(counts, dtype=np.int64))
+
+    def draws(self, picks: npt.NDArray[np.int64]) -> Draws:
+        """Return the ratio of each resample; `picks` has shape (R, levels), NaN where nothing was counted."""
+        sums, counts = self.sums[picks].sum(axis=1), self.counts[picks].sum(axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ratio: Draws = sums / FIXED_POINT / counts
+        ratio[counts == 0] = np.nan
+        return ratio
+
+
+def resampled(levels: int, rng: np.random.Generator, resamples: int = RESAMPLES) -> npt.NDArray[np.int64]:
+    """Return indices of levels drawn with replacement, shape (resamples, levels)."""
+    return rng.integers(levels, size=(resamples, levels), dtype=np.int64)
+
+
+def percentile_interval(draws: Draws) -> Interval:
+    """Return the central 95 % of the draws; no interval where more than 5 % of them are undefined.
+
+    Percentiles are order statistics (no interpolation), so they are values that were drawn.
+    """
+    defined = np.sort(draws[~np.isnan(draws)])
+    if defined.size == 0 or defined.size < MIN_DEFINED * draws.size:
+        return NO_INTERVAL
+    return Interval(
+        float(defined[math.floor(0.025 * (defined.size - 1))]), float(defined[math.ceil(0.975 * (defined.size - 1))])
+    )
+
+
+def wilson(successes: float, n: int) -> Interval:
+    """Return the 95 % Wilson score interval of a rate (Wilson 1927); no interval for n = 0.
+
+    `successes` may be fractional, a sum of values in [0, 1]: their variance is at most that of 0/1 outcomes with
+    the same mean, so the interval is then conservative.
+
+    Examples:
+        >>> [round(end, 4) for end in wilson(8, 10)]
+        [0.4902, 0.9433]
+    """
+    if n == 0:
+        return NO_INTERVAL
+    if not 0 <= successes <= n:
+        raise ScoreError(f"{successes} successes of {n}; a rate needs 0 <= successes <= n")
+    rate, z2 = successes / n, Z_95 * Z_95
+    centre = (rate + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z_95 / (1 + z2 / n) * math.sqrt(rate * (1 - rate) / n + z2 / (4 * n * n))
+    low = 0.0 if successes == 0 else max(0.0, centre - half)
+    return Interval(low, 1.0 if successes == n else min(1.0, centre + half))
+
+
+def rate_interval(sums: Sequence[float], counts: Sequence[int], rng: np.random.Generator) -> Interval:
+    """Return the interval of a mean of values in [0, 1], given per level their sum and their number.
+
+    One 0/1 value a level: Wilson. Otherwise a percentile bootstrap over levels, and where that has no width
+    (all levels alike, which says little when levels are few) Wilson with the number of levels as n.
+    """
+    singles = all(count == 1 for count in counts)
+    if not sums or (singles and all(value in (0, 1) for value in sums)):
+        return wilson(math.fsum(sums), sum(counts))
+    interval = percentile_interval(Clusters.of(sums, counts).draws(resampled(len(sums), rng)))
+    if interval.low is not None and interval.low == interval.high:
+        rate = min(1.0, math.fsum(sums) / sum(counts))
+        return wilson(rate * len(sums), len(sums))
+    return interval
+
+
+def ratio_interval(sums: Sequence[float], counts: Sequence[int], rng: np.random.Generator) -> Interval:
+    """Return the bootstrap interval over levels of `sum(sums) / sum(counts)`; none for fewer than two levels."""
+    if len(sums) < 2:
+        return NO_INTERVAL
+    return percentile_interval(Clusters.of(sums, counts).draws(resampled(len(sums), rng)))

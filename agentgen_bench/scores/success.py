@@ -1,0 +1,227 @@
+"""What results.json holds: success, score, length, tokens, invalid actions of one policy, per environment setting."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from agentgen_bench.episodes import ENDINGS, Episode, canonical_json
+from agentgen_bench.scores.base import (
+    Score,
+    by_setting,
+    is_crash,
+    level_key,
+    mean,
+    one_policy,
+    scores_json,
+    setting_label,
+    undefined,
+)
+from agentgen_bench.scores.bootstrap import (
+    Clusters,
+    Draws,
+    percentile_interval,
+    rate_interval,
+    ratio_interval,
+    resampled,
+    wilson,
+)
+from agentgen_bench.seeding import stream
+
+RESULTS_VERSION = 1
+
+Measure = Callable[[Episode], float]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingSummary:
+    """One policy on one environment setting."""
+
+    spec: Mapping[str, Any]
+    episodes: int
+    levels: int
+    scores: tuple[Score, ...]
+    endings: dict[str, int]
+    parse_reasons: dict[str, int]  # steps whose completion held no action, by reason
+    errors: dict[str, int]  # crashed episodes by the name of the error
+    crashed: tuple[tuple[int, int, str], ...]  # (seed, repeat, error) of each
+
+    def score(self, name: str) -> Score:
+        """Return the score of that name."""
+        return next(score for score in self.scores if score.name == name)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, always the same keys in the same order."""
+        return {
+            "setting": setting_label(self.spec),
+            "spec": dict(self.spec),
+            "episodes": self.episodes,
+            "levels": self.levels,
+            "scores": scores_json(self.scores),
+            "endings": self.endings,
+            "parse_reasons": self.parse_reasons,
+            "errors": self.errors,
+            "crashed": [{"seed": seed, "repeat": repeat, "error": error} for seed, repeat, error in self.crashed],
+        }
+
+
+def results(episodes: Iterable[Episode]) -> dict[str, Any]:
+    """Return the summary of one policy's episodes as plain JSON values.
+
+    The same episodes in any order give the same bytes. No episodes give an empty list of settings and overall
+    scores that are undefined, with the reason.
+
+    Raises:
+        ScoreError: episodes of several policies, or one (setting, seed, repeat) twice.
+    """
+    episodes = list(episodes)
+    policy = one_policy(episodes)
+    settings = by_setting(episodes)
+    return {
+        "results_version": RESULTS_VERSION,
+        "policy": policy,
+        "episodes": len(episodes),
+        "overall": scores_json(overall(settings)),
+        "settings": [summary(group).to_json() for group in settings.values()],
+    }
+
+
+def summarize(episodes: Iterable[Episode]) -> list[SettingSummary]:
+    """Return one summary per environment setting, settings sorted by their spec."""
+    return [summary(group) for group in by_setting(episodes).values()]
+
+
+def summary(episodes: Sequence[Episode]) -> SettingSummary:
+    """Return the summary of the episodes (at least one) of one setting."""
+    spec = episodes[0].spec
+    rng = stream("scores", "results", canonical_json(spec))
+    crashed = [episode for episode in episodes if is_crash(episode)]
+    endings: Counter[str] = Counter(episode.ending for episode in episodes)
+    reasons = Counter(step.parse_reason for episode in episodes for step in episode.steps if step.parse_reason)
+    return SettingSummary(
+        spec=spec,
+        episodes=len(episodes),
+        levels=len({level_key(episode) for episode in episodes}),
+        scores=(
+            rate("success", episodes, succeeded, rng),
+            rate("score", episodes, progress, rng),
+            per_episode("episode_return", episodes, episode_return, rng),
+            per_episode("steps", episodes, n_steps, rng),
+            *_per_step_scores(episodes, rng),
+        ),
+        endings={ending: endings[ending] for ending in ENDINGS},
+        parse_reasons=dict(sorted(reasons.items())),
+        errors=dict(sorted(Counter(error_name(episode) for episode in crashed).items())),
+        crashed=tuple((episode.seed, episode.repeat, episode.error or "") for episode in crashed),
+    )
+
+
+def _per_step_scores(episodes: Sequence[Episode], rng: np.random.Generator) -> tuple[Score, ...]:
+    """Return the ratios whose denominator is the number of steps."""
+    measures: dict[str, Measure] = {
+        "prompt_tokens_per_step": lambda episode: sum(step.prompt_tokens for step in episode.steps),
+        "completion_tokens_per_step": lambda episode: sum(step.completion_tokens for step in episode.steps),
+        "invalid_action_rate": lambda episode: sum(not step.is_action_valid for step in episode.steps),
+        "unparsed_rate": lambda episode: sum(step.action is None for step in episode.steps),
+    }
+    return tuple(per_step(name, episodes, measure, rng) for name, measure in measures.items())
+
+
+def overall(settings: dict[str, list[Episode]]) -> tuple[Score, ...]:
+    """Return success and score averaged over settings, each setting weighing the same.
+
+    Intervals come from a bootstrap that resamples levels within each setting; where that has no width, from Wilson's
+    formula with the number of levels.
+    """
+    rng = stream("scores", "overall", *settings)
+    return tuple(
+        _overall(name, settings, measure, rng) for name, measure in (("success", succeeded), ("score", progress))
+    )
+
+
+def _overall(name: str, settings: dict[str, list[Episode]], measure: Measure, rng: np.random.Generator) -> Score:
+    if not settings:
+        return undefined(name, "there are no episodes")
+    value = mean([mean([measure(episode) for episode in group]) for group in settings.values()])
+    n = sum(len(group) for group in settings.values())
+    clusters = [_clusters(group, measure) for group in settings.values()]
+    if len(clusters) == 1:
+        return Score(name, value, *rate_interval(*clusters[0], rng), n=n)
+    interval = percentile_interval(_mean_draws(clusters, rng))
+    if interval.low is not None and interval.low == interval.high:  # every setting all solved or all failed
+        levels = sum(len(counts) for _, counts in clusters)
+        interval = wilson(value * levels, levels)
+    return Score(name, value, *interval, n=n)
+
+
+def _mean_draws(clusters: Sequence[tuple[list[float], list[int]]], rng: np.random.Generator) -> Draws:
+    """Return draws of the mean over settings, levels resampled within each."""
+    total: Draws | None = None
+    for sums, counts in clusters:
+        draws = Clusters.of(sums, counts).draws(resampled(len(sums), rng))
+        total = draws if total is None else total + draws
+    return np.asarray(total) / len(clusters)
+
+
+def rate(name: str, episodes: Sequence[Episode], measure: Measure, rng: np.random.Generator) -> Score:
+    """Return the mean over episodes of a measure in [0, 1]."""
+    if not episodes:
+        return undefined(name, "there are no episodes")
+    value = mean([measure(episode) for episode in episodes])
+    return Score(name, value, *rate_interval(*_clusters(episodes, measure), rng), n=len(episodes))
+
+
+def per_episode(name: str, episodes: Sequence[Episode], measure: Measure, rng: np.random.Generator) -> Score:
+    """Return the mean over episodes of an unbounded measure."""
+    if not episodes:
+        return undefined(name, "there are no episodes")
+    value = mean([measure(episode) for episode in episodes])
+    return Score(name, value, *ratio_interval(*_clusters(episodes, measure), rng), n=len(episodes))
+
+
+def per_step(name: str, episodes: Sequence[Episode], measure: Measure, rng: np.random.Generator) -> Score:
+    """Return the sum of a measure over the number of steps of all episodes."""
+    steps = sum(len(episode.steps) for episode in episodes)
+    if steps == 0:
+        return undefined(name, "no episode has a step" if episodes else "there are no episodes")
+    sums, _ = _clusters(episodes, measure)
+    counts, _ = _clusters(episodes, n_steps)
+    interval = ratio_interval(sums, [int(count) for count in counts], rng)
+    return Score(name, math.fsum(measure(episode) for episode in episodes) / steps, *interval, n=steps)
+
+
+def succeeded(episode: Episode) -> float:
+    """Return 1.0 for a solved episode, 0.0 for a failed or crashed one."""
+    return float(episode.success and not is_crash(episode))
+
+
+def progress(episode: Episode) -> float:
+    """Return the episode's score in [0, 1]; 0.0 where it crashed, whatever it had reached."""
+    return 0.0 if is_crash(episode) else episode.score
+
+
+def episode_return(episode: Episode) -> float:
+    """Return the exactly rounded sum of the rewards (`sum` rounds differently in Python 3.11 and 3.12)."""
+    return math.fsum(step.reward for step in episode.steps)
+
+
+def n_steps(episode: Episode) -> float:
+    """Return the number of decisions."""
+    return float(len(episode.steps))
+
+
+def error_name(episode: Episode) -> str:
+    """Return the name of the error that ended the episode: what stands before the first colon of its text."""
+    return (episode.error or "unknown").partition(":")[0].strip() or "unknown"
+
+
+def _clusters(episodes: Sequence[Episode], measure: Measure) -> tuple[list[float], list[int]]:
+    """Return per level, levels sorted, the sum of the measure and the number of episodes."""
+    values: dict[str, list[float]] = {}
+    for episode in episodes:
+        values.setdefault(level_key(episode), []).append(measure(episode))
+    ordered = [values[level] for level in sorted(values)]
+    return [math.fsum(level) for level in ordered], [len(level) for level in ordered]
