@@ -1,0 +1,261 @@
+"""agentgen-bench evaluate: play a suite or environments with a policy, record every episode, print the results."""
+
+import argparse
+import json
+import shlex
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any, cast
+
+from agentgen_bench.cli.options import integer, knob, listed, require_one_source
+from agentgen_bench.cli.progress import Progress
+from agentgen_bench.cli.table import n_crashed, results_table
+from agentgen_bench.errors import PolicyError, SpecError
+from agentgen_bench.evaluation.plan import Plan, crossed, limited, single_plan, suite_plan
+from agentgen_bench.evaluation.run import evaluate
+from agentgen_bench.make import make
+from agentgen_bench.parsing import ACTION_FORMATS
+from agentgen_bench.policies.base import Policy, PrivilegedPolicy
+from agentgen_bench.policies.names import SCRIPTED, scripted_policy
+from agentgen_bench.prompts import ACTION_HINTS, PromptConfig
+from agentgen_bench.rollout import DEFAULT_WORKERS
+from agentgen_bench.spec import TaskSpec
+from agentgen_bench.suites import load_suite, suite_names
+
+EXAMPLES = """examples:
+  agentgen-bench evaluate
+      play the smoke suite with the random policy; nothing to download
+  agentgen-bench evaluate --model PATH --suite core-v1 --temperature 0.4 --output runs/mine
+      evaluate a Hugging Face model folder with vLLM, or with transformers where vLLM is not installed
+  agentgen-bench evaluate --base-url http://localhost:8000/v1 --model NAME --env AgentGen/Sokoban-rich-v0
+      evaluate whatever an OpenAI-compatible server serves
+"""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb and its options."""
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="play a suite or environments with a policy and record every episode",
+        description="Play a suite or environments with a policy, record every episode, print success rates.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_policy_options(parser)
+    _add_environment_options(parser)
+    _add_prompt_options(parser)
+    _add_run_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate; returns 0, or 1 where an episode ended in an error."""
+    plan = plan_from_args(args)
+    prompt = prompt_from_args(args)
+    if args.dry_run:
+        return _dry_run(args, plan)
+    policy = policy_from_args(args, prompt)
+    output = args.output or Path("runs") / f"{plan.suite_name or 'custom'}_{policy.name}"
+    command = shlex.join(["agentgen-bench", *sys.argv[1:]])
+    _announce(plan, policy, output)
+    progress = Progress(plan.n_episodes, show=not args.quiet)
+    try:
+        summary = evaluate(
+            plan,
+            policy,
+            prompt,
+            output,
+            workers=args.workers,
+            resume=args.resume,
+            record_text=not args.compact,
+            command=command,
+            on_start=progress.start,
+            on_episode=progress.episode,
+            on_decisions=progress.decisions,
+        )
+    except KeyboardInterrupt:
+        progress.close()
+        raise KeyboardInterrupt(_how_to_go_on(command, output)) from None
+    except PolicyError as error:
+        progress.close()
+        raise PolicyError(f"{error}\n{_how_to_go_on(command, output)}") from None
+    finally:
+        progress.close()
+    print(json.dumps(summary, indent=2) if args.json else results_table(summary))
+    print(f"episodes, results and settings are in {output}", file=sys.stderr)
+    return 1 if n_crashed(summary) else 0
+
+
+def plan_from_args(args: argparse.Namespace) -> Plan:
+    """Return the plan the options describe: a suite or environments, crossed with the knobs, limited, repeated."""
+    require_one_source(args.suite, args.env)
+    if args.env:
+        own = {"difficulty": args.difficulty, "split": args.split, **dict(args.set)}
+        knobs = {name: value for name, value in own.items() if value is not None}
+        specs = [TaskSpec.from_env_id(env_id, **{"split": "test", **knobs}) for env_id in args.env]
+        plan = single_plan(specs, args.episodes, args.repeats)
+    else:
+        for option, value in (("--difficulty", args.difficulty), ("--split", args.split), ("--set", args.set)):
+            if value:
+                raise SpecError(f"{option} goes with --env; a suite's settings are frozen")
+        plan = suite_plan(load_suite(args.suite or "smoke"), args.repeats)
+    choices = {"richness": args.richness, "distractors": args.distractors, "interface": args.interface}
+    plan = crossed(plan, **{name: values for name, values in choices.items() if values})
+    return limited(plan, args.limit) if args.limit else plan
+
+
+def prompt_from_args(args: argparse.Namespace) -> PromptConfig:
+    """Return the prompt settings of the options."""
+    return PromptConfig(args.history_length, args.action_hints, args.thinking, args.action_format)
+
+
+def policy_from_args(args: argparse.Namespace, prompt: PromptConfig) -> Policy | PrivilegedPolicy:
+    """Return the policy of the options; loading a model says on stderr which back end took it and why."""
+    if args.policy and (args.model or args.base_url):
+        raise SpecError("--policy and --model exclude each other; a scripted policy needs no model")
+    if args.base_url and not args.model:
+        raise SpecError("--base-url needs --model NAME: the name under which the server serves the model")
+    if not args.model:
+        return scripted_policy(args.policy or "random", args.seed)
+    return _model_policy(args, prompt)
+
+
+def _model_policy(args: argparse.Namespace, prompt: PromptConfig) -> Policy:
+    sampling = import_module("agentgen_bench.policies.sampling").Sampling(
+        args.temperature, args.top_p, max_tokens=args.max_tokens, seed=args.seed
+    )
+    load_policy = import_module("agentgen_bench.policies.loading").load_policy
+    policy, reason = load_policy(args.model, prompt, sampling, backend=args.backend, base_url=args.base_url)
+    print(reason, file=sys.stderr)
+    return cast(Policy, policy)
+
+
+def _announce(plan: Plan, policy: Policy | PrivilegedPolicy, output: Path) -> None:
+    print(
+        f"{plan.suite_name or 'custom'}: {plan.n_episodes} episodes in {len(plan.cells)} settings, "
+        f"policy {policy.name}, into {output}",
+        file=sys.stderr,
+    )
+
+
+def _how_to_go_on(command: str, output: Path) -> str:
+    resume = command if "--resume" in command else f"{command} --resume"
+    return f"what was played is in {output}; go on with:\n  {resume}"
+
+
+def _dry_run(args: argparse.Namespace, plan: Plan) -> int:
+    """Print what would run, and stop. Each cell's first level tells its step limit."""
+    cells = [_cell_outline(plan, i) for i in range(len(plan.cells))]
+    most = sum(cell["episodes"] * cell["max_steps"] for cell in cells)
+    model = args.model or args.policy or "random"
+    outline = {"model": model, "episodes": plan.n_episodes, "prompts_at_most": most, "environments": cells}
+    if args.json:
+        print(json.dumps(outline, indent=2))
+        return 0
+    for cell in cells:
+        print(f"{cell['episodes']:>7} episodes of at most about {cell['max_steps']} steps  {cell['environment']}")
+    print(f"{plan.n_episodes:>7} episodes, about {most} prompts at most, model {model}; nothing was run")
+    return 0
+
+
+def _cell_outline(plan: Plan, index: int) -> dict[str, Any]:
+    cell = plan.cells[index]
+    env = make(cell.spec)
+    try:
+        env.reset(seed=cell.seeds[0])
+        max_steps = int(env.get_wrapper_attr("max_steps"))
+    finally:
+        env.close()
+    return {
+        "environment": cell.spec.label,
+        "episodes": len(cell.seeds) * plan.repeats,
+        "max_steps": max_steps,
+    }
+
+
+def _add_policy_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("policy")
+    group.add_argument("--model", metavar="PATH", help="a Hugging Face model folder; with --base-url, a model name")
+    group.add_argument(
+        "--base-url", metavar="URL", help="an OpenAI-compatible server, such as http://localhost:8000/v1"
+    )
+    group.add_argument("--policy", choices=SCRIPTED, help="a policy that needs no model (default: random)")
+    group.add_argument(
+        "--backend",
+        choices=("auto", "vllm", "transformers"),
+        default="auto",
+        help="what runs the model folder; auto takes vLLM where it is installed (default: auto)",
+    )
+    group.add_argument(
+        "--temperature", type=float, default=0.0, help="0 for greedy decoding, else sampling (default: 0)"
+    )
+    group.add_argument("--top-p", type=float, default=1.0, help="nucleus sampling, a share in (0, 1] (default: 1)")
+    group.add_argument(
+        "--max-tokens", type=integer(1), default=512, help="tokens of a completion at most (default: 512)"
+    )
+    group.add_argument("--seed", type=integer(0), default=0, help="seed of sampling and random policy (default: 0)")
+
+
+def _add_environment_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("environments")
+    group.add_argument("--suite", metavar="NAME", help=f"one of: {', '.join(suite_names())} (default: smoke)")
+    group.add_argument("--env", metavar="ID", action="append", default=[], help="an environment id; may be repeated")
+    group.add_argument("--difficulty", help="difficulty for --env (default: the family's own)")
+    group.add_argument("--split", help="split for --env (default: test)")
+    group.add_argument(
+        "--set", metavar="NAME=VALUE", type=knob, action="append", default=[], help="a knob for --env, such as size=8"
+    )
+    group.add_argument(
+        "--episodes", type=integer(1), default=100, help="levels per environment for --env (default: 100)"
+    )
+    group.add_argument("--richness", metavar="LIST", type=listed, help="play each cell at these: lean,base,rich")
+    group.add_argument("--distractors", metavar="LIST", type=listed, help="play each cell with these: none,paper-v1")
+    group.add_argument("--interface", metavar="LIST", type=listed, help="each cell with these: original,opaque")
+    group.add_argument("--limit", type=integer(1), help="play only the first N levels of each cell (default: all)")
+    group.add_argument("--repeats", type=integer(1), default=1, help="times each level is played (default: 1)")
+
+
+def _add_prompt_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("prompt")
+    defaults = PromptConfig()
+    group.add_argument(
+        "--history-length",
+        type=integer(0),
+        default=defaults.history_length,
+        help=f"past steps shown in each prompt (default: {defaults.history_length})",
+    )
+    group.add_argument(
+        "--action-hints",
+        choices=ACTION_HINTS,
+        default=defaults.action_hints,
+        help=f"show no actions, what they look like, or all admissible ones (default: {defaults.action_hints})",
+    )
+    group.add_argument(
+        "--thinking",
+        action=argparse.BooleanOptionalAction,
+        default=defaults.thinking,
+        help="ask for reasoning before the action (default: on)",
+    )
+    group.add_argument(
+        "--action-format",
+        choices=ACTION_FORMATS,
+        default=defaults.action_format,
+        help=f"how the answer marks its action (default: {defaults.action_format})",
+    )
+
+
+def _add_run_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("run")
+    group.add_argument("--output", metavar="DIR", type=Path, help="the run folder (default: runs/<suite>_<policy>)")
+    group.add_argument("--resume", action="store_true", help="go on with the run in the folder, to the same results")
+    group.add_argument(
+        "--workers",
+        type=integer(1),
+        default=DEFAULT_WORKERS,
+        help=f"environments played at once, hence prompts in a batch (default: {DEFAULT_WORKERS})",
+    )
+    group.add_argument("--compact", action="store_true", help="record hashes of observations, not their text")
+    group.add_argument("--dry-run", action="store_true", help="print what would run, and stop")
+    group.add_argument("--json", action="store_true", help="print the results as JSON")
+    group.add_argument("--quiet", action="store_true", help="no progress bar")

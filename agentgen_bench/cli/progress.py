@@ -1,0 +1,65 @@
+"""The progress bar: episodes done, running success rate, tokens per second, time left."""
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from tqdm import tqdm
+
+from agentgen_bench.episodes import Episode
+from agentgen_bench.policies.base import Decision
+
+
+class Progress:
+    """Reports a run on stderr; its methods are the callbacks of `evaluate`. The clock never reaches the record."""
+
+    def __init__(self, n_episodes: int, *, show: bool) -> None:
+        """Create the bar for a plan of `n_episodes`; with `show` off it stays silent."""
+        self._n_episodes = n_episodes
+        self._show = show
+        self._bar: tqdm[Any] | None = None
+        self._successes = 0
+        self._done = 0
+        self._tokens = 0
+        self._began = 0.0
+
+    def start(self, recorded: Sequence[Episode]) -> None:
+        """Draw the bar, with the episodes that a resumed run already holds."""
+        self._done = len(recorded)
+        self._successes = sum(episode.success for episode in recorded)
+        self._began = time.monotonic()
+        self._bar = tqdm(
+            total=self._n_episodes,
+            initial=len(recorded),
+            unit="episode",
+            file=sys.stderr,
+            disable=not self._show,
+            dynamic_ncols=True,
+            mininterval=0.2 if sys.stderr.isatty() else 10,
+        )
+
+    def decisions(self, batch: Sequence[Decision]) -> None:
+        """Count the tokens of one batch."""
+        self._tokens += sum(decision.completion_tokens for decision in batch)
+        if self._bar is not None:
+            self._bar.set_postfix_str(self._postfix(), refresh=False)
+            self._bar.update(0)
+
+    def episode(self, episode: Episode) -> None:
+        """Count one finished episode."""
+        self._done += 1
+        self._successes += episode.success
+        if self._bar is not None:
+            self._bar.set_postfix_str(self._postfix(), refresh=False)
+            self._bar.update(1)
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def _postfix(self) -> str:
+        success = f"success {self._successes / self._done:.1%}" if self._done else "success -"
+        seconds = time.monotonic() - self._began
+        return success if not self._tokens else f"{success}, {self._tokens / max(seconds, 1e-9):,.0f} tokens/s"

@@ -1,0 +1,63 @@
+"""The manifest: all that decides the bytes of a run, written before its first episode and never changed."""
+
+import platform
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from agentgen_bench.episodes import SCHEMA_VERSION
+from agentgen_bench.evaluation.plan import Plan
+from agentgen_bench.policies.base import Policy, PrivilegedPolicy
+from agentgen_bench.prompts import PromptConfig
+
+PACKAGES = ("agentgen-bench", "gymnasium", "numpy", "rapidfuzz", "scienceworld", "alfworld", "textworld")
+
+
+def manifest(
+    plan: Plan, policy: Policy | PrivilegedPolicy, prompt: PromptConfig, record_text: bool, command: str
+) -> dict[str, Any]:
+    """Return the manifest of a run as plain JSON. `command` is for readers only: a resume does not compare it."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "command": command,
+        "plan": plan.to_json(),
+        "policy": {"name": policy.name, **policy.describe()},
+        "prompt": prompt.to_json(),
+        "record_text": record_text,
+        "versions": {"python": platform.python_version(), **_versions()},
+    }
+
+
+def differences(recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
+    """Return one line per setting that differs: `prompt.thinking: the run has true, now false`; no line if none."""
+    return [
+        f"{path}: the run has {_short(old)}, now {_short(new)}"
+        for path, old, new in _walk("", recorded, asked)
+        if path != "command"
+    ]
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _walk(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in sorted(old.keys() | new.keys()):
+            yield from _walk(f"{path}.{key}" if path else key, old.get(key), new.get(key))
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for i, (a, b) in enumerate(zip(old, new, strict=True)):
+            yield from _walk(f"{path}[{i}]", a, b)
+    elif old != new:
+        yield path, old, new
+
+
+def _short(value: Any, limit: int = 80) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."

@@ -1,0 +1,65 @@
+"""evaluate: play what is missing of a plan, record it, compute the results."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from agentgen_bench.episodes import Episode
+from agentgen_bench.evaluation.folder import Recorder, open_run
+from agentgen_bench.evaluation.manifest import manifest
+from agentgen_bench.evaluation.plan import Plan
+from agentgen_bench.policies.base import Decision, Policy, PrivilegedPolicy
+from agentgen_bench.prompts import PromptConfig
+from agentgen_bench.rollout import DEFAULT_WORKERS, job_key, play
+from agentgen_bench.scores.success import results
+
+
+def evaluate(
+    plan: Plan,
+    policy: Policy | PrivilegedPolicy,
+    prompt: PromptConfig,
+    path: Path,
+    *,
+    workers: int = DEFAULT_WORKERS,
+    resume: bool = False,
+    record_text: bool = True,
+    command: str = "",
+    on_start: Callable[[Sequence[Episode]], None] | None = None,
+    on_episode: Callable[[Episode], None] | None = None,
+    on_decisions: Callable[[Sequence[Decision]], None] | None = None,
+) -> dict[str, Any]:
+    """Play every episode of the plan that the folder lacks, and return the results of all, also written there.
+
+    `prompt` is what the policy was built with; it is recorded, not used. The callbacks report progress: the episodes
+    already there, each new one, and each batch of decisions.
+
+    Raises:
+        RunError: the folder cannot be used, see `open_run`.
+        PolicyError: the model or its server failed; what was played before is recorded.
+    """
+    settings = manifest(plan, policy, prompt, record_text, command)
+    with open_run(path, settings, resume) as recorder:
+        if on_start is not None:
+            on_start(recorder.done)
+        _play_missing(plan, policy, recorder, workers, record_text, on_episode, on_decisions)
+        summary = results(recorder.done)
+        recorder.write_results(summary)
+    return summary
+
+
+def _play_missing(
+    plan: Plan,
+    policy: Policy | PrivilegedPolicy,
+    recorder: Recorder,
+    workers: int,
+    record_text: bool,
+    on_episode: Callable[[Episode], None] | None,
+    on_decisions: Callable[[Sequence[Decision]], None] | None,
+) -> None:
+    done = {episode.key for episode in recorder.done}
+    jobs = [job for job in plan.jobs() if job_key(job) not in done]
+    episodes = play(jobs, policy, workers=workers, record_text=record_text, on_decisions=on_decisions)
+    for episode in episodes:
+        recorder.append(episode)
+        if on_episode is not None:
+            on_episode(episode)
