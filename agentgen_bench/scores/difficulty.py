@@ -35,7 +35,7 @@ def recovery(
         if target not in rates:
             return undefined(name, f"the {which} was not evaluated on {target}")
     denominator = trained_on_target[target] - initial[target]
-    if denominator == 0 or holds_zero(gain):
+    if abs(denominator) < 1e-9 or holds_zero(gain):
         return undefined(name, f"the gain of training on {target} itself is not distinguishable from 0")
     return Score(name, (trained[target] - initial[target]) / denominator, n=1)
 

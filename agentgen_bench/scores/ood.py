@@ -15,7 +15,7 @@ from agentgen_bench.scores.base import NO_INTERVAL, Interval, Score, mean, undef
 Rates = Mapping[str, float]  # environment -> success rate in [0, 1]
 
 TIE = 0.005  # 0.5 percentage points: A's Table 8 ranks 20.0 and 19.8, and 15.2 and 15.0, alike
-_ROUNDING = 1e-9  # so that a gap of exactly 0.5 points stays a gap in binary fractions
+_ROUNDING = 1e-9  # nothing that episodes could tell from 0; a gap of exactly 0.5 points stays a gap
 
 
 def generalization_tax(initial: Rates, trained: Rates, source: str) -> Score:
@@ -39,7 +39,7 @@ def retention(initial: Rates, trained: Rates, source: str) -> Score:
     name = "retention"
     shared, left_out = _shared(source, initial, trained)
     total = math.fsum(initial[e] for e in shared)
-    if total == 0:
+    if total < _ROUNDING:
         return undefined(name, "the initial policy solves nothing out of distribution", left_out=left_out)
     value = math.fsum(trained[e] for e in shared) / total
     return Score(name, value, n=len(shared), left_out=tuple(left_out))
@@ -50,7 +50,7 @@ def ood_change(new: Rates, reference: Rates, source: str) -> Score:
     name = "ood_change"
     shared, left_out = _shared(source, new, reference)
     total = math.fsum(reference[e] for e in shared)
-    if total == 0:
+    if total < _ROUNDING:
         return undefined(name, "the reference policy solves nothing out of distribution", left_out=left_out)
     value = math.fsum(new[e] - reference[e] for e in shared) / total
     return Score(name, value, n=len(shared), left_out=tuple(left_out))
