@@ -34,7 +34,8 @@ class Step:
     prompt_tokens: int
     completion_tokens: int
     dropped_turns: int
-    sections: Sections | None = None  # absent from compact records; replay brings them back
+    sections: Sections | None = None  # absent from compact records, as the commands; replay brings them back
+    admissible_commands: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,9 @@ class Episode:
     expert_length: int | None
     analysis: Mapping[str, float | int | None]
     error: str | None = None
+    action_templates: tuple[str, ...] = ()
     first_sections: Sections | None = None
+    first_commands: tuple[str, ...] | None = None
 
     @property
     def key(self) -> tuple[str, int, int]:
@@ -72,8 +75,8 @@ class Episode:
 
     def compact(self) -> "Episode":
         """Return the episode without the texts of its observations; their hashes stay."""
-        steps = tuple(replace(step, sections=None) for step in self.steps)
-        return replace(self, steps=steps, first_sections=None)
+        steps = tuple(replace(step, sections=None, admissible_commands=None) for step in self.steps)
+        return replace(self, steps=steps, first_sections=None, first_commands=None)
 
 
 def chain(previous: str, observation: str) -> str:
@@ -123,11 +126,20 @@ def from_json(data: Any) -> Episode:
     steps = []
     for step in data["steps"]:
         _check_keys("step", step, _STEP_TYPES)
-        steps.append(Step(**{**step, "sections": _sections(step["sections"])}))
+        commands = _strings(step["admissible_commands"])
+        steps.append(Step(**{**step, "sections": _sections(step["sections"]), "admissible_commands": commands}))
     if data["ending"] not in ENDINGS:
         raise DataError(f"unknown ending {data['ending']!r}; choose one of: {', '.join(ENDINGS)}")
     plain = {name: data[name] for name in _EPISODE_FIELDS}
-    return Episode(**{**plain, "steps": tuple(steps), "first_sections": _sections(data["first_sections"])})
+    return Episode(
+        **{
+            **plain,
+            "steps": tuple(steps),
+            "action_templates": _strings(data["action_templates"]) or (),
+            "first_sections": _sections(data["first_sections"]),
+            "first_commands": _strings(data["first_commands"]),
+        }
+    )
 
 
 class Recovered(NamedTuple):
@@ -184,6 +196,7 @@ _STEP_TYPES: dict[str, tuple[type, ...]] = {
     "completion_tokens": (int,),
     "dropped_turns": (int,),
     "sections": _OPTIONAL_LIST,
+    "admissible_commands": _OPTIONAL_LIST,
 }
 _EPISODE_TYPES: dict[str, tuple[type, ...]] = {
     "spec": (dict,),
@@ -203,7 +216,9 @@ _EPISODE_TYPES: dict[str, tuple[type, ...]] = {
     "expert_length": (int, type(None)),
     "analysis": (dict,),
     "error": _OPTIONAL_STR,
+    "action_templates": (list,),
     "first_sections": _OPTIONAL_LIST,
+    "first_commands": _OPTIONAL_LIST,
 }
 
 
@@ -226,3 +241,11 @@ def _sections(value: Any) -> Sections | None:
         return tuple(Section(str(text), Richness(richness), source) for text, richness, source in value)
     except (TypeError, ValueError):
         raise DataError("sections are not lists of text, richness and source") from None
+
+
+def _strings(value: Any) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    if not all(isinstance(item, str) for item in value):
+        raise DataError("a list of commands holds something other than strings")
+    return tuple(value)

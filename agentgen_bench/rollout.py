@@ -192,6 +192,7 @@ def _step(decision: Decision, reward: float, episode: _Running, record_text: boo
         completion_tokens=decision.completion_tokens,
         dropped_turns=decision.dropped_turns,
         sections=info["sections"] if record_text else None,
+        admissible_commands=tuple(info["admissible_commands"]) if record_text else None,
     )
 
 
@@ -223,7 +224,9 @@ def _finish(
         expert_length=episode.expert_length,
         analysis=analysis,
         error=episode.error,
+        action_templates=episode.action_templates,
         first_sections=first["sections"] if record_text else None,
+        first_commands=tuple(first["admissible_commands"]) if record_text else None,
     )
 
 

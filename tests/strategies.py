@@ -16,6 +16,8 @@ counts = st.integers(0, 10**6)
 sections = st.builds(Section, encodable_texts, st.sampled_from(Richness), st.sampled_from(SOURCES))
 section_tuples = st.lists(sections, max_size=6).map(tuple)
 
+commands = st.lists(encodable_texts, max_size=3).map(tuple)
+
 knob_values = st.recursive(
     st.none() | st.booleans() | st.integers() | finite | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3).map(tuple),
@@ -51,6 +53,7 @@ steps = st.builds(
     completion_tokens=counts,
     dropped_turns=counts,
     sections=st.none() | section_tuples,
+    admissible_commands=st.none() | commands,
 )
 episodes = st.builds(
     Episode,
@@ -71,7 +74,9 @@ episodes = st.builds(
     expert_length=st.none() | counts,
     analysis=st.dictionaries(st.text(max_size=5), st.none() | finite, max_size=2),
     error=st.none() | texts,
+    action_templates=commands,
     first_sections=st.none() | section_tuples,
+    first_commands=st.none() | commands,
 )
 
 prompt_configs = st.builds(
