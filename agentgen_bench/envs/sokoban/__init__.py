@@ -1,0 +1,1 @@
+"""Sokoban with exact difficulty: every level's fewest pushes and fewest moves are proven."""

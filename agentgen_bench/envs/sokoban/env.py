@@ -1,0 +1,221 @@
+"""SokobanEnv: Gymnasium's protocol around levels, rules and text."""
+
+from typing import Any, ClassVar
+
+from agentgen_bench.envs.base import Outcome, TextEnv, checked_range
+from agentgen_bench.envs.sokoban.bitboards import DIRECTIONS
+from agentgen_bench.envs.sokoban.boxoban import read_starts, solved_level
+from agentgen_bench.envs.sokoban.levels import check_possible, level_at
+from agentgen_bench.envs.sokoban.moves import shortest_plan
+from agentgen_bench.envs.sokoban.play import BUDGET_FACTOR, REWARDS, Play
+from agentgen_bench.envs.sokoban.rules import Level, moved
+from agentgen_bench.envs.sokoban.settings import PRESETS, Bounds, level_settings
+from agentgen_bench.envs.sokoban.solver import push_distances
+from agentgen_bench.envs.sokoban.text import VOCABULARIES
+from agentgen_bench.errors import SpecError
+from agentgen_bench.text import Richness, Section
+
+MAX_STEPS = 10_000
+
+
+class SokobanEnv(TextEnv):
+    """Push every box onto a target, in a room of proven difficulty.
+
+    Description:
+        Sokoban in a square room of 6 to 10 cells with 1 to 6 boxes. Levels are generated, and each one's fewest pushes
+        and fewest moves are proven by exhaustive search. A level of `pushes=20` needs exactly 20. A box pushed into
+        the wrong place may make the level unsolvable; nothing says so during play.
+
+    Observation:
+        Text. `lean` is the board alone, `base` adds the goal, a legend, the number of boxes on targets and the actions,
+        `rich` adds the rules, the board with coordinates, what lies around the player, boxes and targets, the offsets
+        from boxes to targets, and what each action would do now. Coordinates are (row, column) from (0, 0) at the top
+        left. `board` chooses how the board is written: `symbols` (`#` wall, `_` floor, `O` target, `X` box, `√` box on
+        target, `P` player, `S` player on target), `xsb` (`#`, space, `.`, `$`, `*`, `@`, `+`) or `coords` (a line per
+        thing, such as `Wall at (0, 0)`, row by row).
+
+    Actions:
+        `up`, `down`, `left`, `right`; also `u`, `d`, `l`, `r` and `1` to `4`, in this order, in upper or lower case.
+        An action that changes nothing (no such word, a wall or a stuck box in the way) is invalid and uses up a step.
+        `CompoundActions` (compound.py) takes several at once: `Right || Right || Up`.
+
+    Reward:
+        `gym-sokoban`: -0.1 a step, +1 for a box pushed onto a target, -1 for one pushed off, +10 for solving.
+        `sparse`: 1 for solving, else 0.
+
+    Episode end:
+        Terminated when every box stands on a target, truncated after `max_steps` steps.
+
+    Info:
+        The keys of TextEnv. `score` is the fraction of boxes on targets. `admissible_commands` are those of the four
+        directions that would change something.
+
+    Knobs:
+        difficulty: easy (6x6, 2 boxes, 5 pushes), medium (8x8, 2, 10), hard (10x10, 4, 20), extreme (10x10, 4, 30),
+            paper (6x6, 1 box, 2 to 6 pushes). Every knob below that is given takes the place of the difficulty's.
+        split: train, valid or test; they share no room, not even mirrored, rotated or shifted.
+        size: 6 to 10 cells along an edge, walls included.
+        boxes: 1 to 6.
+        pushes: the fewest pushes that solve the level: an integer, or (low, high) inclusive.
+        moves: the fewest moves that solve it, likewise; any number by default.
+        walk_steps: length of the random walk that carves the room; 1.7 * 2 * size by default.
+        max_steps: steps until truncation; three times the fewest moves by default, so that every level can be solved.
+        reward: gym-sokoban or sparse.
+        board: symbols, xsb or coords.
+        levels: a text file of levels in Boxoban's format, or a folder of such; level n is the n-th, counted round.
+            `difficulty` and `split` then decide nothing, and the knobs of generated levels are refused.
+
+    Version history:
+        v0: first version.
+    """
+
+    family: ClassVar[str] = "Sokoban"
+    difficulties: ClassVar[tuple[str, ...]] = tuple(PRESETS)
+    action_templates: ClassVar[tuple[str, ...]] = DIRECTIONS
+
+    def __init__(
+        self,
+        *,
+        richness: str | Richness = "base",
+        difficulty: str = "easy",
+        split: str = "train",
+        size: int | None = None,
+        boxes: int | None = None,
+        pushes: int | Bounds | None = None,
+        moves: int | Bounds | None = None,
+        walk_steps: int | None = None,
+        max_steps: int | None = None,
+        reward: str = "gym-sokoban",
+        board: str = "symbols",
+        levels: str | None = None,
+        render_mode: str | None = None,
+    ) -> None:
+        """Check the knobs, and that a level satisfies them; the class docstring says what each one is."""
+        super().__init__(richness=richness, difficulty=difficulty, split=split, render_mode=render_mode)
+        self._settings = level_settings(difficulty, size, boxes, pushes, moves, walk_steps)
+        self._reward = _known("reward", reward, tuple(REWARDS))
+        self._board = _known("board", board, tuple(VOCABULARIES))
+        self._max_steps = None if max_steps is None else checked_range("max_steps", max_steps, 1, MAX_STEPS)
+        self._starts = None
+        if levels is None:
+            check_possible(self._settings, split)
+        elif any(knob is not None for knob in (size, boxes, pushes, moves, walk_steps)):
+            raise SpecError(
+                f"levels={levels!r} brings its own levels; leave out size, boxes, pushes, moves, walk_steps"
+            )
+        else:
+            self._starts = read_starts(levels)
+        self._play: Play | None = None
+
+    def level(self, level_seed: int) -> Level:
+        """Return level `level_seed` with its optima: what `reset(seed=level_seed)` plays."""
+        if self._starts is not None:
+            return solved_level(self._starts[level_seed % len(self._starts)])
+        return level_at(self._settings, self.split, level_seed)
+
+    @property
+    def expert_length(self) -> int | None:
+        """The level's fewest moves."""
+        return self._playing.level.optimal_moves
+
+    def expert_action(self) -> str:
+        """Return the first move of a shortest solution from here.
+
+        In a dead state, from which no solution is left, and in a solved one, it is the first admissible command.
+        """
+        position = self._playing.position
+        state = position.boxes, position.player
+        if state not in self._expert and not self._is_dead:
+            self._learn_plan(*state)
+        direction = self._expert.get(state)
+        return position.commands[0] if direction is None else DIRECTIONS[direction]
+
+    def analysis(self) -> dict[str, float | int | None]:
+        """Return how the episode compares with the optimum, worked out now.
+
+        Keys: `optimal_moves`, `optimal_pushes` of the level; `pushes` made; `first_fatal_push`, the number of the step
+        (from 1) whose push left no solution, None if there was none; `regret_moves`, the steps used beyond the
+        optimum when the rest is played optimally, and `regret_pushes` likewise, both None after a fatal push.
+        """
+        play = self._playing
+        states = [(position.boxes, position.player) for position in play.history]
+        pushes = [i for i in range(1, len(states)) if states[i][0] != states[i - 1][0]]
+        after = [states[-1], *(states[i] for i in pushes)]
+        level = play.level
+        left, *distances = push_distances(level.floor, level.goals, after)
+        fatal = [step for step, distance in zip(pushes, distances, strict=True) if distance is None]
+        plan = shortest_plan(level.floor, level.goals, *states[-1])
+        return {
+            "optimal_moves": level.optimal_moves,
+            "optimal_pushes": level.optimal_pushes,
+            "pushes": len(pushes),
+            "first_fatal_push": fatal[0] if fatal else None,
+            "regret_moves": None if plan is None else self._elapsed + len(plan) - level.optimal_moves,
+            "regret_pushes": None if left is None else len(pushes) + left - level.optimal_pushes,
+        }
+
+    def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
+        """Execute one action; every action, valid or not, uses up a step."""
+        self._elapsed += 1
+        play = self._playing
+        reward, success, is_action_valid = play.act(action)
+        position = play.position
+        self._observation = position.observation
+        self.success, self.score = success, position.score
+        info = {
+            "sections": position.sections,
+            "admissible_commands": position.commands,
+            "task": self.task,
+            "success": success,
+            "score": position.score,
+            "is_action_valid": is_action_valid,
+            "level_id": self.level_id,
+        }
+        return position.observation, reward, success, not success and self._elapsed >= self.max_steps, info
+
+    def _start(self, level_seed: int) -> None:
+        level = self.level(level_seed)
+        if self._play is None or self._play.level != level:
+            self._play = Play(level, self._board, self.richness, self._reward)
+            self._expert: dict[tuple[int, int], int] = {}
+        self._play.restart()
+        self._is_dead = False
+        self.task = self._play.text.task
+        self.level_id = f"sokoban:{level.content_hash}"
+        self.success, self.score = False, self._play.position.score
+        self.max_steps = self._max_steps or BUDGET_FACTOR * level.optimal_moves
+
+    @property
+    def _playing(self) -> Play:
+        if self._play is None:
+            raise RuntimeError("no level is being played; call reset first")
+        return self._play
+
+    def _apply(self, action: str) -> Outcome:
+        outcome = self._playing.act(action)
+        self.success, self.score = self._playing.position.success, self._playing.position.score
+        return outcome
+
+    def _sections(self) -> tuple[Section, ...]:
+        return self._playing.position.sections
+
+    def _admissible_commands(self) -> tuple[str, ...]:
+        return self._playing.position.commands
+
+    def _learn_plan(self, boxes: int, player: int) -> None:
+        """Remember the move of every state along a shortest solution from here, or that there is none."""
+        level = self._playing.level
+        plan = shortest_plan(level.floor, level.goals, boxes, player)
+        self._is_dead = plan is None
+        for direction in plan or ():
+            self._expert[boxes, player] = direction
+            after = moved(level.floor, boxes, player, direction)
+            if after is None:
+                raise RuntimeError("the solver planned an impossible move; this is a defect of the solver")
+            boxes, player = after.boxes, after.player
+
+
+def _known(name: str, value: str, choices: tuple[str, ...]) -> str:
+    if value not in choices:
+        raise SpecError(f"unknown {name} {value!r}; choose one of: {', '.join(choices)}")
+    return value

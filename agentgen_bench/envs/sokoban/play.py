@@ -1,0 +1,121 @@
+"""One level being played: its position, what actions do, and the positions met so far.
+
+Positions of the level that have been met are remembered (at most MAX_POSITIONS), with their text and the positions
+their actions lead to, so that meeting one again costs a look-up.
+"""
+
+from typing import Any
+
+from agentgen_bench.envs.base import Outcome
+from agentgen_bench.envs.sokoban.bitboards import DIRECTIONS
+from agentgen_bench.envs.sokoban.rules import Level, moved
+from agentgen_bench.envs.sokoban.text import LevelText
+from agentgen_bench.text import Richness, Section, render
+
+MAX_POSITIONS = 2_048
+BUDGET_FACTOR = 3  # steps allowed per move of the optimum
+
+
+class RewardScheme:
+    """What a step, a box pushed onto or off a target, and solving are worth."""
+
+    def __init__(self, step: float, box: float, solved: float) -> None:
+        """Create the scheme; `box` is paid for a box onto a target and taken for a box off one."""
+        self.step, self.box, self.solved = step, box, solved
+
+
+REWARDS = {
+    "gym-sokoban": RewardScheme(step=-0.1, box=1.0, solved=10.0),
+    "sparse": RewardScheme(step=0.0, box=0.0, solved=1.0),
+}
+
+_WORDS = {word: d for d, name in enumerate(DIRECTIONS) for word in (name, name[0], str(d + 1))}
+
+
+def direction_of(action: str) -> int | None:
+    """Return the direction an action names, or None: `up`, `u` or `1` and so on, in any case, spaces around ignored."""
+    return _WORDS.get(action.strip().lower())
+
+
+class Position:
+    """A position of a level: what is read there, and where each direction leads (filled in as it is asked for)."""
+
+    __slots__ = ("boxes", "commands", "observation", "outcomes", "player", "score", "sections", "success")
+
+    def __init__(self, level: Level, text: LevelText, boxes: int, player: int) -> None:
+        """Describe the position."""
+        self.boxes, self.player = boxes, player
+        placed = (boxes & level.goals).bit_count()
+        self.score = placed / boxes.bit_count()
+        self.success = boxes == level.goals
+        self.sections: tuple[Section, ...] = text.sections(boxes, player)
+        self.observation = render(self.sections)
+        self.commands = tuple(
+            [name for d, name in enumerate(DIRECTIONS) if moved(level.floor, boxes, player, d) is not None]
+        )
+        self.outcomes: list[tuple[Position, Outcome] | None] = [None] * len(DIRECTIONS)
+
+
+class Play:
+    """A level being played, in one vocabulary, at one richness, with one reward scheme."""
+
+    def __init__(self, level: Level, board: str, richness: Richness, reward: str) -> None:
+        """Prepare the level; `restart` sets up its start position."""
+        self.level, self._board, self._richness, self._reward = level, board, richness, reward
+        self.text = LevelText(level, board, richness)
+        self._met: dict[tuple[int, int], Position] = {}
+        self.restart()
+
+    def restart(self) -> None:
+        """Go back to the level's start."""
+        self.position = self._at(self.level.boxes, self.level.player)
+        self.history = [self.position]
+
+    def act(self, action: str) -> Outcome:
+        """Execute one action; one that names no direction, or is blocked, changes nothing."""
+        direction = _WORDS.get(action)
+        if direction is None:
+            direction = direction_of(action)
+        if direction is None:
+            self.history.append(self.position)
+            return Outcome(REWARDS[self._reward].step, False, False)
+        position, outcome = self.position.outcomes[direction] or self._worked_out(direction)
+        self.position = position
+        self.history.append(position)
+        return outcome
+
+    def _worked_out(self, direction: int) -> tuple[Position, Outcome]:
+        """Return where a direction leads and what that is worth, and remember it at the current position."""
+        here, scheme = self.position, REWARDS[self._reward]
+        after = moved(self.level.floor, here.boxes, here.player, direction)
+        if after is None:
+            found = here, Outcome(scheme.step, False, False)
+        else:
+            there = self._at(after.boxes, after.player)
+            onto = (after.boxes & self.level.goals).bit_count() - (here.boxes & self.level.goals).bit_count()
+            reward = scheme.step + onto * scheme.box + there.success * scheme.solved
+            found = there, Outcome(reward, there.success, True)
+        here.outcomes[direction] = found
+        return found
+
+    def _at(self, boxes: int, player: int) -> Position:
+        position = self._met.get((boxes, player))
+        if position is None:
+            if len(self._met) >= MAX_POSITIONS:
+                self._met.clear()  # a new position leads nowhere yet, so the old ones can be freed
+            position = self._met[boxes, player] = Position(self.level, self.text, boxes, player)
+        return position
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the level and the states of the history; positions are made anew from them."""
+        states = [(position.boxes, position.player) for position in self.history]
+        return {
+            "arguments": (self.level, self._board, self._richness, self._reward),
+            "history": states,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Rebuild from `__getstate__`."""
+        self.__init__(*state["arguments"])  # type: ignore[misc]
+        self.history = [self._at(*pair) for pair in state["history"]]
+        self.position = self.history[-1]

@@ -1,0 +1,82 @@
+"""The rules of Sokoban on one board: where a move leads, and what a level is.
+
+Sets of cells are integers over the board's interior, as in bitboards.py, here as plain Python integers.
+"""
+
+import hashlib
+from typing import NamedTuple
+
+from agentgen_bench.envs.sokoban.bitboards import CELLS, STRIDE
+
+UP, DOWN, LEFT, RIGHT = range(4)
+_FIRST_COLUMN = 0x0101010101010101
+_LAST_COLUMN = _FIRST_COLUMN << (STRIDE - 1)
+_ALL = (1 << CELLS) - 1
+
+
+class Level(NamedTuple):
+    """A start position with its proven optima. `player` is one cell; boxes and goals are as many.
+
+    Each optimum is on its own: a solution with the fewest pushes may need more moves than `optimal_moves`.
+    """
+
+    size: int
+    floor: int
+    goals: int
+    boxes: int
+    player: int
+    optimal_pushes: int
+    optimal_moves: int
+
+    @property
+    def content_hash(self) -> str:
+        """16 hex digits decided by the start position alone."""
+        start = f"{self.size} {self.floor:x} {self.goals:x} {self.boxes:x} {self.player:x}"
+        return hashlib.sha256(start.encode()).hexdigest()[:16]
+
+
+class Move(NamedTuple):
+    """Where a move leads: the boxes, the player's cell, and the cell a pushed box went to (0: none was pushed)."""
+
+    boxes: int
+    player: int
+    pushed_to: int
+
+
+def neighbour(cell: int, direction: int) -> int:
+    """Return the cell one step away, or 0 off the 8 x 8 interior."""
+    if direction == UP:
+        return cell >> STRIDE
+    if direction == DOWN:
+        return (cell << STRIDE) & _ALL
+    if direction == LEFT:
+        return (cell & ~_FIRST_COLUMN) >> 1
+    return (cell & ~_LAST_COLUMN) << 1
+
+
+def moved(floor: int, boxes: int, player: int, direction: int) -> Move | None:
+    """Return what a move does; None where a wall, or a box that cannot give way, blocks it."""
+    ahead = neighbour(player, direction)
+    if not ahead & floor:
+        return None
+    if not ahead & boxes:
+        return Move(boxes, ahead, 0)
+    beyond = neighbour(ahead, direction)
+    if not beyond & floor & ~boxes:
+        return None
+    return Move(boxes ^ ahead | beyond, ahead, beyond)
+
+
+def cells_of(cells: int) -> list[int]:
+    """Return the single cells of a set, in row-major order."""
+    found = []
+    while cells:
+        found.append(cells & -cells)
+        cells &= cells - 1
+    return found
+
+
+def position(cell: int) -> tuple[int, int]:
+    """Return a cell's row and column on the whole board, counted from 0, the surrounding wall included."""
+    row, column = divmod(cell.bit_length() - 1, STRIDE)
+    return row + 1, column + 1

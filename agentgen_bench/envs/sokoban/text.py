@@ -1,0 +1,216 @@
+"""Everything the agent reads in Sokoban: the board in its vocabularies, and the prose around it.
+
+Coordinates are (row, column) on the whole board, from (0, 0) at the top left. The text says what is where and what each
+action would do now. It says nothing about what can be reached, what is lost, or how good an action is.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from agentgen_bench.envs.sokoban.bitboards import DIRECTIONS
+from agentgen_bench.envs.sokoban.rules import Level, cells_of, position
+from agentgen_bench.text import Richness, Section
+
+# What a cell holds; a box adds BOX - FLOOR to floor or target, the player PLAYER - FLOOR.
+WALL, FLOOR, TARGET, BOX, BOX_ON_TARGET, PLAYER, PLAYER_ON_TARGET = range(7)
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """How a board is written: one character per kind of cell, or (None) a line per thing; and the word for a target."""
+
+    symbols: str | None
+    target: str
+
+
+VOCABULARIES = {
+    "symbols": Vocabulary("#_OX√PS", "target"),
+    "xsb": Vocabulary("# .$*@+", "target"),
+    "coords": Vocabulary(None, "goal"),
+}
+
+
+@lru_cache(maxsize=16)
+def _names(size: int) -> tuple[str, ...]:
+    """Return `(row, column)` for every cell of the board, row by row."""
+    return tuple(f"({r}, {c})" for r in range(size) for c in range(size))
+
+
+class LevelText:
+    """Writes the positions of one level in one vocabulary at one richness; what never changes is made once."""
+
+    def __init__(self, level: Level, board: str, richness: Richness) -> None:
+        """Prepare the level's constant text; `board` names a vocabulary."""
+        self.words = VOCABULARIES[board]
+        self.richness = richness
+        self.size = level.size
+        self.n_boxes = level.boxes.bit_count()
+        self.goals = level.goals
+        self._names = _names(level.size)
+        self._steps = (-level.size, level.size, -1, 1)
+        self._empty = [WALL] * level.size**2
+        for cell in cells_of(level.floor):
+            self._empty[self._index(cell)] = TARGET if cell & level.goals else FLOOR
+        self._targets = [self._index(cell) for cell in cells_of(level.goals)]
+        self.task = self._task()
+        self._heading = Section(f"{self.task} {self._how_to_move()}\n\n", Richness.BASE, "task")
+        self._legend = Section(f"\n\n{self._legend_text()}\n", Richness.BASE, "task")
+        self._rules = Section(self._rules_text(), Richness.RICH, "task")
+
+    def sections(self, boxes: int, player: int) -> tuple[Section, ...]:
+        """Return the observation of a position: the sections shown at this richness."""
+        box_indices = [self._index(cell) for cell in cells_of(boxes)]
+        at = self._index(player)
+        kinds = self._empty.copy()
+        for index in box_indices:
+            kinds[index] += BOX - FLOOR
+        kinds[at] += PLAYER - FLOOR
+        board = Section(self._board(kinds), Richness.LEAN, "state")
+        if self.richness == Richness.LEAN:
+            return (board,)
+        base = (self._heading, board, self._legend, self._count(kinds, box_indices))
+        if self.richness == Richness.BASE:
+            return base
+        described = self._grid(kinds) + self._surroundings(kinds, at) + self._boxes(kinds, box_indices)
+        described += self._target_lines(kinds) + self._offsets(box_indices)
+        return (
+            *base,
+            self._rules,
+            Section(described, Richness.RICH, "state"),
+            Section(self._effects(kinds, at), Richness.RICH, "hint"),
+        )
+
+    def _index(self, cell: int) -> int:
+        row, column = position(cell)
+        return row * self.size + column
+
+    def _task(self) -> str:
+        if self.n_boxes == 1:
+            return f"Push the box onto the {self.words.target}."
+        return f"Push the {self.n_boxes} boxes onto the {self.n_boxes} {self.words.target}s."
+
+    def _how_to_move(self) -> str:
+        return "Walk into a box to push it one cell on, if the cell behind it is free; a box cannot be pulled."
+
+    def _legend_text(self) -> str:
+        target, symbols = self.words.target, self.words.symbols
+        if symbols is None:
+            return (
+                "Cells are (row, column), from (0, 0) at the top left; cells not listed are free. "
+                f"A box on a {target} is listed as both."
+            )
+        names = ("wall", "floor", target, "box", f"box on {target}", "you", f"you on {target}")
+        return ", ".join(
+            f"{'space' if symbol == ' ' else symbol} {name}" for symbol, name in zip(symbols, names, strict=True)
+        )
+
+    def _count(self, kinds: list[int], boxes: list[int]) -> Section:
+        placed = sum(kinds[index] == BOX_ON_TARGET for index in boxes)
+        text = f"Boxes on {self.words.target}s: {placed} of {self.n_boxes}. Actions: {', '.join(DIRECTIONS)}."
+        return Section(text, Richness.BASE, "state")
+
+    def _board(self, kinds: list[int]) -> str:
+        symbols, size = self.words.symbols, self.size
+        if symbols is None:
+            return self._listed(kinds)
+        drawn = "".join([symbols[kind] for kind in kinds])
+        return "\n".join([drawn[start : start + size] for start in range(0, size * size, size)])
+
+    def _listed(self, kinds: list[int]) -> str:
+        goal = self.words.target.capitalize()
+        things = (("Wall",), (), (goal,), ("Box",), (goal, "Box"), ("Player",), (goal, "Player"))
+        return "\n".join(
+            [f"{thing} at {name}" for kind, name in zip(kinds, self._names, strict=True) for thing in things[kind]]
+        )
+
+    def _rules_text(self) -> str:
+        return (
+            "\n\nRules:\n"
+            "- Each action moves you one cell up, down, left or right, or changes nothing.\n"
+            "- Nothing changes when a wall is in the way, or a box with a wall or another box behind it.\n"
+            "- Every action uses up a step, also one that changes nothing.\n"
+            f"- The puzzle is solved when every box stands on a {self.words.target}; any box may go on any "
+            f"{self.words.target}.\n"
+        )
+
+    def _grid(self, kinds: list[int]) -> str:
+        symbols, size = self.words.symbols, self.size
+        if symbols is None:
+            return ""
+        lines = [
+            "\nThe board with row numbers on the left and column numbers on top:",
+            "    " + " ".join(map(str, range(size))),
+        ]
+        for r in range(size):
+            row = " ".join([symbols[kind] for kind in kinds[r * size : (r + 1) * size]])
+            lines.append(f"{r:>2}  {row}")
+        return "\n".join(lines) + "\n"
+
+    def _kind_names(self) -> tuple[str, ...]:
+        target = self.words.target
+        return ("wall", "floor", target, "box", f"box on {target}", "you", f"you on {target}")
+
+    def _surroundings(self, kinds: list[int], at: int) -> str:
+        names = self._kind_names()
+        lines = [f"\nYou are at {self._names[at]}{self._on_target(kinds[at])}. From there, up to the first wall:"]
+        for direction, step in zip(DIRECTIONS, self._steps, strict=True):
+            seen, index = [], at
+            while kinds[index] != WALL:
+                index += step
+                seen.append(names[kinds[index]])
+            lines.append(f"- {direction}: {', '.join(seen)}")
+        return "\n".join(lines) + "\n"
+
+    def _on_target(self, kind: int) -> str:
+        return f", on a {self.words.target}" if kind in (BOX_ON_TARGET, PLAYER_ON_TARGET) else ""
+
+    def _around(self, kinds: list[int], index: int) -> str:
+        names = self._kind_names()
+        return ", ".join([f"{d} {names[kinds[index + step]]}" for d, step in zip(DIRECTIONS, self._steps, strict=True)])
+
+    def _boxes(self, kinds: list[int], boxes: list[int]) -> str:
+        lines = ["\nBoxes and what is next to them:"]
+        lines += [f"- {self._names[i]}{self._on_target(kinds[i])}: {self._around(kinds, i)}" for i in boxes]
+        return "\n".join(lines) + "\n"
+
+    def _target_lines(self, kinds: list[int]) -> str:
+        holds = {TARGET: "empty", BOX_ON_TARGET: "holds a box", PLAYER_ON_TARGET: "you stand on it"}
+        lines = [f"\n{self.words.target.capitalize()}s and what is next to them:"]
+        lines += [f"- {self._names[i]}, {holds[kinds[i]]}: {self._around(kinds, i)}" for i in self._targets]
+        return "\n".join(lines) + "\n"
+
+    def _offsets(self, boxes: list[int]) -> str:
+        lines = [f"\nFrom each box to each {self.words.target}, counted in cells, whatever lies between:"]
+        for box in boxes:
+            offsets = [_offset(box, goal, self.size) for goal in self._targets]
+            lines.append(f"- box at {self._names[box]}: {'; '.join(offsets)}")
+        return "\n".join(lines) + "\n"
+
+    def _effects(self, kinds: list[int], at: int) -> str:
+        lines = ["\nWhat each action would do now:"]
+        for direction, step in zip(DIRECTIONS, self._steps, strict=True):
+            lines.append(f"- {direction}: {self._effect(kinds, at + step, at + 2 * step)}")
+        return "\n".join(lines)
+
+    def _effect(self, kinds: list[int], ahead: int, beyond: int) -> str:
+        target, names = self.words.target, self._names
+        if kinds[ahead] == WALL:
+            return f"nothing, there is a wall at {names[ahead]}"
+        if kinds[ahead] in (FLOOR, TARGET):
+            return f"you walk to {names[ahead]}" + (f", a {target}" if kinds[ahead] == TARGET else "")
+        if kinds[beyond] not in (FLOOR, TARGET):
+            behind = "a wall" if kinds[beyond] == WALL else "another box"
+            return f"nothing, behind the box at {names[ahead]} is {behind}"
+        leaves = f" off its {target}" if kinds[ahead] == BOX_ON_TARGET else ""
+        enters = f", onto a {target}" if kinds[beyond] == TARGET else ""
+        return f"you push the box at {names[ahead]}{leaves} to {names[beyond]}{enters}"
+
+
+@lru_cache(maxsize=20_000)
+def _offset(origin: int, end: int, size: int) -> str:
+    if origin == end:
+        return f"already at {_names(size)[end]}"
+    (r0, c0), (r1, c1) = divmod(origin, size), divmod(end, size)
+    vertical = [f"{abs(r1 - r0)} {'down' if r1 > r0 else 'up'}"] if r1 != r0 else []
+    horizontal = [f"{abs(c1 - c0)} {'right' if c1 > c0 else 'left'}"] if c1 != c0 else []
+    return f"{' and '.join(vertical + horizontal)} to {_names(size)[end]}"

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+
+from agentgen_bench.envs.sokoban.boxoban import solved_level
+from agentgen_bench.envs.sokoban.moves import UNSOLVABLE, Starts, fewest_moves, shortest_plan
+from agentgen_bench.envs.sokoban.rules import moved
+from agentgen_bench.envs.sokoban.solver import push_distances
+from tests.conftest import reference_json
+from tests.sokoban.boards import small_boards, start
+from tests.sokoban.plain_solver import fewest
+
+# A step across the right edge of the 8 x 8 interior would come out on the left edge of the next row.
+WIDE = ["##########", "#  $.    #", "######## #", "##########", "#   #@   #", *["##########"] * 5]
+
+
+def batch(starts):
+    return Starts(*(np.array([s[i] for s in starts], dtype=np.uint64) for i in range(1, 5)))
+
+
+def moves_of(position):
+    return fewest_moves(batch([position]), position.boxes.bit_count())[0]
+
+
+def replayed(position, plan):
+    boxes, player = position.boxes, position.player
+    for direction in plan:
+        boxes, player, _ = moved(position.floor, boxes, player, direction)
+    return boxes
+
+
+@settings(max_examples=150, deadline=None)
+@given(small_boards())
+@example(["####", "#@.#", "# $#", "####"])
+def test_fewest_pushes_agree_with_a_plain_search(rows):
+    position = start(rows)
+    (pushes,) = push_distances(position.floor, position.goals, [(position.boxes, position.player)])
+    assert pushes == fewest(rows, count_pushes=True)
+
+
+@settings(max_examples=150, deadline=None)
+@given(small_boards())
+@example(["####", "#@.#", "# $#", "####"])
+def test_fewest_moves_agree_with_a_plain_search(rows):
+    moves = moves_of(start(rows))
+    assert (None if moves == UNSOLVABLE else moves) == fewest(rows, count_pushes=False)
+
+
+@settings(max_examples=150, deadline=None)
+@given(small_boards())
+def test_a_plan_solves_the_board_in_the_fewest_moves(rows):
+    position = start(rows)
+    plan = shortest_plan(*position[1:5])
+    assert plan is None or replayed(position, plan) == position.goals
+    assert (UNSOLVABLE if plan is None else len(plan)) == moves_of(position)
+
+
+def test_nothing_steps_across_the_edge_of_the_board():
+    position = start(WIDE)
+    assert shortest_plan(*position[1:5]) is None
+
+
+@pytest.mark.data
+def test_levels_are_solved_the_same_alone_and_in_a_batch():
+    levels = [start(level["rows"]) for level in reference_json("boxoban/optima.json.gz")[:20]]
+    assert fewest_moves(batch(levels), 4).tolist() == [moves_of(level) for level in levels]
+
+
+@pytest.mark.data
+def test_every_boxoban_level_gets_its_published_optima():
+    levels = reference_json("boxoban/optima.json.gz")
+    found = [solved_level(start(level["rows"])) for level in levels]
+    assert [level.optimal_pushes for level in found] == [level["optimal_pushes"] for level in levels]
+    assert [level.optimal_moves for level in found] == [level["optimal_moves"] for level in levels]
+
+
+@pytest.mark.data
+def test_every_boxoban_plan_is_made_of_legal_moves_and_solves():
+    levels = [start(level["rows"]) for level in reference_json("boxoban/optima.json.gz")[::10]]
+    plans = [shortest_plan(*level[1:5]) for level in levels]
+    assert [replayed(level, plan) for level, plan in zip(levels, plans, strict=True)] == [x.goals for x in levels]
