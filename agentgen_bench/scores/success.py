@@ -106,10 +106,10 @@ def summary(episodes: Sequence[Episode]) -> SettingSummary:
         episodes=len(episodes),
         levels=len({level_key(episode) for episode in episodes}),
         scores=(
-            rate("success", episodes, succeeded, rng),
-            rate("score", episodes, progress, rng),
-            per_episode("episode_return", episodes, episode_return, rng),
-            per_episode("steps", episodes, n_steps, rng),
+            rate("success", episodes, [succeeded(episode) for episode in episodes], rng),
+            rate("score", episodes, [progress(episode) for episode in episodes], rng),
+            per_episode("episode_return", episodes, [episode_return(episode) for episode in episodes], rng),
+            per_episode("steps", episodes, [len(episode.steps) for episode in episodes], rng),
             *_per_step_scores(episodes, rng),
         ),
         endings={ending: endings[ending] for ending in ENDINGS},
@@ -127,7 +127,9 @@ def _per_step_scores(episodes: Sequence[Episode], rng: np.random.Generator) -> t
         "invalid_action_rate": lambda episode: sum(not step.is_action_valid for step in episode.steps),
         "unparsed_rate": lambda episode: sum(step.action is None for step in episode.steps),
     }
-    return tuple(per_step(name, episodes, measure, rng) for name, measure in measures.items())
+    return tuple(
+        per_step(name, episodes, [measure(episode) for episode in episodes], rng) for name, measure in measures.items()
+    )
 
 
 def overall(settings: dict[str, list[Episode]]) -> tuple[Score, ...]:
@@ -147,7 +149,7 @@ def _overall(name: str, settings: dict[str, list[Episode]], measure: Measure, rn
         return undefined(name, "there are no episodes")
     value = mean([mean([measure(episode) for episode in group]) for group in settings.values()])
     n = sum(len(group) for group in settings.values())
-    clusters = [_clusters(group, measure) for group in settings.values()]
+    clusters = [_clusters(group, [measure(episode) for episode in group]) for group in settings.values()]
     if len(clusters) == 1:
         return Score(name, value, *rate_interval(*clusters[0], rng), n=n)
     interval = percentile_interval(_mean_draws(clusters, rng))
@@ -166,31 +168,29 @@ def _mean_draws(clusters: Sequence[tuple[list[float], list[int]]], rng: np.rando
     return np.asarray(total) / len(clusters)
 
 
-def rate(name: str, episodes: Sequence[Episode], measure: Measure, rng: np.random.Generator) -> Score:
-    """Return the mean over episodes of a measure in [0, 1]."""
+def rate(name: str, episodes: Sequence[Episode], values: Sequence[float], rng: np.random.Generator) -> Score:
+    """Return the mean over episodes of their values, each in [0, 1]."""
     if not episodes:
         return undefined(name, "there are no episodes")
-    value = mean([measure(episode) for episode in episodes])
-    return Score(name, value, *rate_interval(*_clusters(episodes, measure), rng), n=len(episodes))
+    return Score(name, mean(values), *rate_interval(*_clusters(episodes, values), rng), n=len(episodes))
 
 
-def per_episode(name: str, episodes: Sequence[Episode], measure: Measure, rng: np.random.Generator) -> Score:
-    """Return the mean over episodes of an unbounded measure."""
+def per_episode(name: str, episodes: Sequence[Episode], values: Sequence[float], rng: np.random.Generator) -> Score:
+    """Return the mean over episodes of their values, in whatever unit."""
     if not episodes:
         return undefined(name, "there are no episodes")
-    value = mean([measure(episode) for episode in episodes])
-    return Score(name, value, *ratio_interval(*_clusters(episodes, measure), rng), n=len(episodes))
+    return Score(name, mean(values), *ratio_interval(*_clusters(episodes, values), rng), n=len(episodes))
 
 
-def per_step(name: str, episodes: Sequence[Episode], measure: Measure, rng: np.random.Generator) -> Score:
-    """Return the sum of a measure over the number of steps of all episodes."""
-    steps = sum(len(episode.steps) for episode in episodes)
-    if steps == 0:
+def per_step(name: str, episodes: Sequence[Episode], totals: Sequence[float], rng: np.random.Generator) -> Score:
+    """Return the sum of the episodes' totals over the number of their steps."""
+    lengths = [len(episode.steps) for episode in episodes]
+    if sum(lengths) == 0:
         return undefined(name, "no episode has a step" if episodes else "there are no episodes")
-    sums, _ = _clusters(episodes, measure)
-    counts, _ = _clusters(episodes, n_steps)
-    interval = ratio_interval(sums, [int(count) for count in counts], rng)
-    return Score(name, math.fsum(measure(episode) for episode in episodes) / steps, *interval, n=steps)
+    sums, _ = _clusters(episodes, totals)
+    steps, _ = _clusters(episodes, lengths)
+    interval = ratio_interval(sums, [int(count) for count in steps], rng)
+    return Score(name, math.fsum(totals) / sum(lengths), *interval, n=sum(lengths))
 
 
 def succeeded(episode: Episode) -> float:
@@ -208,20 +208,15 @@ def episode_return(episode: Episode) -> float:
     return math.fsum(step.reward for step in episode.steps)
 
 
-def n_steps(episode: Episode) -> float:
-    """Return the number of decisions."""
-    return float(len(episode.steps))
-
-
 def error_name(episode: Episode) -> str:
     """Return the name of the error that ended the episode: what stands before the first colon of its text."""
     return (episode.error or "unknown").partition(":")[0].strip() or "unknown"
 
 
-def _clusters(episodes: Sequence[Episode], measure: Measure) -> tuple[list[float], list[int]]:
-    """Return per level, levels sorted, the sum of the measure and the number of episodes."""
-    values: dict[str, list[float]] = {}
-    for episode in episodes:
-        values.setdefault(level_key(episode), []).append(measure(episode))
-    ordered = [values[level] for level in sorted(values)]
+def _clusters(episodes: Sequence[Episode], values: Sequence[float]) -> tuple[list[float], list[int]]:
+    """Return per level, levels sorted, the sum of the values and the number of episodes."""
+    levels: dict[str, list[float]] = {}
+    for episode, value in zip(episodes, values, strict=True):
+        levels.setdefault(level_key(episode), []).append(value)
+    ordered = [levels[level] for level in sorted(levels)]
     return [math.fsum(level) for level in ordered], [len(level) for level in ordered]
