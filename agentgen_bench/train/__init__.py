@@ -1,0 +1,1 @@
+"""Training: small models made on the spot, behaviour cloning, GRPO, curricula."""

@@ -1,0 +1,194 @@
+"""init-model: a small language model made on the spot, as an ordinary Hugging Face folder.
+
+The architecture is Qwen3's, so vLLM and transformers load the folder like any other model. The tokenizer is trained
+on environment text with one token per symbol of a Sokoban grid: a generic BPE merges neighbouring symbols, and the
+columns of the grid no longer line up in tokens. The same arguments give the same bytes in every process.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from agentgen_bench.errors import AgentGenError, MissingDependencyError, RunError
+from agentgen_bench.policies.base import Decision
+from agentgen_bench.policies.scripted import RandomPolicy
+from agentgen_bench.prompts import History, PromptConfig, messages
+from agentgen_bench.rollout import Job, play
+from agentgen_bench.seeding import seed_from
+from agentgen_bench.spec import TaskSpec
+
+END_OF_TEXT, TURN_START, TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
+SPECIAL_TOKENS = (END_OF_TEXT, TURN_START, TURN_END)
+# Text that the answer format needs, one token each; √ (box on target) is three bytes, and one symbol.
+WHOLE_TOKENS = ("<think>", "</think>", "<action>", "</action>", "√")
+# Words start with a space or a capital; every other character, a lone capital included, stands alone. So a grid of
+# `# _ O √ X P S` (or of XSB's `# @ + $ * .`) is one token per symbol, wherever it stands.
+PIECES = r" ?[A-Z]?[a-z]+|[\s\S]"
+CHAT_TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+BYTE_ALPHABET = 256
+HEAD_DIM = 32  # the smallest that vLLM's CPU attention has
+CORPUS_PROMPTS = (PromptConfig(action_hints="full"), PromptConfig(thinking=False, action_hints="templates"))
+
+
+@dataclass(frozen=True, slots=True)
+class ModelShape:
+    """Size of the model. The default has about 0.9 million parameters.
+
+    `vocab_size` is an upper bound: a small corpus yields fewer merges. `hidden_size` is a multiple of 32, the size
+    of an attention head. `init_std` is the standard deviation of the initial weights.
+    """
+
+    layers: int = 4
+    hidden_size: int = 128
+    vocab_size: int = 1024
+    context_tokens: int = 4096
+    init_std: float = 0.02
+
+    def __post_init__(self) -> None:
+        """Raise AgentGenError for a shape that cannot be."""
+        smallest = BYTE_ALPHABET + len(SPECIAL_TOKENS) + len(WHOLE_TOKENS)
+        in_range = {
+            "layers": (self.layers >= 1, "1 or more"),
+            "hidden_size": (self.hidden_size >= HEAD_DIM and self.hidden_size % HEAD_DIM == 0, "a multiple of 32"),
+            "vocab_size": (self.vocab_size >= smallest, f"{smallest} or more (bytes and special tokens)"),
+            "context_tokens": (self.context_tokens >= 1, "1 or more"),
+            "init_std": (self.init_std > 0, "a number above 0"),
+        }
+        for name, (is_right, right) in in_range.items():
+            if not is_right:
+                raise AgentGenError(f"{name}={getattr(self, name)!r} is out of range; choose {right}")
+
+
+class InitSummary(NamedTuple):
+    """What was made: the folder, the number of parameters and of tokens in the vocabulary."""
+
+    path: Path
+    parameters: int
+    vocab_size: int
+
+
+def init_model(output: str | Path, texts: Iterable[str], shape: ModelShape | None = None, seed: int = 0) -> InitSummary:
+    """Write a small model with random weights and a tokenizer trained on `texts` to the folder `output`.
+
+    Raises:
+        RunError: the folder exists and is not empty, or cannot be written.
+        MissingDependencyError: torch or transformers is not installed.
+    """
+    shape = shape or ModelShape()
+    folder = Path(output)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RunError(f"{folder} exists and is not empty; choose another folder or remove it")
+    try:
+        import torch  # noqa: F401
+        import transformers  # noqa: F401
+    except ImportError:
+        raise MissingDependencyError(
+            "init-model needs torch and transformers: pip install 'agentgen-bench[transformers]'"
+        ) from None
+    tokenizer = train_tokenizer(texts, shape)
+    model = random_model(len(tokenizer), shape, tokenizer, seed)
+    try:
+        tokenizer.save_pretrained(folder)
+        model.save_pretrained(folder, safe_serialization=True)
+    except OSError as error:
+        raise RunError(f"cannot write the model to {folder}: {error}") from None
+    return InitSummary(folder, sum(p.numel() for p in model.parameters()), len(tokenizer))
+
+
+def environment_text(specs: Sequence[TaskSpec], episodes: int = 4, seed: int = 0) -> list[str]:
+    """Return the prompts that random play of each setting shows, for training a tokenizer; sorted, no duplicates."""
+    reader = _Reader(RandomPolicy(seed))
+    jobs = (Job(spec, level) for spec in specs for level in range(episodes))
+    failed = [episode for episode in play(jobs, reader, record_text=False) if episode.error is not None]
+    if failed:
+        raise RunError(f"no text from {failed[0].spec['env_id']}: {failed[0].error}")
+    return sorted(reader.texts)
+
+
+class _Reader:
+    """A policy that plays at random and keeps what the prompts say."""
+
+    name = "reader"
+
+    def __init__(self, policy: RandomPolicy) -> None:
+        self._policy = policy
+        self.texts: set[str] = set()
+
+    def act(self, histories: Sequence[History]) -> list[Decision]:
+        for history in histories:
+            for config in CORPUS_PROMPTS:
+                self.texts.update(message.content for message in messages(history, config))
+        return self._policy.act(histories)
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": "reader"}
+
+
+def train_tokenizer(texts: Iterable[str], shape: ModelShape) -> Any:
+    """Return a byte-level BPE tokenizer (transformers' fast one) trained on `texts`; any Unicode round-trips."""
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(PIECES), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=shape.vocab_size - len(WHOLE_TOKENS),
+        special_tokens=list(SPECIAL_TOKENS),
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.add_tokens([AddedToken(text, normalized=False, special=False) for text in WHOLE_TOKENS])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token=TURN_END,
+        pad_token=END_OF_TEXT,
+        chat_template=CHAT_TEMPLATE,
+        model_max_length=shape.context_tokens,
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def random_model(vocab_size: int, shape: ModelShape, tokenizer: Any, seed: int) -> Any:
+    """Return a Qwen3 model in float32 whose every parameter is drawn from a stream of its own name and `seed`."""
+    import torch
+    from transformers import GenerationConfig, Qwen3Config, Qwen3ForCausalLM
+
+    ends = [tokenizer.convert_tokens_to_ids(token) for token in (TURN_END, END_OF_TEXT)]
+    config = Qwen3Config(
+        vocab_size=vocab_size,
+        hidden_size=shape.hidden_size,
+        intermediate_size=4 * shape.hidden_size,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.hidden_size // HEAD_DIM,
+        num_key_value_heads=shape.hidden_size // HEAD_DIM,
+        head_dim=HEAD_DIM,
+        max_position_embeddings=shape.context_tokens,
+        tie_word_embeddings=True,
+        initializer_range=shape.init_std,
+        bos_token_id=None,
+        eos_token_id=ends[0],
+        pad_token_id=ends[1],
+        dtype="float32",
+    )
+    with torch.random.fork_rng(devices=[]):  # the constructor draws from the global stream, to no effect
+        model = Qwen3ForCausalLM(config)
+    with torch.no_grad():
+        for name, parameter in sorted(model.named_parameters()):
+            if parameter.ndim == 1:  # the scales of the RMS norms
+                parameter.fill_(1.0)
+                continue
+            generator = torch.Generator().manual_seed(seed_from("init-model", seed, name))
+            parameter.normal_(0.0, shape.init_std, generator=generator)
+    model.generation_config = GenerationConfig(eos_token_id=ends, pad_token_id=ends[1])
+    return model

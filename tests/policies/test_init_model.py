@@ -1,0 +1,105 @@
+"""init-model: an ordinary model folder, one token per grid symbol, the same bytes for the same arguments."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+pytest.importorskip("transformers")
+
+from agentgen_bench.errors import AgentGenError, RunError
+from agentgen_bench.policies.chat import load_chat_format
+from agentgen_bench.policies.checkpoint import open_checkpoint
+from agentgen_bench.train.init_model import ModelShape, init_model, train_tokenizer
+
+SMALL = ModelShape(layers=1, hidden_size=32, vocab_size=300, context_tokens=128)
+SCRIPT = """
+import sys
+from agentgen_bench.train.init_model import ModelShape, init_model
+init_model(sys.argv[1], ["Push the box.", "# _ O √"] * 20, ModelShape(1, 32, 300, 128), seed=3)
+"""
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny_model: Path) -> object:
+    return load_chat_format(open_checkpoint(tiny_model)).tokenizer
+
+
+@given(grid=st.text(alphabet="#_O√XPS\n", min_size=1, max_size=120))
+def test_a_grid_has_one_token_per_symbol(tokenizer: object, grid: str) -> None:
+    assert len(tokenizer(grid)["input_ids"]) == len(grid)  # type: ignore[operator]
+
+
+@given(grid=st.text(alphabet="#@+$*. \n", min_size=1, max_size=120))
+def test_the_xsb_symbols_too_are_single_tokens(tokenizer: object, grid: str) -> None:
+    assert len(tokenizer(grid)["input_ids"]) == len(grid)  # type: ignore[operator]
+
+
+@given(text=st.text())
+@settings(max_examples=200)
+def test_any_text_comes_back_from_its_tokens(tokenizer: object, text: str) -> None:
+    ids = tokenizer(text)["input_ids"]  # type: ignore[operator]
+    assert tokenizer.decode(ids) == text  # type: ignore[attr-defined]
+
+
+def test_an_answer_is_a_handful_of_tokens(tokenizer: object) -> None:
+    assert len(tokenizer("<think></think><action>up</action>")["input_ids"]) == 5  # type: ignore[operator]
+
+
+def test_the_folder_is_an_ordinary_model(tiny_model: Path) -> None:
+    checkpoint = open_checkpoint(tiny_model)
+    assert checkpoint.config["architectures"] == ["Qwen3ForCausalLM"]
+    assert load_chat_format(checkpoint).has_template
+
+
+def test_the_default_has_about_a_million_parameters(tmp_path: Path) -> None:
+    made = init_model(tmp_path / "model", ["Push the box onto the target."] * 3)
+    assert 0.8e6 < made.parameters < 1.2e6
+
+
+def test_equal_arguments_give_equal_bytes_in_every_process(tmp_path: Path) -> None:
+    init_model(tmp_path / "here", ["Push the box.", "# _ O √"] * 20, SMALL, seed=3)
+    environment = {**os.environ, "PYTHONHASHSEED": "7"}
+    subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path / "there")], check=True, env=environment)
+    here, there = (
+        {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted((tmp_path / name).iterdir())}
+        for name in ("here", "there")
+    )
+    assert here == there
+
+
+def test_another_seed_gives_other_weights_and_the_same_tokenizer(tmp_path: Path) -> None:
+    folders = [init_model(tmp_path / str(seed), ["Push."], SMALL, seed).path for seed in (0, 1)]
+    weights, tokenizers = (
+        {(folder / name).read_bytes() for folder in folders} for name in ("model.safetensors", "tokenizer.json")
+    )
+    assert (len(weights), len(tokenizers)) == (2, 1)
+
+
+def test_an_existing_model_is_not_overwritten(tiny_model: Path) -> None:
+    with pytest.raises(RunError, match="exists and is not empty; choose another folder"):
+        init_model(tiny_model, ["Push."], SMALL)
+
+
+def test_the_vocabulary_keeps_to_its_bound() -> None:
+    corpus = [f"word{chr(97 + i % 26)}{chr(97 + i // 26)} " * 3 for i in range(600)]
+    assert len(train_tokenizer(corpus, ModelShape(vocab_size=300))) == 300
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        ({"hidden_size": 100}, "hidden_size=100 is out of range; choose a multiple of 32"),
+        ({"vocab_size": 100}, "vocab_size=100 is out of range; choose 264 or more"),
+        ({"layers": 0}, "layers=0 is out of range; choose 1 or more"),
+    ],
+)
+def test_impossible_shapes_are_refused(shape: dict[str, int], said: str) -> None:
+    with pytest.raises(AgentGenError) as caught:
+        ModelShape(**shape)  # type: ignore[arg-type]
+    assert str(caught.value).startswith(said)
