@@ -1,0 +1,153 @@
+"""What the policies that run a model in this process share: prompts in, seeded generation, decisions out.
+
+A back end (vllm.py, transformers.py) writes `generate` and what training needs; the rest is here.
+"""
+
+import abc
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from agentgen_bench.errors import PolicyError
+from agentgen_bench.parsing import ParseReason, parse
+from agentgen_bench.policies.base import Decision, TokenSample
+from agentgen_bench.policies.chat import Prompt, load_chat_format
+from agentgen_bench.policies.checkpoint import content_hash, open_checkpoint, stop_token_ids, tensor_names
+from agentgen_bench.policies.sampling import Sampling
+from agentgen_bench.prompts import History, PromptConfig
+
+# Tokens of prompt and completion together, unless asked otherwise. The prompts here stay below 8,000 tokens; a
+# model's own limit of 40,000 or more would only reserve memory.
+DEFAULT_CONTEXT_TOKENS = 16_384
+
+
+class Generation(NamedTuple):
+    """One completion: its token ids (the stop token included) and, where asked for, the log-probability of each.
+
+    A log-probability is that of the distribution the token was drawn from: after temperature, top_k and top_p; for
+    greedy decoding that of the model itself.
+    """
+
+    ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+
+
+class LocalPolicy(abc.ABC):
+    """A language model in this process, as a policy and as the sampler of a trainer."""
+
+    backend: str
+
+    def __init__(
+        self,
+        model: str | Path,
+        prompt_config: PromptConfig,
+        sampling: Sampling,
+        *,
+        max_model_len: int | None = None,
+        with_logprobs: bool = False,
+    ) -> None:
+        """Check the folder and load its tokenizer; a back end's constructor calls this first.
+
+        `max_model_len` is in tokens of prompt and completion together; None takes the model's own limit, at most
+        16,384. `with_logprobs` makes each Decision carry its TokenSample.
+        """
+        self.checkpoint = open_checkpoint(model)
+        self.chat = load_chat_format(self.checkpoint)
+        self.stop_ids = stop_token_ids(self.checkpoint, self.chat.tokenizer.eos_token_id)
+        self.prompt_config = prompt_config
+        self.sampling = sampling
+        self.with_logprobs = with_logprobs
+        self.name = self.checkpoint.name
+        self.max_model_len = _context(self.checkpoint.context_tokens, max_model_len)
+        self._synchronised = False
+        if sampling.max_tokens >= self.max_model_len:
+            raise PolicyError(
+                f"max_tokens={sampling.max_tokens} leaves no room for a prompt in a context of {self.max_model_len} "
+                f"tokens; choose fewer"
+            )
+
+    @abc.abstractmethod
+    def generate(self, prompts: Sequence[Sequence[int]], seeds: Sequence[int]) -> list[Generation]:
+        """Return one completion per prompt of token ids, in order, each drawn from its own seed."""
+
+    @abc.abstractmethod
+    def token_logprobs(
+        self, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]
+    ) -> list[list[float]]:
+        """Return the model's log-probability (temperature 1) of every token of given completions."""
+
+    @abc.abstractmethod
+    def _replace_weights(self, named_tensors: Sequence[tuple[str, Any]]) -> None:
+        """Put the tensors, named as in the checkpoint, in the place of the model's."""
+
+    @abc.abstractmethod
+    def _describe_backend(self) -> dict[str, Any]:
+        """Return version, device and dtype of the back end."""
+
+    def act(self, histories: Sequence[History]) -> list[Decision]:
+        """Return one decision per history, from one batch of completions."""
+        budget = self.max_model_len - self.sampling.max_tokens
+        prompts = [self.chat.prompt(history, self.prompt_config, budget) for history in histories]
+        asked = [(prompt, history) for prompt, history in zip(prompts, histories, strict=True) if prompt is not None]
+        seeds = [self.sampling.request_seed(history.key) for _, history in asked]
+        generations = iter(self.generate([prompt.ids for prompt, _ in asked], seeds) if asked else [])
+        return [_TOO_LONG if prompt is None else self._decision(prompt, next(generations)) for prompt in prompts]
+
+    def load_weights(self, named_tensors: Iterable[tuple[str, Any]]) -> None:
+        """Take over a trainer's weights: pairs of the checkpoint's parameter name and tensor, every one of them."""
+        tensors = list(named_tensors)
+        self._check_complete({name for name, _ in tensors})
+        self._replace_weights(tensors)
+        self._synchronised = True
+
+    def describe(self) -> dict[str, Any]:
+        """Return kind, model (name, path, content hash), template hash, prompt, sampling and back end; plain JSON."""
+        return {
+            "kind": "model",
+            "model": self.name,
+            "path": str(self.checkpoint.path),
+            "content_hash": None if self._synchronised else self._content_hash,  # a trainer's weights have no file
+            "chat_template": "tokenizer" if self.chat.has_template else "plain",
+            "chat_template_hash": self.chat.template_hash,
+            "prompt": self.prompt_config.to_json(),
+            "sampling": self.sampling.to_json(),
+            "max_model_len": self.max_model_len,
+            "backend": self.backend,
+            **self._describe_backend(),
+        }
+
+    def _check_complete(self, given: set[str]) -> None:
+        """Raise PolicyError where the checkpoint has a parameter that is not given: it would silently stay old."""
+        missing = (tensor_names(self.checkpoint) or frozenset()) - given
+        if missing:
+            raise PolicyError(f"no weights for {min(missing)!r} of {self.name}; give every parameter of the checkpoint")
+
+    @cached_property
+    def _content_hash(self) -> str:
+        return content_hash(self.checkpoint)
+
+    def _decision(self, prompt: Prompt, generation: Generation) -> Decision:
+        completion = prompt.opening + self.chat.decode(generation.ids)
+        parsed = parse(completion, self.prompt_config.action_format)
+        return Decision(
+            completion=completion,
+            action=parsed.action,
+            reason=parsed.reason,
+            prompt_chars=len(prompt.text),
+            prompt_tokens=len(prompt.ids),
+            completion_tokens=len(generation.ids),
+            dropped_turns=prompt.dropped_turns,
+            sample=TokenSample(prompt.ids, *generation) if self.with_logprobs else None,
+        )
+
+
+_TOO_LONG = Decision("", None, ParseReason.PROMPT_TOO_LONG)
+
+
+def _context(own: int | None, asked: int | None) -> int:
+    if asked is None:
+        return min(own or DEFAULT_CONTEXT_TOKENS, DEFAULT_CONTEXT_TOKENS)
+    if asked < 1 or (own is not None and asked > own):
+        raise PolicyError(f"max_model_len={asked} is out of range; choose 1 to {own or 'any'} (the model's own limit)")
+    return asked
