@@ -1,0 +1,241 @@
+"""A model behind an OpenAI-compatible server: vLLM, SGLang, llama.cpp, or a hosted service.
+
+The server tokenizes, so a prompt that does not fit is found out by its refusal: history is then dropped, turn by
+turn, until it fits. Whether a seeded completion repeats is the server's affair; the seeds sent do.
+"""
+
+import os
+import re
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from queue import SimpleQueue
+from typing import Any, NamedTuple
+
+from agentgen_bench.errors import PolicyError
+from agentgen_bench.parsing import ParseReason, parse
+from agentgen_bench.policies.base import Decision
+from agentgen_bench.policies.http import HttpClient, LostRequestError
+from agentgen_bench.policies.sampling import Sampling
+from agentgen_bench.prompts import History, PromptConfig, messages, shown_turns
+
+API_KEY_VARIABLE = "OPENAI_API_KEY"
+# How servers say that a prompt is longer than the context: OpenAI, vLLM (two wordings), SGLang, llama.cpp, TGI.
+_CONTEXT_OVERFLOW = re.compile(
+    r"context[_ ]length|context size|context window|maximum model length|max_model_len|exceed_context_size"
+    r"|longer than the (?:maximum )?model|too many tokens|prompt is too long|reduce the length"
+    r"|\binputs?\b.{0,3}tokens?.{0,60}must be",
+    re.IGNORECASE,
+)
+_WANTS_COMPLETION_TOKENS = re.compile(r"max_completion_tokens")
+# Servers that hand `chat_template_kwargs` to the model's chat template; others refuse fields they do not know.
+_TEMPLATE_SERVERS = ("vllm", "sglang", "llamacpp")
+
+
+class _Reply(NamedTuple):
+    """One choice of a chat completion: its text and the token counts the server reports."""
+
+    completion: str
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class OpenAIPolicy:
+    """The model `model` of the server at `base_url`, asked over /chat/completions.
+
+    Requests run in at most `concurrency` threads. Rate limits (429), server errors (5xx), time-outs and broken
+    connections are tried again with exponential back-off, as long as the server's Retry-After asks where it asks;
+    any other refusal ends the run at once with the server's own words.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        model: str,
+        prompt_config: PromptConfig,
+        sampling: Sampling,
+        *,
+        concurrency: int = 32,
+        timeout_s: float = 600.0,
+        retries: int = 6,
+        backoff_s: float = 0.5,
+    ) -> None:
+        """Ask the server which models it serves; raises PolicyError where it is down or does not know `model`.
+
+        Args:
+            base_url: the server's root with its version, such as http://localhost:8000/v1.
+            model: the name under which the server serves the model.
+            prompt_config: how a history becomes a prompt.
+            sampling: sent with every request; the seed is each request's own.
+            concurrency: requests under way at once.
+            timeout_s: seconds without an answer after which a request counts as lost.
+            retries: how often a lost request is sent again.
+            backoff_s: seconds before the first retry; doubled for each further one, up to 30.
+        """
+        if concurrency < 1:
+            raise PolicyError(f"concurrency={concurrency} is out of range; choose 1 or more")
+        self.base_url = base_url.rstrip("/")
+        self.name = model
+        self.prompt_config = prompt_config
+        self.sampling = sampling
+        self.concurrency = concurrency
+        self._client = HttpClient(
+            self.base_url,
+            api_key=os.environ.get(API_KEY_VARIABLE),
+            timeout_s=timeout_s,
+            retries=retries,
+            backoff_s=backoff_s,
+            connections=concurrency,
+        )
+        self._tokens_field = "max_tokens"
+        self._server = self._ask_models()
+
+    def act(self, histories: Sequence[History]) -> list[Decision]:
+        """Return one decision per history; the first request that fails for good ends the batch."""
+        stop = threading.Event()
+        return _concurrently(lambda history: self._decide(history, stop), histories, self.concurrency, stop)
+
+    def describe(self) -> dict[str, Any]:
+        """Return kind, server and model names, prompt and sampling; plain JSON. The API key is not among them."""
+        return {
+            "kind": "server",
+            "model": self.name,
+            "base_url": self.base_url,
+            "backend": "openai-compatible",
+            "server": self._server,
+            "prompt": self.prompt_config.to_json(),
+            "sampling": self.sampling.to_json(),
+        }
+
+    def _decide(self, history: History, stop: threading.Event) -> Decision:
+        most = shown_turns(history, self.prompt_config)
+        for turns in range(most, -1, -1):
+            chat = messages(history, self.prompt_config, turns=turns)
+            payload = self._payload([{"role": m.role, "content": m.content} for m in chat], history)
+            reply = self._complete(payload, history.key, stop)
+            if reply is not None:
+                chars = sum(len(message.content) for message in chat)
+                return self._decision(reply, chars, most - turns)
+        return Decision("", None, ParseReason.PROMPT_TOO_LONG)
+
+    def _decision(self, reply: _Reply, prompt_chars: int, dropped_turns: int) -> Decision:
+        parsed = parse(reply.completion, self.prompt_config.action_format)
+        return Decision(
+            completion=reply.completion,
+            action=parsed.action,
+            reason=parsed.reason,
+            prompt_chars=prompt_chars,
+            prompt_tokens=reply.prompt_tokens,
+            completion_tokens=reply.completion_tokens,
+            dropped_turns=dropped_turns,
+        )
+
+    def _payload(self, chat: list[dict[str, str]], history: History) -> dict[str, Any]:
+        sampling = self.sampling
+        payload: dict[str, Any] = {
+            "model": self.name,
+            "messages": chat,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "seed": sampling.request_seed(history.key),
+        }
+        if sampling.top_k is not None:
+            payload["top_k"] = sampling.top_k
+        if self._server in _TEMPLATE_SERVERS:
+            payload["chat_template_kwargs"] = {"enable_thinking": self.prompt_config.thinking}
+        return payload
+
+    def _complete(self, payload: Mapping[str, Any], key: tuple[str | int, ...], stop: threading.Event) -> _Reply | None:
+        """Return the server's reply; None where it says that the prompt does not fit its context."""
+        field = self._tokens_field
+        answer = self._client.post(
+            "/chat/completions", {**payload, field: self.sampling.max_tokens}, key, stop, check=_check_reply
+        )
+        if answer.status == 200:
+            return _reply(answer.body)
+        text = answer.message
+        if field == "max_tokens" and _WANTS_COMPLETION_TOKENS.search(text):  # OpenAI's reasoning models
+            self._tokens_field = "max_completion_tokens"
+            return self._complete(payload, key, stop)
+        if answer.status in (400, 413, 422) and _CONTEXT_OVERFLOW.search(text):
+            return None
+        raise PolicyError(f"the server at {self.base_url} refused a request: {answer.status} {text}")
+
+    def _ask_models(self) -> str | None:
+        """Return what the server calls itself (`owned_by` of the model), None where it does not say."""
+        answer = self._client.get("/models")
+        if answer.status in (401, 403):
+            raise PolicyError(
+                f"the server at {self.base_url} refused the API key ({answer.status} {answer.message}); "
+                f"set {API_KEY_VARIABLE}"
+            )
+        models = answer.body.get("data") if answer.status == 200 else None
+        if not isinstance(models, list):  # servers without a list of models exist; the first request will tell
+            return None
+        known = {
+            str(model["id"]): model.get("owned_by") for model in models if isinstance(model, dict) and "id" in model
+        }
+        if self.name in known:
+            return None if known[self.name] is None else str(known[self.name])
+        owners = set(known.values())
+        if owners & {"vllm", "sglang"}:  # these refuse any other name; llama.cpp takes every one
+            raise PolicyError(
+                f"the server at {self.base_url} does not serve {self.name!r}; choose one of: {', '.join(sorted(known))}"
+            )
+        return str(owners.pop()) if len(owners) == 1 else None
+
+
+def _concurrently(
+    decide: Callable[[History], Decision], histories: Sequence[History], threads: int, stop: threading.Event
+) -> list[Decision]:
+    """Return the decisions in order; the first exception of a thread sets `stop` and is raised here.
+
+    The threads are daemons and are not joined, because Ctrl-C must not wait for a slow server.
+    """
+    outcomes: SimpleQueue[tuple[int, Decision | Exception]] = SimpleQueue()
+    waiting = iter(enumerate(histories))
+    lock = threading.Lock()
+
+    def work() -> None:
+        while not stop.is_set():
+            with lock:
+                entry = next(waiting, None)
+            if entry is None:
+                return
+            try:
+                outcomes.put((entry[0], decide(entry[1])))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets it
+                outcomes.put((entry[0], error))
+
+    for _ in range(min(threads, len(histories))):
+        threading.Thread(target=work, daemon=True).start()
+    decisions: dict[int, Decision] = {}
+    try:
+        while len(decisions) < len(histories):
+            index, outcome = outcomes.get()
+            if isinstance(outcome, Exception):
+                raise outcome
+            decisions[index] = outcome
+    finally:
+        stop.set()
+    return [decisions[index] for index in range(len(histories))]
+
+
+def _check_reply(body: Mapping[str, Any]) -> None:
+    """Raise LostRequestError where a 200 holds no completion, so that the request is sent again."""
+    try:
+        _reply(body)
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        raise LostRequestError(f"an answer without choices[0].message ({type(error).__name__}: {error})") from None
+
+
+def _reply(body: Mapping[str, Any]) -> _Reply:
+    """Return the first choice; a thought that the server took out of the content is put back in front of it."""
+    message = body["choices"][0]["message"]
+    content = message.get("content") or ""
+    thought = message.get("reasoning_content") or message.get("reasoning")
+    usage = body.get("usage") or {}
+    return _Reply(
+        completion=f"<think>{thought}</think>{content}" if thought else content,
+        prompt_tokens=int(usage.get("prompt_tokens") or 0),
+        completion_tokens=int(usage.get("completion_tokens") or 0),
+    )
