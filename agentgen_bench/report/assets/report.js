@@ -1,0 +1,141 @@
+"use strict";
+// The browser of episodes. Every text from a run enters the page through textContent, never as HTML.
+
+const runs = JSON.parse(document.getElementById("data").textContent);
+const rows = runs.flatMap((run, r) => run.index.map((entry, i) => ({ ...entry, run: run.name, r, i })));
+const list = document.getElementById("list");
+const ROW_HEIGHT = 44;
+let visible = rows;
+let selected = null;
+
+function shown(text) {
+  // Control characters (ANSI escapes among them) and marks that turn the direction of text are shown, never obeyed.
+  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g,
+    (char) => "\\u" + char.charCodeAt(0).toString(16).padStart(4, "0"));
+}
+
+function element(tag, text, className) {
+  const made = document.createElement(tag);
+  if (text !== undefined && text !== null) made.textContent = shown(String(text));
+  if (className) made.className = className;
+  return made;
+}
+
+function outcome(row) {
+  return row.ending === "error" ? "error" : row.success ? "solved" : "failed";
+}
+
+function choices(select, values) {
+  select.append(new Option("all", ""), ...values.map((value) => new Option(shown(value), value)));
+}
+
+function filter() {
+  const value = (name) => document.getElementById("filter-" + name).value;
+  const text = value("text").toLowerCase();
+  visible = rows.filter((row) =>
+    (!value("run") || row.run === value("run")) &&
+    (!value("setting") || row.setting === value("setting")) &&
+    (!value("outcome") || outcome(row) === value("outcome")) &&
+    (!text || row.task.toLowerCase().includes(text) || String(row.seed) === text));
+  document.getElementById("count").textContent = `${visible.length} of ${rows.length}`;
+  list.scrollTop = 0;
+  drawList();
+}
+
+function drawList() {
+  // Only the rows in view exist, so ten thousand episodes scroll as fast as ten.
+  const first = Math.max(0, Math.floor(list.scrollTop / ROW_HEIGHT) - 4);
+  const last = Math.min(visible.length, first + Math.ceil(list.clientHeight / ROW_HEIGHT) + 8);
+  const spacer = element("div");
+  spacer.style.height = visible.length * ROW_HEIGHT + "px";
+  list.replaceChildren(spacer, ...visible.slice(first, last).map((row, i) => listRow(row, first + i)));
+}
+
+function listRow(row, position) {
+  const made = element("div", null, "row");
+  made.style.top = position * ROW_HEIGHT + "px";
+  made.setAttribute("role", "option");
+  made.setAttribute("aria-selected", row === selected);
+  const repeat = row.repeat ? `, repeat ${row.repeat}` : "";
+  made.append(element("span", outcome(row), outcome(row)), ` seed ${row.seed}${repeat}, ${row.steps} steps, ${row.setting}`);
+  made.append(element("small", row.task));
+  made.addEventListener("click", () => open(row));
+  return made;
+}
+
+async function unpack(packed) {
+  const bytes = Uint8Array.from(atob(packed), (char) => char.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).json();
+}
+
+async function open(row) {
+  selected = row;
+  drawList();
+  const episode = await unpack(runs[row.r].packed[row.i]);
+  if (selected !== row) return;
+  const article = document.getElementById("episode");
+  article.replaceChildren(
+    element("h3", `${row.setting}, seed ${row.seed}`),
+    element("p", episode.task),
+    element("p", `${outcome(row)}, score ${row.score}, ended: ${row.ending}, ${row.steps} steps` +
+      (episode.expert_length === null ? "" : `, the oracle needs ${episode.expert_length}`), outcome(row)),
+    ...Object.entries(episode.analysis).map(([name, value]) => element("p", `${name}: ${value}`, "key")),
+    ...(episode.error ? [element("pre", episode.error)] : []),
+    observation(episode.first, "First observation"),
+    ...episode.steps.map((step, i) => stepCard(step, i)));
+  article.scrollIntoView({ block: "nearest" });
+}
+
+function observation(parts, title) {
+  const made = element("details");
+  made.open = true;
+  made.append(element("summary", title));
+  const text = element("pre");
+  if (parts === null) text.append(element("span", "(compact record: texts come back by replay)", "hint"));
+  else text.append(...parts.map(([part, source]) => {
+    const span = element("span", part, source);
+    span.title = source;
+    return span;
+  }));
+  made.append(text);
+  return made;
+}
+
+function folded(title, text) {
+  const made = element("details");
+  made.append(element("summary", title), element("pre", text));
+  return made;
+}
+
+function stepCard(step, i) {
+  const made = element("div", null, "step");
+  const head = element("h3", `Step ${i + 1}: ${step.action === null ? "no action" : step.action}`);
+  const facts = [`reward ${step.reward}`, `score ${Number(step.score.toFixed(3))}`];
+  if (!step.valid) facts.push("invalid action");
+  if (step.parse_reason) facts.push(`unparsed: ${step.parse_reason}`);
+  if (step.dropped_turns) facts.push(`${step.dropped_turns} past turns dropped`);
+  head.append(...facts.map((fact) => element("span", fact)));
+  made.append(head);
+  if (step.prompt !== null) made.append(folded("Prompt", step.prompt));
+  if (step.completion !== step.action) made.append(element("pre", step.completion));
+  made.append(observation(step.observation, "Observation"));
+  return made;
+}
+
+choices(document.getElementById("filter-run"), [...new Set(rows.map((row) => row.run))]);
+choices(document.getElementById("filter-setting"), [...new Set(rows.map((row) => row.setting))]);
+for (const name of ["run", "setting", "outcome", "text"]) {
+  document.getElementById("filter-" + name).addEventListener("input", filter);
+}
+list.addEventListener("scroll", drawList);
+list.addEventListener("keydown", (event) => {
+  const move = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!move || !visible.length) return;
+  event.preventDefault();
+  const next = Math.min(visible.length - 1, Math.max(0, visible.indexOf(selected) + move));
+  if (next * ROW_HEIGHT < list.scrollTop) list.scrollTop = next * ROW_HEIGHT;
+  if ((next + 1) * ROW_HEIGHT > list.scrollTop + list.clientHeight) list.scrollTop = (next + 1) * ROW_HEIGHT - list.clientHeight;
+  open(visible[next]);
+});
+filter();

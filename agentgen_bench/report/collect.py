@@ -1,0 +1,136 @@
+"""From a run folder to what the page shows: results, an index of episodes, and each episode packed by itself."""
+
+import base64
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agentgen_bench.episodes import Episode, Step, read_episodes
+from agentgen_bench.evaluation.folder import EPISODES, read_manifest
+from agentgen_bench.prompts import History, PromptConfig, Turn, messages
+from agentgen_bench.scores.base import family, setting_label
+from agentgen_bench.scores.success import results
+from agentgen_bench.text import render
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What the page needs of one run. `index` and `packed` have one entry per episode, in the same order."""
+
+    name: str
+    manifest: dict[str, Any]
+    results: dict[str, Any]
+    episodes: tuple[Episode, ...]  # compact
+    index: tuple[dict[str, Any], ...]
+    packed: tuple[str, ...]  # base64 of gzip of JSON: the page unpacks one when it is opened
+
+
+def collect(path: Path) -> RunReport:
+    """Return the report of one run folder; episodes are read one at a time, so their texts never add up in memory.
+
+    Raises:
+        RunError: the folder is no run.
+        DataError: a file of it is damaged.
+    """
+    manifest = read_manifest(path)
+    prompt = _prompt_config(manifest)
+    compact, index, packed = [], [], []
+    source = path / EPISODES
+    for episode in read_episodes(source) if source.exists() else ():
+        compact.append(episode.compact())
+        index.append(_index_entry(episode))
+        packed.append(pack(details(episode, prompt)))
+    return RunReport(path.resolve().name, manifest, results(compact), tuple(compact), tuple(index), tuple(packed))
+
+
+def details(episode: Episode, prompt: PromptConfig) -> dict[str, Any]:
+    """Return all that the browser of episodes shows of one, as plain JSON."""
+    prompts: Iterator[str | None] = iter(prompts_of(episode, prompt))
+    return {
+        "task": episode.task,
+        "error": episode.error,
+        "analysis": dict(episode.analysis),
+        "expert_length": episode.expert_length,
+        "first": _parts(episode.first_sections),
+        "steps": [
+            {
+                "prompt": next(prompts),
+                "completion": step.completion,
+                "action": step.action,
+                "parse_reason": step.parse_reason,
+                "reward": step.reward,
+                "score": step.score,
+                "valid": step.is_action_valid,
+                "dropped_turns": step.dropped_turns,
+                "observation": _parts(step.sections),
+            }
+            for step in episode.steps
+        ],
+    }
+
+
+def prompts_of(episode: Episode, config: PromptConfig) -> list[str | None]:
+    """Return the text of each step's prompt, rebuilt from the record.
+
+    None where there was no prompt (a scripted policy) or the record is compact and holds no texts.
+    """
+    if episode.first_sections is None or episode.first_commands is None:
+        return [None] * len(episode.steps)
+    shown = [render(episode.first_sections), *(render(step.sections or ()) for step in episode.steps)]
+    commands = [episode.first_commands, *(step.admissible_commands or () for step in episode.steps)]
+    turns = [Turn(text, step.action) for text, step in zip(shown, episode.steps, strict=False)]
+    return [
+        _prompt(
+            episode,
+            step,
+            config,
+            History(
+                (),
+                family(episode.spec),
+                episode.task,
+                i + 1,
+                episode.max_steps,
+                shown[i],
+                tuple(turns[:i]),
+                commands[i],
+                episode.action_templates,
+            ),
+        )
+        for i, step in enumerate(episode.steps)
+    ]
+
+
+def _prompt(episode: Episode, step: Step, config: PromptConfig, history: History) -> str | None:
+    if step.prompt_chars == 0:
+        return None
+    kept = min(config.history_length, len(history.turns)) - step.dropped_turns
+    return messages(history, config, kept)[0].content
+
+
+def pack(value: Any) -> str:
+    """Return base64 of the gzip of a value's JSON; the same value gives the same text."""
+    return base64.b64encode(gzip.compress(json.dumps(value).encode(), compresslevel=6, mtime=0)).decode()
+
+
+def _index_entry(episode: Episode) -> dict[str, Any]:
+    return {
+        "setting": setting_label(episode.spec),
+        "seed": episode.seed,
+        "repeat": episode.repeat,
+        "ending": episode.ending,
+        "success": episode.success,
+        "score": round(episode.score, 4),
+        "steps": len(episode.steps),
+        "task": episode.task[:200],
+    }
+
+
+def _parts(sections: Any) -> list[list[str]] | None:
+    return None if sections is None else [[section.text, section.source] for section in sections]
+
+
+def _prompt_config(manifest: dict[str, Any]) -> PromptConfig:
+    return PromptConfig(**{name: value for name, value in manifest["prompt"].items() if name != "prompt_version"})

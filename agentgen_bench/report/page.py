@@ -1,0 +1,220 @@
+"""The page: sections in the order a reader asks for them, all of it in one file that needs no network."""
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from agentgen_bench.errors import RunError
+from agentgen_bench.report.charts import Point, heat_map, interval_bar, shown, small_multiples
+from agentgen_bench.report.collect import RunReport, collect
+from agentgen_bench.scores.base import family, setting_label
+
+RICHNESS_ORDER = ("lean", "base", "rich")
+DIFFICULTY_ORDER = ("paper", "easy", "medium", "hard", "extreme")
+
+
+def write_report(runs: Sequence[Path], output: Path, extra_sections: Sequence[str] = ()) -> None:
+    """Write the report of run folders to a file; raises RunError where it cannot be written."""
+    text = page([collect(run) for run in runs], extra_sections)
+    temporary = output.with_name(output.name + ".tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(output)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise RunError(f"cannot write {output}: {error.strerror or error}") from None
+
+
+def page(runs: Sequence[RunReport], extra_sections: Sequence[str] = ()) -> str:
+    """Return the whole HTML page; `extra_sections` are HTML sections put before the browser of episodes."""
+    title = "agentgen-bench: " + ", ".join(str(run.manifest["policy"]["name"]) for run in runs)
+    sections = [
+        _runs_section(runs),
+        _success_section(runs),
+        _charts_section(runs),
+        *([_matrix_section(runs)] if len(runs) > 1 else []),
+        _lengths_section(runs),
+        _failures_section(runs),
+        *extra_sections,
+        _browser_section(runs),
+    ]
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
+        "script-src 'unsafe-inline'; img-src data:\">\n"
+        f"<title>{shown(title)}</title>\n<style>\n{_asset('report.css')}</style>\n</head>\n<body>\n"
+        f"<header><h1>{shown(title)}</h1></header>\n<main>\n{''.join(sections)}</main>\n"
+        f"{_payload(runs)}<script>\n{_asset('report.js')}</script>\n</body>\n</html>\n"
+    )
+
+
+def _runs_section(runs: Sequence[RunReport]) -> str:
+    rows = "".join(
+        "<tr>"
+        + "".join(
+            f"<td>{shown(cell)}</td>"
+            for cell in (
+                run.name,
+                run.manifest["policy"]["name"],
+                (run.manifest["plan"]["suite"] or {}).get("name", "(no suite)"),
+                f"{run.results['episodes']} of {_planned(run.manifest)}",
+                run.manifest["versions"].get("agentgen-bench", "unknown"),
+                run.manifest.get("command", ""),
+            )
+        )
+        + "</tr>"
+        for run in runs
+    )
+    head = "".join(f"<th>{name}</th>" for name in ("run", "policy", "suite", "episodes", "version", "command"))
+    return _section("Runs", _table(head, rows))
+
+
+def _planned(manifest: Mapping[str, Any]) -> int:
+    plan = manifest["plan"]
+    return int(plan["repeats"]) * sum(len(cell["seeds"]) for cell in plan["cells"])
+
+
+def _success_section(runs: Sequence[RunReport]) -> str:
+    head = "".join(
+        f"<th>{name}</th>"
+        for name in ("policy", "environment", "episodes", "success %", "95 % interval", "", "score", "errors")
+    )
+    rows = "".join(_success_row(run, setting) for run in runs for setting in run.results["settings"])
+    return _section("Success", _table(head, rows))
+
+
+def _success_row(run: RunReport, setting: Mapping[str, Any]) -> str:
+    success, score = setting["scores"]["success"], setting["scores"]["score"]
+    texts = (run.manifest["policy"]["name"], setting["setting"])
+    numbers = (
+        str(setting["episodes"]),
+        _percent(success["value"]),
+        f"{_percent(success['low'])} - {_percent(success['high'])}",
+    )
+    return (
+        "<tr>"
+        + "".join(f"<td>{shown(text)}</td>" for text in texts)
+        + "".join(f'<td class="number">{shown(number)}</td>' for number in numbers)
+        + f"<td>{interval_bar(success['value'], success['low'], success['high'])}</td>"
+        + f'<td class="number">{_fixed(score["value"], 3)}</td><td class="number">{len(setting["crashed"])}</td></tr>'
+    )
+
+
+def _charts_section(runs: Sequence[RunReport]) -> str:
+    panels: dict[str, list[Point]] = {}
+    for run in runs:
+        for setting in run.results["settings"]:
+            success = setting["scores"]["success"]
+            if success["value"] is not None:
+                spec = setting["spec"]
+                point = Point(spec["difficulty"], _series(run, spec, runs), *_bounds(success), setting["episodes"])
+                panels.setdefault(f"{family(spec)} ({spec['split']})", []).append(point)
+    difficulties = {point.x for points in panels.values() for point in points}
+    order = [*(x for x in DIFFICULTY_ORDER if x in difficulties), *sorted(difficulties - set(DIFFICULTY_ORDER))]
+    return _section("Success by family, difficulty, richness and distractors", small_multiples(panels, order))
+
+
+def _series(run: RunReport, spec: Mapping[str, Any], runs: Sequence[RunReport]) -> str:
+    """Return what tells two points of one panel apart: the policy where there are several, and the knobs."""
+    richness = setting_label({**spec, "knobs": {}}).split()[0].partition("-")[2] or "base"
+    parts = [str(run.manifest["policy"]["name"])] if len(runs) > 1 else []
+    parts.append(richness)
+    parts += [f"{name}={json.dumps(value)}" for name, value in sorted(spec["knobs"].items())]
+    for name, default in (("distractors", "none"), ("interface", "original")):
+        if spec[name] != default:
+            parts.append(f"{name} {spec[name] if isinstance(spec[name], str) else json.dumps(spec[name])}")
+    return ", ".join(parts)
+
+
+def _bounds(score: Mapping[str, Any]) -> tuple[float, float, float]:
+    value = score["value"]
+    return value, value if score["low"] is None else score["low"], value if score["high"] is None else score["high"]
+
+
+def _matrix_section(runs: Sequence[RunReport]) -> str:
+    values = {
+        (run.name, setting["setting"]): setting["scores"]["success"]["value"]
+        for run in runs
+        for setting in run.results["settings"]
+        if setting["scores"]["success"]["value"] is not None
+    }
+    columns = list(dict.fromkeys(column for _, column in values))
+    return _section("Success of each run on each environment, %", heat_map([run.name for run in runs], columns, values))
+
+
+def _lengths_section(runs: Sequence[RunReport]) -> str:
+    names = ("steps", "prompt_tokens_per_step", "completion_tokens_per_step", "invalid_action_rate", "unparsed_rate")
+    head = "<th>policy</th><th>environment</th>" + "".join(f"<th>{name.replace('_', ' ')}</th>" for name in names)
+    rows = "".join(
+        f"<tr><td>{shown(run.manifest['policy']['name'])}</td><td>{shown(setting['setting'])}</td>"
+        + "".join(f'<td class="number">{_fixed(setting["scores"][name]["value"], 3)}</td>' for name in names)
+        + "</tr>"
+        for run in runs
+        for setting in run.results["settings"]
+    )
+    return _section("Steps, tokens and actions", _table(head, rows))
+
+
+def _failures_section(runs: Sequence[RunReport]) -> str:
+    head = "".join(
+        f"<th>{name}</th>"
+        for name in ("policy", "environment", "solved or ended", "out of steps", "crashed", "unparsed completions, why")
+    )
+    rows = "".join(
+        f"<tr><td>{shown(run.manifest['policy']['name'])}</td><td>{shown(setting['setting'])}</td>"
+        + "".join(
+            f'<td class="number">{setting["endings"][name]}</td>' for name in ("terminated", "truncated", "error")
+        )
+        + f"<td>{shown(', '.join(f'{why} {n}' for why, n in setting['parse_reasons'].items()) or '-')}</td></tr>"
+        for run in runs
+        for setting in run.results["settings"]
+    )
+    return _section("How episodes end", _table(head, rows))
+
+
+def _browser_section(runs: Sequence[RunReport]) -> str:
+    n_episodes = sum(len(run.index) for run in runs)
+    return _section(
+        f"Episodes ({n_episodes:,})",
+        '<div id="browser"><div class="filters">'
+        '<label>run <select id="filter-run"></select></label>'
+        '<label>environment <select id="filter-setting"></select></label>'
+        '<label>outcome <select id="filter-outcome"><option value="">all</option><option>solved</option>'
+        "<option>failed</option><option>error</option></select></label>"
+        '<label>task or seed <input id="filter-text" type="search"></label><output id="count"></output></div>'
+        '<div class="panes"><div id="list" tabindex="0" role="listbox" aria-label="episodes"></div>'
+        '<article id="episode"><p>Choose an episode.</p></article></div></div>',
+    )
+
+
+def _payload(runs: Sequence[RunReport]) -> str:
+    data = [
+        {"name": run.name, "policy": run.manifest["policy"]["name"], "index": run.index, "packed": run.packed}
+        for run in runs
+    ]
+    # No "<" survives, so nothing inside can close the script element.
+    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    return f'<script type="application/json" id="data">{text}</script>\n'
+
+
+def _section(title: str, body: str) -> str:
+    return f"<section><h2>{shown(title)}</h2>\n{body}\n</section>\n"
+
+
+def _table(head: str, rows: str) -> str:
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+def _fixed(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _asset(name: str) -> str:
+    return resources.files("agentgen_bench.report").joinpath("assets", name).read_text(encoding="utf-8")
