@@ -47,8 +47,8 @@ class Turn(NamedTuple):
 class History:
     """All that a policy may know at one step of one episode.
 
-    `key` names the step uniquely within a run (setting, seed, repeat, step), so that a sampled completion does not
-    depend on which other episodes share its batch.
+    `key` names the step by (level id, seed, repeat, step), so that a sampled completion does not depend on which other
+    episodes share its batch, and paired views of a level (lean, base, rich; with distractors) draw the same numbers.
     """
 
     key: tuple[str | int, ...]

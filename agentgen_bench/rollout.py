@@ -96,7 +96,7 @@ def _history(episode: _Running) -> History:
     spec, seed, repeat, _ = episode.job
     step = len(episode.steps) + 1
     return History(
-        key=(spec.label, seed, repeat, step),
+        key=(episode.first_info["level_id"], seed, repeat, step),
         family=spec.family,
         task=episode.info["task"],
         step=step,

@@ -86,7 +86,7 @@ def test_a_policy_sees_its_past_but_never_the_environment():
     played(policy, [Job(SPEC, 2)])
     second = policy.histories[1]
     assert (second.step, second.turns, second.observation) == (2, (("0 of 3", "1"),), "1 of 3")
-    assert second.key == (SPEC.label, 2, 0, 2)
+    assert second.key == ("counting:3", 2, 0, 2)
 
 
 def test_the_hashes_chain_the_observations():

@@ -6,15 +6,14 @@ import shlex
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from agentgen_bench.cli.options import integer, knob, listed, require_one_source
 from agentgen_bench.cli.progress import Progress
 from agentgen_bench.cli.table import n_crashed, results_table
 from agentgen_bench.errors import PolicyError, SpecError
 from agentgen_bench.evaluation.plan import Plan, crossed, limited, single_plan, suite_plan
-from agentgen_bench.evaluation.run import evaluate
-from agentgen_bench.make import make
+from agentgen_bench.evaluation.run import check_playable, evaluate
 from agentgen_bench.parsing import ACTION_FORMATS
 from agentgen_bench.policies.base import Policy, PrivilegedPolicy
 from agentgen_bench.policies.names import SCRIPTED, scripted_policy
@@ -76,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
         )
     except KeyboardInterrupt:
         progress.close()
-        raise KeyboardInterrupt(_how_to_go_on(command, output)) from None
+        print(f"interrupted; {_how_to_go_on(command, output)}", file=sys.stderr)
+        return 130
     except PolicyError as error:
         progress.close()
         raise PolicyError(f"{error}\n{_how_to_go_on(command, output)}") from None
@@ -146,8 +146,12 @@ def _how_to_go_on(command: str, output: Path) -> str:
 
 def _dry_run(args: argparse.Namespace, plan: Plan) -> int:
     """Print what would run, and stop. Each cell's first level tells its step limit."""
-    cells = [_cell_outline(plan, i) for i in range(len(plan.cells))]
-    most = sum(cell["episodes"] * cell["max_steps"] for cell in cells)
+    limits = check_playable(plan)
+    cells = [
+        {"environment": cell.spec.label, "episodes": len(cell.seeds) * plan.repeats, "max_steps": limit}
+        for cell, limit in zip(plan.cells, limits, strict=True)
+    ]
+    most = sum(len(cell.seeds) * plan.repeats * limit for cell, limit in zip(plan.cells, limits, strict=True))
     model = args.model or args.policy or "random"
     outline = {"model": model, "episodes": plan.n_episodes, "prompts_at_most": most, "environments": cells}
     if args.json:
@@ -157,21 +161,6 @@ def _dry_run(args: argparse.Namespace, plan: Plan) -> int:
         print(f"{cell['episodes']:>7} episodes of at most about {cell['max_steps']} steps  {cell['environment']}")
     print(f"{plan.n_episodes:>7} episodes, about {most} prompts at most, model {model}; nothing was run")
     return 0
-
-
-def _cell_outline(plan: Plan, index: int) -> dict[str, Any]:
-    cell = plan.cells[index]
-    env = make(cell.spec)
-    try:
-        env.reset(seed=cell.seeds[0])
-        max_steps = int(env.get_wrapper_attr("max_steps"))
-    finally:
-        env.close()
-    return {
-        "environment": cell.spec.label,
-        "episodes": len(cell.seeds) * plan.repeats,
-        "max_steps": max_steps,
-    }
 
 
 def _add_policy_options(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from agentgen_bench.episodes import Episode
 from agentgen_bench.evaluation.folder import Recorder, open_run
 from agentgen_bench.evaluation.manifest import manifest
 from agentgen_bench.evaluation.plan import Plan
+from agentgen_bench.make import make
 from agentgen_bench.policies.base import Decision, Policy, PrivilegedPolicy
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.rollout import DEFAULT_WORKERS, job_key, play
@@ -34,9 +35,11 @@ def evaluate(
     already there, each new one, and each batch of decisions.
 
     Raises:
+        SpecError, MissingDependencyError, DataError: a setting of the plan cannot be played at all; nothing is written.
         RunError: the folder cannot be used, see `open_run`.
         PolicyError: the model or its server failed; what was played before is recorded.
     """
+    check_playable(plan)
     settings = manifest(plan, policy, prompt, record_text, command)
     with open_run(path, settings, resume) as recorder:
         if on_start is not None:
@@ -45,6 +48,22 @@ def evaluate(
         summary = results(recorder.done)
         recorder.write_results(summary)
     return summary
+
+
+def check_playable(plan: Plan) -> list[int]:
+    """Return the step limit of each cell's first level; raises where a setting is wrong or lacks what it needs.
+
+    A mistake in a setting concerns every episode of its cell: better to hear of it before the first.
+    """
+    limits = []
+    for cell in plan.cells:
+        env = make(cell.spec)
+        try:
+            env.reset(seed=cell.seeds[0])
+            limits.append(int(env.get_wrapper_attr("max_steps")))
+        finally:
+            env.close()
+    return limits
 
 
 def _play_missing(
