@@ -42,7 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"agentgen-bench {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for verb in VERBS:
-        import_module(f"agentgen_bench.cli.{verb}").add_parser(subparsers)
+        import_module(f"agentgen_bench.cli.{verb.replace('-', '_')}").add_parser(subparsers)
     return parser
 
 

@@ -4,9 +4,7 @@ import argparse
 import json
 import shlex
 import sys
-from importlib import import_module
 from pathlib import Path
-from typing import cast
 
 from agentgen_bench.cli.options import integer, knob, listed, require_one_source
 from agentgen_bench.cli.progress import Progress
@@ -16,7 +14,9 @@ from agentgen_bench.evaluation.plan import Plan, crossed, limited, single_plan, 
 from agentgen_bench.evaluation.run import check_playable, evaluate
 from agentgen_bench.parsing import ACTION_FORMATS
 from agentgen_bench.policies.base import Policy, PrivilegedPolicy
+from agentgen_bench.policies.loading import BACKENDS, Resources, load_policy
 from agentgen_bench.policies.names import SCRIPTED, scripted_policy
+from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.prompts import ACTION_HINTS, PromptConfig
 from agentgen_bench.rollout import DEFAULT_WORKERS
 from agentgen_bench.spec import TaskSpec
@@ -54,6 +54,8 @@ def run(args: argparse.Namespace) -> int:
     prompt = prompt_from_args(args)
     if args.dry_run:
         return _dry_run(args, plan)
+    if args.model:
+        check_playable(plan)  # a mistake in a setting should not wait until a model is loaded
     policy = policy_from_args(args, prompt)
     output = args.output or Path("runs") / f"{plan.suite_name or 'custom'}_{policy.name}"
     command = shlex.join(["agentgen-bench", *sys.argv[1:]])
@@ -122,13 +124,16 @@ def policy_from_args(args: argparse.Namespace, prompt: PromptConfig) -> Policy |
 
 
 def _model_policy(args: argparse.Namespace, prompt: PromptConfig) -> Policy:
-    sampling = import_module("agentgen_bench.policies.sampling").Sampling(
-        args.temperature, args.top_p, max_tokens=args.max_tokens, seed=args.seed
+    resources = Resources(
+        device=args.device,
+        dtype=args.dtype,
+        batch_size=args.batch_size,
+        max_model_len=args.max_model_len,
+        tensor_parallel=args.tensor_parallel,
+        gpu_memory_utilization=args.gpu_memory_utilization,
     )
-    load_policy = import_module("agentgen_bench.policies.loading").load_policy
-    policy, reason = load_policy(args.model, prompt, sampling, backend=args.backend, base_url=args.base_url)
-    print(reason, file=sys.stderr)
-    return cast(Policy, policy)
+    sampling = Sampling(args.temperature, args.top_p, max_tokens=args.max_tokens, seed=args.seed)
+    return load_policy(args.model, prompt, sampling, backend=args.backend, base_url=args.base_url, resources=resources)
 
 
 def _announce(plan: Plan, policy: Policy | PrivilegedPolicy, output: Path) -> None:
@@ -172,7 +177,7 @@ def _add_policy_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--policy", choices=SCRIPTED, help="a policy that needs no model (default: random)")
     group.add_argument(
         "--backend",
-        choices=("auto", "vllm", "transformers"),
+        choices=BACKENDS,
         default="auto",
         help="what runs the model folder; auto takes vLLM where it is installed (default: auto)",
     )
@@ -184,6 +189,29 @@ def _add_policy_options(parser: argparse.ArgumentParser) -> None:
         "--max-tokens", type=integer(1), default=512, help="tokens of a completion at most (default: 512)"
     )
     group.add_argument("--seed", type=integer(0), default=0, help="seed of sampling and random policy (default: 0)")
+    _add_resource_options(parser)
+
+
+def _add_resource_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("resources of a model folder")
+    own = Resources()
+    group.add_argument("--device", default=own.device, help="transformers: cpu, cuda, cuda:1 ... (default: auto)")
+    group.add_argument("--dtype", default=own.dtype, help="float32, bfloat16 ...; auto: float32 on CPU (default: auto)")
+    group.add_argument(
+        "--batch-size", type=integer(1), default=own.batch_size, help="transformers: prompts at once (default: 32)"
+    )
+    group.add_argument(
+        "--max-model-len", type=integer(1), help="tokens of prompt and completion (default: the model's, at most 16384)"
+    )
+    group.add_argument(
+        "--tensor-parallel", type=integer(1), default=1, help="vLLM: GPUs that share the model (default: 1)"
+    )
+    group.add_argument(
+        "--gpu-memory-utilization",
+        type=float,
+        default=own.gpu_memory_utilization,
+        help="vLLM: share of each GPU's memory in (0, 1] (default: 0.9)",
+    )
 
 
 def _add_environment_options(parser: argparse.ArgumentParser) -> None:
