@@ -1,0 +1,214 @@
+"""ALFWorldEnv: Gymnasium's protocol around levels, engine or official backend, and text."""
+
+from functools import lru_cache
+from typing import ClassVar
+
+from agentgen_bench.envs.alfworld import friendly as friendlier
+from agentgen_bench.envs.alfworld import tasks, text
+from agentgen_bench.envs.alfworld.engine import Answer, Engine
+from agentgen_bench.envs.alfworld.generator import (
+    BANDS,
+    LEAST_RECEPTACLES,
+    MOST_RECEPTACLES,
+    SPLITS,
+    Knobs,
+    Level,
+    generate_level,
+)
+from agentgen_bench.envs.alfworld.memory import Memory
+from agentgen_bench.envs.alfworld.planner import shortest_plan
+from agentgen_bench.envs.base import Outcome, TextEnv, checked_range
+from agentgen_bench.errors import SpecError
+from agentgen_bench.text import Richness, Section
+
+CACHED_LEVELS = 256  # a scene takes about 60 KB; groups of rollouts share one
+STEP_LIMIT = 50
+_INVALID = Outcome(0.0, False, False)
+
+
+class ALFWorldEnv(TextEnv):
+    """Household tasks in text (Shridhar et al. 2021, arXiv:2010.03768), on scenes generated here.
+
+    Description:
+        The agent stands in a kitchen, living room, bedroom or bathroom and must bring, clean, heat, cool, slice or
+        light up objects that it first has to find. Rules and words are those of the official game, byte for byte;
+        rooms and levels are ours, drawn from a catalogue, solvable by construction.
+
+    Observation:
+        base: the official text: a greeting, the room's receptacles and the task at first, then the feedback of each
+        command. lean: without greeting and task. rich: base, then the task again, what the agent carries, the contents of
+        what it has looked into, the places it has not visited, the commands it can give, the steps left; never
+        anything it has not seen.
+
+    Actions:
+        look, inventory, help, go to X, open X, close X, examine X, take X from Y, move X to Y, use X, heat X with Y,
+        clean X with Y, cool X with Y, slice X with Y. Anything else does nothing ("Nothing happens.").
+
+    Reward:
+        1 when the task is achieved, else 0.
+
+    Episode end:
+        Terminated when the task is achieved; truncated after `max_steps` (50).
+
+    Info:
+        As in TextEnv. `admissible_commands` are the official ones, sorted. `score` is the share of goal conditions met
+        by the best choice of objects (each required state, and lying in the destination; for the look task: holding
+        the object, and standing at the lit lamp), as goal-condition success in ALFRED (arXiv:1912.01734).
+
+    Knobs:
+        difficulty: easy, medium, hard: 0-8, 9-15, 16-25 expected steps of the reference searcher (searcher.py).
+        split: train; valid; test_seen (rooms of train, new levels); test (unseen rooms); ood_pairs (pairs of object
+        and destination that no other split has); ood_task (the slice tasks).
+        task_type: "all", or one or several of the names in tasks.TASK_TYPES.
+        n_receptacles (5 to 40), p_hidden (chance that an object lies in something closed), n_instances (of the target
+        type), n_targets (1, 2 or 3 objects to bring): None leaves them to the difficulty.
+        colocated: some receptacles share a stand point, as in the real rooms.
+        friendly: take the verbs of both releases and say why a command did nothing.
+        max_steps: the step limit.
+
+    Version history:
+        v0: first version.
+    """
+
+    family: ClassVar[str] = "ALFWorld"
+    splits: ClassVar[tuple[str, ...]] = SPLITS
+    difficulties: ClassVar[tuple[str, ...]] = tuple(BANDS)
+    action_templates: ClassVar[tuple[str, ...]] = (
+        "look",
+        "inventory",
+        "go to <receptacle>",
+        "open <receptacle>",
+        "close <receptacle>",
+        "examine <receptacle or object>",
+        "take <object> from <receptacle>",
+        "move <object> to <receptacle>",
+        "use <lamp>",
+        "heat <object> with <microwave>",
+        "clean <object> with <sinkbasin>",
+        "cool <object> with <fridge>",
+        "slice <object> with <knife>",
+        "help",
+    )
+
+    def __init__(
+        self,
+        *,
+        richness: str | Richness = "base",
+        difficulty: str = "easy",
+        split: str = "train",
+        task_type: str | tuple[str, ...] = "all",
+        n_receptacles: int | None = None,
+        p_hidden: float | None = None,
+        n_instances: int | None = None,
+        n_targets: int | None = None,
+        colocated: bool = False,
+        friendly: bool = False,
+        max_steps: int = STEP_LIMIT,
+        render_mode: str | None = None,
+    ) -> None:
+        """Check all settings; raises SpecError naming the one that is wrong."""
+        super().__init__(richness=richness, difficulty=difficulty, split=split, render_mode=render_mode)
+        self.max_steps = checked_range("max_steps", max_steps, 1, 100_000)
+        self.friendly = bool(friendly)
+        self._knobs = Knobs(
+            difficulty=difficulty,
+            split=split,
+            task_types=_task_types(task_type, split),
+            n_receptacles=_optional("n_receptacles", n_receptacles, LEAST_RECEPTACLES, MOST_RECEPTACLES),
+            p_hidden=_probability(p_hidden),
+            n_instances=_optional("n_instances", n_instances, 1, 6),
+            n_targets=_optional("n_targets", n_targets, 1, 3),
+            colocated=bool(colocated),
+        )
+
+    def _start(self, level_seed: int) -> None:
+        self._level = cached_level(self._knobs, level_seed)
+        scene = self._level.scene
+        self._engine = Engine(scene)
+        self.task, self.level_id = scene.task, f"alfworld:{scene.digest}"
+        self.success, self.score = False, self._engine.progress
+        self._plan: list[str] | None = list(self._level.plan)
+        room = self._engine.intro()
+        self._shown = text.first_sections(room, self.task)
+        self._memory = Memory()
+        self._memory.begin(room)
+
+    def _apply(self, action: str) -> Outcome:
+        command = friendlier.translated(self._engine.scene.dialect, action) if self.friendly else action
+        answer = self._answer(command)
+        self._shown = text.later_sections(answer.feedback, self.task, self.richness)
+        if not answer.is_valid:
+            return _INVALID
+        if self.richness is Richness.RICH:
+            self._memory.observe(command, answer.feedback)
+        if self._plan is not None:
+            self._plan = self._plan[1:] if self._plan[:1] == [command] else None
+        self.success, self.score = self._engine.won, self._engine.progress
+        return Outcome(float(self.success), self.success, True)
+
+    def _answer(self, command: str) -> Answer:
+        answer = self._engine.step(command)
+        if self.friendly and not answer.is_valid:
+            return Answer(friendlier.explained(self._engine, command), False)
+        return answer
+
+    def _sections(self) -> tuple[Section, ...]:
+        if self.richness is Richness.RICH:
+            steps_left = max(0, self.max_steps - self._elapsed)
+            return (*self._shown, *text.rich_sections(self._memory, self._admissible_commands(), steps_left))
+        if self.richness is Richness.LEAN:
+            return tuple(section for section in self._shown if section.richness is Richness.LEAN)
+        return self._shown
+
+    def _admissible_commands(self) -> tuple[str, ...]:
+        return self._engine.admissible_commands()
+
+    def expert_action(self) -> str:
+        """Return the next command of a shortest plan from the current state."""
+        if self._plan is None:
+            plan = shortest_plan(self._engine)
+            self._plan = list(plan) if plan is not None else []
+        return self._plan[0] if self._plan else "look"
+
+    @property
+    def expert_length(self) -> int:
+        """Length of a shortest plan from the level's start."""
+        return len(self._level.plan)
+
+    def analysis(self) -> dict[str, float | int | None]:
+        """Return the level's labels: expected search steps, plan length, and how much is in the room."""
+        scene = self._level.scene
+        return {
+            "search_steps": self._level.search_steps,
+            "plan_steps": len(self._level.plan),
+            "n_receptacles": len(scene.receptacle_names),
+            "n_openable": sum(scene.openable),
+            "n_objects": len(scene.object_names),
+        }
+
+
+@lru_cache(maxsize=CACHED_LEVELS)
+def cached_level(knobs: Knobs, seed: int) -> Level:
+    """Return a level, generated once and shared by the environments and threads of this process."""
+    return generate_level(knobs, seed)
+
+
+def _task_types(task_type: str | tuple[str, ...], split: str) -> tuple[str, ...]:
+    own = tasks.SLICE_TASK_TYPES if split == "ood_task" else tasks.OFFICIAL_TASK_TYPES
+    if task_type == "all":
+        return own
+    names = (task_type,) if isinstance(task_type, str) else tuple(task_type)
+    unknown = [name for name in names if name not in tasks.TASK_TYPES]
+    if unknown or not names:
+        raise SpecError(f"unknown task_type {task_type!r}; choose 'all' or some of: {', '.join(tasks.TASK_TYPES)}")
+    return tuple(sorted(set(names)))
+
+
+def _optional(name: str, value: int | None, low: int, high: int) -> int | None:
+    return None if value is None else checked_range(name, value, low, high)
+
+
+def _probability(value: float | None) -> float | None:
+    if value is not None and not (isinstance(value, (int, float)) and 0.0 <= value <= 1.0):
+        raise SpecError(f"p_hidden={value!r} is out of range; choose a number from 0 to 1")
+    return None if value is None else float(value)

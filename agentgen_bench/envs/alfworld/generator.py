@@ -1,0 +1,402 @@
+"""Levels of our own: a room of the catalogue, objects in it, a task. Decided by a key alone, solvable by construction.
+
+A level is drawn, planned and tried by the reference searcher; it counts only where its expected search length lies in
+the difficulty's band and its content hashes into the split's class, so no two splits can share a level.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from statistics import mean
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from agentgen_bench.envs.alfworld import catalogue, tasks
+from agentgen_bench.envs.alfworld.engine import Engine
+from agentgen_bench.envs.alfworld.gamefile import Dialect, Game
+from agentgen_bench.envs.alfworld.pddl import Fact
+from agentgen_bench.envs.alfworld.planner import shortest_plan
+from agentgen_bench.envs.alfworld.scene import Scene, build_scene
+from agentgen_bench.envs.alfworld.searcher import Searcher
+from agentgen_bench.errors import SpecError
+from agentgen_bench.seeding import key_digest, stream
+
+T = TypeVar("T")
+
+SPLITS = ("train", "valid", "test_seen", "test", "ood_pairs", "ood_task")
+SEARCH_ORDERS = 4  # tie-breaks over which the reference searcher's length is averaged
+SEARCH_LIMIT = 60  # steps after which a search counts as this long
+MAX_DRAWS = 400
+HELD_OUT_SHARE = 6  # one object-receptacle pair in this many is kept for ood_pairs
+LEAST_RECEPTACLES, MOST_RECEPTACLES = 5, 40
+
+
+class Band(NamedTuple):
+    """A difficulty: expected steps of the reference searcher, and how levels are drawn to get there."""
+
+    low: float
+    high: float
+    receptacles: tuple[int, int]  # fewest, most
+    p_hidden: float
+    lateness: float  # 0: targets lie where the searcher looks first; 1: where it looks last
+    spare: int  # most instances of the target beyond those needed
+
+
+BANDS = {
+    "easy": Band(0.0, 8.0, (5, 10), 0.15, 0.0, 3),
+    "medium": Band(9.0, 15.0, (9, 40), 0.35, 0.5, 1),
+    "hard": Band(16.0, 25.0, (14, 40), 0.5, 1.0, 0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Knobs:
+    """What a level is drawn from. None leaves a choice to the difficulty."""
+
+    difficulty: str = "easy"
+    split: str = "train"
+    task_types: tuple[str, ...] = tasks.OFFICIAL_TASK_TYPES
+    n_receptacles: int | None = None
+    p_hidden: float | None = None
+    n_instances: int | None = None  # of the target type
+    n_targets: int | None = None  # objects the task asks for
+    colocated: bool = False  # some receptacles share a stand point, as in the real rooms
+
+    def key(self) -> tuple[str | int, ...]:
+        """Return what names the stream of these levels."""
+        return (self.difficulty, self.split, repr((self.task_types, *self.settings())))
+
+    def settings(self) -> tuple[int | float | bool | None, ...]:
+        """Return the settings that bend the drawing itself."""
+        return (self.n_receptacles, self.p_hidden, self.n_instances, self.n_targets, self.colocated)
+
+
+class Level(NamedTuple):
+    """A level with its labels."""
+
+    game: Game
+    scene: Scene
+    plan: tuple[str, ...]  # a shortest solution
+    search_steps: float  # mean length of the reference searcher
+    task_type: str
+    room: str  # kind and number
+
+
+class _Draft(NamedTuple):
+    """A level on paper: types and places, before it becomes facts."""
+
+    room: catalogue.Room
+    task_type: str
+    object_type: str
+    destination: str
+    wording: int
+    receptacles: tuple[str, ...]
+    stands: tuple[int, ...]  # by receptacle: its location
+    placed: tuple[tuple[str, int], ...]  # object type, index of its receptacle
+
+
+def generate_level(knobs: Knobs, seed: int) -> Level:
+    """Return level `seed` of these knobs; raises SpecError where no level can satisfy them."""
+    rng = stream("alfworld", "level", *knobs.key(), seed)
+    band = BANDS[knobs.difficulty]
+    candidates = _candidates(knobs)
+    for _ in range(MAX_DRAWS):
+        task_type = _pick(rng, sorted(candidates))
+        draft = _draft(rng, knobs, band, _pick(rng, candidates[task_type]), task_type)
+        level = _labelled(draft, band) if draft is not None else None
+        if level is not None:
+            return level
+    raise SpecError(
+        f"no level found in {MAX_DRAWS} draws for {knobs}; difficulty {knobs.difficulty!r} asks for {band.low:g} to "
+        f"{band.high:g} expected search steps: loosen n_receptacles, p_hidden, n_instances or n_targets"
+    )
+
+
+def expected_search_steps(scene: Scene, at_most: float = SEARCH_LIMIT) -> float:
+    """Return the mean length of the reference searcher over SEARCH_ORDERS tie-breaks; gives up above `at_most`."""
+    lengths: list[int] = []
+    for order_seed in range(SEARCH_ORDERS):
+        lengths.append(_search_length(scene, order_seed))
+        if sum(lengths) > at_most * SEARCH_ORDERS:
+            break
+    return mean(lengths) if len(lengths) == SEARCH_ORDERS else float(SEARCH_LIMIT)
+
+
+def is_held_out(object_type: str, destination: str) -> bool:
+    """Return whether a pair of object and destination occurs in the split ood_pairs only."""
+    return key_digest("alfworld", "pair", object_type, destination)[0] % HELD_OUT_SHARE == 0
+
+
+def _search_length(scene: Scene, order_seed: int) -> int:
+    engine = Engine(scene)
+    searcher = Searcher(scene.task, order_seed)
+    searcher.begin(engine.intro())
+    for steps in range(SEARCH_LIMIT):
+        if engine.won:
+            return steps
+        command = searcher.act()
+        searcher.observe(command, engine.step(command).feedback)
+    return SEARCH_LIMIT
+
+
+def _labelled(draft: _Draft, band: Band) -> Level | None:
+    """Return the level of a draft, or None where it is out of the band or has no plan."""
+    game = _game(draft)
+    scene = build_scene(game)
+    search_steps = expected_search_steps(scene, band.high)
+    if not band.low <= search_steps <= band.high:
+        return None
+    plan = shortest_plan(Engine(scene))
+    if not plan:
+        return None
+    return Level(game, scene, plan, search_steps, draft.task_type, f"{draft.room.kind} {draft.room.number}")
+
+
+# --- what can be drawn
+
+
+class _Choice(NamedTuple):
+    room: catalogue.Room
+    object_type: str
+    destination: str
+
+
+@cache
+def _candidates(knobs: Knobs) -> dict[str, tuple[_Choice, ...]]:
+    """Return by task type the rooms, objects and destinations that the split allows."""
+    chosen: dict[str, tuple[_Choice, ...]] = {}
+    for name in knobs.task_types:
+        if knobs.n_targets in (None, tasks.TASK_TYPES[name].n_targets):
+            choices = tuple(choice for room in _rooms(knobs.split, name) for choice in _choices(room, name, knobs))
+            if choices:
+                chosen[name] = choices
+    if not chosen:
+        raise SpecError(
+            f"no task of {', '.join(knobs.task_types)} has n_targets={knobs.n_targets}, "
+            f"n_instances={knobs.n_instances} and n_receptacles={knobs.n_receptacles} in split {knobs.split!r}"
+        )
+    return chosen
+
+
+def _rooms(split: str, task_type: str) -> list[catalogue.Room]:
+    seen = range(catalogue.TRAIN_ROOMS)
+    numbers = range(catalogue.TRAIN_ROOMS, catalogue.ROOMS_PER_KIND) if split == "test" else seen
+    return [catalogue.room(kind, number) for kind in tasks.TASK_TYPES[task_type].rooms for number in numbers]
+
+
+def _choices(room: catalogue.Room, task_type: str, knobs: Knobs) -> list[_Choice]:
+    kind, goal = catalogue.KINDS[room.kind], tasks.TASK_TYPES[task_type]
+    if (knobs.n_instances or goal.n_targets) < goal.n_targets or (knobs.n_receptacles or 0) > len(room.receptacles):
+        return []
+    choices = []
+    for object_type in (*kind.usual, *kind.sometimes):
+        item = catalogue.OBJECTS[object_type]
+        if not all(_AFFORDANCE[state] in item.affordances for state in goal.states):
+            continue
+        fits = [name for name in item.fits if name in room.receptacles]
+        ends = [catalogue.LAMP] if task_type == tasks.LOOK else fits
+        for destination in ends:
+            sources = [name for name in fits if name != destination]
+            held_out = is_held_out(object_type, destination)
+            if sources and held_out == (knobs.split == "ood_pairs"):
+                choices.append(_Choice(room, object_type, destination))
+    return choices
+
+
+_AFFORDANCE = {"clean": "cleanable", "hot": "heatable", "cool": "coolable", "sliced": "sliceable"}
+_TOOL_TYPES = {"clean": "SinkBasin", "hot": "Microwave", "cool": "Fridge"}
+_BLADE = "Knife"
+
+
+# --- drawing
+
+
+def _draft(rng: np.random.Generator, knobs: Knobs, band: Band, choice: _Choice, task_type: str) -> _Draft | None:
+    """Return a drawn level in the split's content class, or None where this room cannot hold it."""
+    goal, item = tasks.TASK_TYPES[task_type], catalogue.OBJECTS[choice.object_type]
+    receptacles = _receptacles(rng, knobs, band, choice, task_type)
+    sources = [i for i, name in enumerate(receptacles) if name in item.fits and name != choice.destination]
+    if not sources:
+        return None
+    p_hidden = band.p_hidden if knobs.p_hidden is None else knobs.p_hidden
+    n_instances = knobs.n_instances or goal.n_targets + int(rng.integers(0, band.spare + 1))
+    targets = []
+    for _ in range(n_instances):
+        hidden = rng.random() < p_hidden
+        of_kind = [i for i in sources if (receptacles[i] in catalogue.OPENABLE) == hidden]
+        targets.append((choice.object_type, _target_place(rng, band, choice, receptacles, of_kind or sources)))
+    fixed = [*targets, *_fixtures(rng, receptacles, task_type)]
+    if len(fixed) != len(targets) + len(_fixture_types(task_type)):
+        return None
+    stands = _stands(rng, receptacles, knobs.colocated)
+    wording = int(rng.integers(2))
+    while True:  # redraw the other objects until the content is of this split's class
+        others = _others(rng, receptacles, choice, task_type, p_hidden)
+        placed = tuple(sorted([*fixed, *others]))
+        draft = _Draft(
+            choice.room, task_type, choice.object_type, choice.destination, wording, receptacles, stands, placed
+        )
+        if SPLITS[content_class(draft)] == knobs.split:
+            return draft
+
+
+def content_class(draft: _Draft) -> int:
+    """Return the class of a level's content, an index into SPLITS; equal levels have equal classes."""
+    content = repr((draft.task_type, draft.object_type, draft.destination, draft.wording, *draft[5:]))
+    return key_digest("alfworld", "content", content)[0] % len(SPLITS)
+
+
+def _receptacles(
+    rng: np.random.Generator, knobs: Knobs, band: Band, choice: _Choice, task_type: str
+) -> tuple[str, ...]:
+    """Return the room's receptacles, thinned to the wanted number; what the task needs stays."""
+    available = list(choice.room.receptacles)
+    fewest, most = band.receptacles
+    wanted = knobs.n_receptacles or int(rng.integers(min(fewest, len(available)), min(most, len(available)) + 1))
+    needed = _needed_types(choice, task_type)
+    keep = [available.index(name) for name in needed if name in available]
+    rest = [i for i in rng.permutation(len(available)).tolist() if i not in keep]
+    return tuple(available[i] for i in sorted([*keep, *rest[: max(0, wanted - len(keep))]]))
+
+
+def _needed_types(choice: _Choice, task_type: str) -> list[str]:
+    goal, fits = tasks.TASK_TYPES[task_type], catalogue.OBJECTS[choice.object_type].fits
+    present = set(choice.room.receptacles)
+    source = next(name for name in fits if name in present and name != choice.destination)
+    needed = [source, *(_TOOL_TYPES[state] for state in goal.states if state in _TOOL_TYPES)]
+    needed += [
+        next((name for name in catalogue.OBJECTS[kind].fits if name in present), source)
+        for kind in _fixture_types(task_type)
+    ]
+    return sorted({*needed, choice.destination} - {catalogue.LAMP})
+
+
+def _target_place(
+    rng: np.random.Generator, band: Band, choice: _Choice, receptacles: tuple[str, ...], sources: list[int]
+) -> int:
+    """Return where a target lies: early or late in the searcher's order, as the difficulty wants."""
+    fits = catalogue.OBJECTS[choice.object_type].fits
+    ordered = sorted(sources, key=lambda i: (fits.index(receptacles[i]), i))
+    if band.lateness == 0.0:
+        ordered = ordered[: max(1, len(ordered) // 3)]
+    elif band.lateness == 1.0:
+        ordered = ordered[len(ordered) // 2 :]
+    return _pick(rng, ordered)
+
+
+def _fixture_types(task_type: str) -> tuple[str, ...]:
+    if task_type == tasks.LOOK:
+        return (catalogue.LAMP,)
+    return (_BLADE,) if "sliced" in tasks.TASK_TYPES[task_type].states else ()
+
+
+def _fixtures(rng: np.random.Generator, receptacles: tuple[str, ...], task_type: str) -> list[tuple[str, int]]:
+    """Return the lamp or knife that the task needs; empty where no receptacle holds one."""
+    placed = []
+    for kind in _fixture_types(task_type):
+        places = [i for i, name in enumerate(receptacles) if name in catalogue.OBJECTS[kind].fits]
+        if places:
+            placed.append((kind, _pick(rng, places)))
+    return placed
+
+
+def _others(
+    rng: np.random.Generator, receptacles: tuple[str, ...], choice: _Choice, task_type: str, p_hidden: float
+) -> list[tuple[str, int]]:
+    """Return the objects that the task does not need, with their places."""
+    kind = catalogue.KINDS[choice.room.kind]
+    fixtures = _fixture_types(task_type)
+    draws = iter(rng.random(8 * (len(kind.usual) + len(kind.sometimes))).tolist())
+    placed = []
+    for object_type in (*kind.usual, *kind.sometimes):
+        if object_type == choice.object_type or object_type in fixtures:
+            continue
+        open_places, hidden_places = _places(receptacles, object_type)
+        copies = 1 + int(next(draws) * 3) if object_type in kind.usual or next(draws) < 0.5 else 0
+        for _ in range(copies):
+            hidden = next(draws) < p_hidden
+            places = (hidden_places or open_places) if hidden else (open_places or hidden_places)
+            if places:
+                placed.append((object_type, places[int(next(draws) * len(places))]))
+    return placed
+
+
+@cache
+def _places(receptacles: tuple[str, ...], object_type: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the open and the closed receptacles that hold a type, likelier types counted more often."""
+    fits = catalogue.OBJECTS[object_type].fits
+    open_places: list[int] = []
+    hidden_places: list[int] = []
+    for i, name in enumerate(receptacles):
+        if name in fits:
+            weight = 3 if fits.index(name) == 0 else 2 if fits.index(name) < 3 else 1
+            (hidden_places if name in catalogue.OPENABLE else open_places).extend([i] * weight)
+    return tuple(open_places), tuple(hidden_places)
+
+
+def _stands(rng: np.random.Generator, receptacles: tuple[str, ...], colocated: bool) -> tuple[int, ...]:
+    """Return each receptacle's location; with `colocated`, one in seven shares its neighbour's."""
+    stands: list[int] = []
+    for i in range(len(receptacles)):
+        shares = colocated and i > 0 and rng.random() < 1 / 7
+        stands.append(stands[-1] if shares else i)
+    return tuple(stands)
+
+
+def _pick(rng: np.random.Generator, options: Sequence[T]) -> T:
+    return options[int(rng.random() * len(options))]
+
+
+# --- facts
+
+
+def _game(draft: _Draft) -> Game:
+    receptacle_ids = _identifiers(draft.receptacles, {"SinkBasin": "sink", "BathtubBasin": "bathtub"})
+    object_ids = _identifiers([name for name, _ in draft.placed], {})
+    facts: list[Fact] = [("atlocation", "agent1", "loc_bar_00")]
+    for identifier, name, stand in zip(receptacle_ids, draft.receptacles, draft.stands, strict=True):
+        facts += [("receptacletype", identifier, f"{name.lower()}type")]
+        facts += [("receptacleatlocation", identifier, f"loc_bar_{stand + 1:02d}")]
+        if name in catalogue.OPENABLE:
+            facts.append(("openable", identifier))
+    for identifier, (name, place) in zip(object_ids, draft.placed, strict=True):
+        facts += _object_facts(name, identifier)
+        facts.append(("inreceptacle", identifier, receptacle_ids[place]))
+        facts.append(("objectatlocation", identifier, f"loc_bar_{draft.stands[place] + 1:02d}"))
+    present = {name for name, _ in draft.placed}
+    for name in sorted(set(draft.receptacles)):
+        facts += _containment(name, frozenset(present))
+    goal = tasks.task_goal(draft.task_type, draft.object_type, draft.destination)
+    sentence = tasks.task_sentence(draft.task_type, draft.object_type, draft.destination, draft.wording)
+    return Game(Dialect.V04, tuple(facts), goal, sentence)
+
+
+def _identifiers(names: Sequence[str], prefixes: dict[str, str]) -> list[str]:
+    """Return one identifier per name, such as `mug_bar_01`, or `sink_bar_01_bar_sinkbasin` for a part of another."""
+    counts: dict[str, int] = {}
+    identifiers = []
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
+        whole = f"{prefixes.get(name, name.lower())}_bar_{counts[name]:02d}"
+        identifiers.append(f"{whole}_bar_{name.lower()}" if name in prefixes else whole)
+    return identifiers
+
+
+def _object_facts(name: str, identifier: str) -> list[Fact]:
+    facts: list[Fact] = [("objecttype", identifier, f"{name.lower()}type")]
+    facts += [(affordance, identifier) for affordance in catalogue.OBJECTS[name].affordances]
+    if name != catalogue.LAMP:
+        facts.append(("pickupable", identifier))
+    if name in catalogue.MOVABLE:
+        facts.append(("isreceptacleobject", identifier))
+    return facts
+
+
+@cache
+def _containment(receptacle: str, present: frozenset[str]) -> tuple[Fact, ...]:
+    return tuple(
+        ("cancontain", f"{receptacle.lower()}type", f"{name.lower()}type")
+        for name in sorted(present)
+        if receptacle in catalogue.OBJECTS[name].fits
+    )
