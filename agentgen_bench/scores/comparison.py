@@ -1,0 +1,180 @@
+"""Two policies on the same levels: paired difference of success, and the share of levels won and lost."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from agentgen_bench.episodes import Episode, canonical_json
+from agentgen_bench.errors import ScoreError
+from agentgen_bench.scores.base import (
+    NO_INTERVAL,
+    Interval,
+    Score,
+    by_setting,
+    level_key,
+    mean,
+    scores_json,
+    setting_label,
+)
+from agentgen_bench.scores.bootstrap import Clusters, percentile_interval, ratio_interval, resampled, wilson
+from agentgen_bench.scores.success import succeeded
+from agentgen_bench.seeding import stream
+
+VIEWS = ("richness", "distractors", "interface")  # knobs that leave the level alone: settings may be paired across
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Runs A and B on one environment setting; each score is over the levels that both have played."""
+
+    setting: str
+    levels: int
+    only_a: int
+    only_b: int
+    scores: tuple[Score, ...]  # success_a, success_b, difference (b - a), won, lost
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        counts = {"levels": self.levels, "only_a": self.only_a, "only_b": self.only_b}
+        return {"setting": self.setting, **counts, "scores": scores_json(self.scores)}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparisons:
+    """Runs A and B on every setting that both have played, and the mean difference over these settings."""
+
+    settings: tuple[Comparison, ...]
+    difference: Score
+    only_a: tuple[str, ...]  # settings that B has not played
+    only_b: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "settings": [comparison.to_json() for comparison in self.settings],
+            "difference": self.difference.to_json(),
+            "only_a": list(self.only_a),
+            "only_b": list(self.only_b),
+        }
+
+
+def compare(a: Iterable[Episode], b: Iterable[Episode], across: Sequence[str] = ()) -> Comparisons:
+    """Return the paired comparison of two runs.
+
+    Args:
+        a: episodes of one run.
+        b: episodes of the other.
+        across: knobs that need not agree (of `VIEWS`): run A in lean text against run B in rich text, say.
+
+    Raises:
+        ScoreError: the runs share no level, or `across` makes two settings of one run the same.
+    """
+    cells_a, cells_b = _cells(a, across), _cells(b, across)
+    shared = [key for key in cells_a if key in cells_b and set(cells_a[key].levels) & set(cells_b[key].levels)]
+    if not shared:
+        raise ScoreError("the two runs share no level; compare runs of the same suite, split and difficulty")
+    pairs = [_pair(cells_a[key], cells_b[key]) for key in shared]
+    return Comparisons(
+        tuple(_comparison(key, cells_a[key], cells_b[key]) for key in shared),
+        _mean_difference(shared, pairs),
+        tuple(cells_a[key].label for key in cells_a if key not in shared),
+        tuple(cells_b[key].label for key in cells_b if key not in shared),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    label: str
+    levels: dict[str, float]  # mean success over the repeats of each level
+
+
+def _cells(episodes: Iterable[Episode], across: Sequence[str]) -> dict[str, _Cell]:
+    unknown = sorted(set(across) - set(VIEWS))
+    if unknown:
+        raise ScoreError(f"cannot pair across {unknown[0]!r}; choose among: {', '.join(VIEWS)}")
+    cells: dict[str, _Cell] = {}
+    for group in by_setting(episodes).values():
+        key, label = _pairing_key(group[0].spec, across), setting_label(group[0].spec)
+        if key in cells:
+            raise ScoreError(f"across {', '.join(across)} one run holds both {cells[key].label!r} and {label!r}")
+        outcomes: dict[str, list[float]] = {}
+        for episode in group:
+            outcomes.setdefault(level_key(episode), []).append(succeeded(episode))
+        cells[key] = _Cell(label, {level: mean(values) for level, values in sorted(outcomes.items())})
+    return dict(sorted(cells.items()))
+
+
+def _pairing_key(spec: Mapping[str, Any], across: Sequence[str]) -> str:
+    kept = {name: value for name, value in spec.items() if name not in across}
+    if "richness" in across:
+        family, _, version = str(spec["env_id"]).rpartition("-")
+        kept["env_id"] = f"{family.partition('-')[0]}-{version}"
+    return canonical_json(kept)
+
+
+def _pair(a: _Cell, b: _Cell) -> tuple[list[float], list[float]]:
+    """Return success per shared level, of A and of B."""
+    shared = [level for level in a.levels if level in b.levels]
+    return [a.levels[level] for level in shared], [b.levels[level] for level in shared]
+
+
+def _comparison(key: str, a: _Cell, b: _Cell) -> Comparison:
+    values_a, values_b = _pair(a, b)
+    n = len(values_a)
+    rng = stream("scores", "compare", key)
+    differences = [after - before for before, after in zip(values_a, values_b, strict=True)]
+    won, lost = sum(d > 0 for d in differences), sum(d < 0 for d in differences)
+    return Comparison(
+        a.label if a.label == b.label else f"{a.label} / {b.label}",
+        n,
+        len(a.levels) - n,
+        len(b.levels) - n,
+        (
+            Score("success_a", mean(values_a), *_rate_interval(values_a, rng), n=n),
+            Score("success_b", mean(values_b), *_rate_interval(values_b, rng), n=n),
+            Score(
+                "difference",
+                mean(differences),
+                *_difference_interval(differences, ratio_interval(differences, [1] * n, rng)),
+                n=n,
+            ),
+            Score("won", won / n, *wilson(won, n), n=n),
+            Score("lost", lost / n, *wilson(lost, n), n=n),
+        ),
+    )
+
+
+def _rate_interval(values: Sequence[float], rng: np.random.Generator) -> Interval:
+    if all(value in (0, 1) for value in values):
+        return wilson(sum(values), len(values))
+    return ratio_interval(values, [1] * len(values), rng)
+
+
+def _mean_difference(keys: Sequence[str], pairs: Sequence[tuple[list[float], list[float]]]) -> Score:
+    """Return the mean over settings of the paired difference; levels are redrawn within each setting."""
+    rng = stream("scores", "compare", "overall", *keys)
+    differences = [[after - before for before, after in zip(*pair, strict=True)] for pair in pairs]
+    total = np.zeros(0)
+    for i, values in enumerate(differences):
+        draws = Clusters.of(values, [1] * len(values)).draws(resampled(len(values), rng))
+        total = draws if i == 0 else total + draws
+    value = mean([mean(values) for values in differences])
+    together = [difference for values in differences for difference in values]
+    interval = _difference_interval(together, percentile_interval(total / len(differences)))
+    return Score("difference", value, *interval, n=len(together))
+
+
+def _difference_interval(differences: Sequence[float], bootstrap: Interval) -> Interval:
+    """Return the bootstrap's interval, or where it has no width one from Wilson's bounds of levels won and lost.
+
+    Three levels that all tie do not show that two policies are the same.
+    """
+    if bootstrap.low is not None and bootstrap.low != bootstrap.high:
+        return bootstrap
+    n = len(differences)
+    won, lost = wilson(sum(d > 0 for d in differences), n), wilson(sum(d < 0 for d in differences), n)
+    if won.low is None or won.high is None or lost.low is None or lost.high is None:
+        return NO_INTERVAL
+    return Interval(won.low - lost.high, won.high - lost.low)

@@ -1,0 +1,181 @@
+"""Success rates of several policies by environment, observed and redrawn together, for intervals of any formula.
+
+Levels are redrawn once per setting for all policies, so differences between policies are paired. Rates use only the
+settings and levels that every policy evaluated on the environment has played.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from agentgen_bench.episodes import Episode
+from agentgen_bench.scores.base import NO_INTERVAL, Score, by_setting, level_key, mean, setting_label
+from agentgen_bench.scores.bootstrap import Clusters, Draws, percentile_interval, resampled
+from agentgen_bench.scores.ood import Rates
+from agentgen_bench.scores.success import succeeded
+from agentgen_bench.seeding import stream
+
+Environment = Callable[[Mapping[str, Any]], str | None]  # spec in JSON form -> name; None: not part of this table
+Levels = dict[str, tuple[float, int]]  # level -> episodes solved, episodes
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRates:
+    """Success of one policy by environment: observed, and in each of R redraws."""
+
+    rates: Rates
+    draws: Mapping[str, Draws]  # each of shape (R,)
+    episodes: Mapping[str, int]
+
+    def redrawn(self) -> list[dict[str, float]]:
+        """Return the rates of each redraw."""
+        columns = {name: draws.tolist() for name, draws in self.draws.items()}
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The rates of each run, and a line for each environment or level that had to be left out."""
+
+    runs: dict[str, PolicyRates]
+    notes: tuple[str, ...]
+
+
+def sample(runs: Mapping[str, Iterable[Episode]], environment: Environment) -> Sample:
+    """Return the success rates of each run by environment; an environment of several settings weighs them alike."""
+    played = {run: _outcomes(episodes) for run, episodes in runs.items()}
+    labels = {key: spec for outcomes in played.values() for key, (spec, _) in outcomes.items()}
+    settings: dict[str, list[str]] = {}
+    for key in sorted(labels):
+        name = environment(labels[key])
+        if name is not None:
+            settings.setdefault(name, []).append(key)
+    tables: dict[str, dict[str, tuple[float, Draws, int]]] = {run: {} for run in runs}
+    notes: list[str] = []
+    for name, keys in settings.items():
+        takers = {run: outcomes for run, outcomes in played.items() if any(key in outcomes for key in keys)}
+        shared = [key for key in keys if all(key in outcomes for outcomes in takers.values())]
+        cells = {key: _shared_cells(key, takers) for key in shared}
+        notes += _notes(name, keys, cells, labels, takers)
+        cells = {key: cell for key, cell in cells.items() if cell}
+        if cells:
+            for run, row in _environment_rates(cells, list(takers)).items():
+                tables[run][name] = row
+    return Sample({run: _policy_rates(table) for run, table in tables.items()}, tuple(notes))
+
+
+def pooled(seeds: Sequence[PolicyRates], *key: str | int) -> PolicyRates:
+    """Return the mean over training seeds; redraws also redraw the seeds, from the stream named by `key`."""
+    if len(seeds) == 1:
+        return seeds[0]
+    names = [name for name in seeds[0].rates if all(name in seed.rates for seed in seeds)]
+    if not names:
+        return PolicyRates({}, {}, {})
+    n_draws = len(seeds[0].draws[names[0]])
+    picks = stream("scores", "seeds", *key).integers(len(seeds), size=(len(seeds), n_draws))
+    columns = np.arange(n_draws)
+    draws = {}
+    for name in names:
+        stacked = np.stack([seed.draws[name] for seed in seeds])  # (seeds, R)
+        total = np.zeros(n_draws)
+        for pick in picks:
+            total = total + stacked[pick, columns]
+        draws[name] = total / len(seeds)
+    return PolicyRates(
+        {name: mean([seed.rates[name] for seed in seeds]) for name in names},
+        draws,
+        {name: sum(seed.episodes[name] for seed in seeds) for name in names},
+    )
+
+
+def bootstrapped(formula: Callable[..., Score], *policies: PolicyRates) -> Score:
+    """Return `formula(rates of each policy)` with the percentile interval of the same formula over the redraws.
+
+    Where every redraw gives the same value (all levels alike) there is no interval: it would claim certainty.
+    """
+    score = formula(*(policy.rates for policy in policies))
+    if score.value is None:
+        return score
+    redrawn = zip(*(policy.redrawn() for policy in policies), strict=True)
+    values = [formula(*rates).value for rates in redrawn]
+    draws = np.array([math.nan if value is None else value for value in values])
+    interval = percentile_interval(draws)
+    return score.within(NO_INTERVAL if interval.low == interval.high else interval)
+
+
+def _outcomes(episodes: Iterable[Episode]) -> dict[str, tuple[Mapping[str, Any], Levels]]:
+    """Return per setting its spec and, per level, how many episodes were solved and played."""
+    outcomes: dict[str, tuple[Mapping[str, Any], Levels]] = {}
+    for key, group in by_setting(episodes).items():
+        levels: Levels = {}
+        for episode in group:
+            solved, played = levels.get(level_key(episode), (0.0, 0))
+            levels[level_key(episode)] = (solved + succeeded(episode), played + 1)
+        outcomes[key] = (group[0].spec, levels)
+    return outcomes
+
+
+def _shared_cells(key: str, takers: Mapping[str, dict[str, tuple[Mapping[str, Any], Levels]]]) -> dict[str, Levels]:
+    """Return per run its outcomes on the levels that all have played; empty where there are none."""
+    levels = set.intersection(*(set(outcomes[key][1]) for outcomes in takers.values()))
+    if not levels:
+        return {}
+    ordered = sorted(levels)
+    return {run: {level: outcomes[key][1][level] for level in ordered} for run, outcomes in takers.items()}
+
+
+def _environment_rates(
+    cells: Mapping[str, Mapping[str, Levels]], runs: Sequence[str]
+) -> dict[str, tuple[float, Draws, int]]:
+    """Return per run its rate on an environment, the redraws and the number of episodes; settings weigh alike."""
+    picks = {
+        key: resampled(len(next(iter(cell.values()))), stream("scores", "levels", key)) for key, cell in cells.items()
+    }
+    table = {}
+    for run in runs:
+        rates, draws, episodes = [], [], 0
+        for key, cell in cells.items():
+            solved, played = zip(*cell[run].values(), strict=True)
+            rates.append(math.fsum(solved) / sum(played))
+            draws.append(Clusters.of(solved, played).draws(picks[key]))
+            episodes += sum(played)
+        total = draws[0]
+        for more in draws[1:]:
+            total = total + more
+        table[run] = (mean(rates), total / len(draws), episodes)
+    return table
+
+
+def _policy_rates(table: Mapping[str, tuple[float, Draws, int]]) -> PolicyRates:
+    return PolicyRates(
+        {name: rate for name, (rate, _, _) in table.items()},
+        {name: draws for name, (_, draws, _) in table.items()},
+        {name: episodes for name, (_, _, episodes) in table.items()},
+    )
+
+
+def _notes(
+    name: str,
+    keys: Sequence[str],
+    cells: Mapping[str, Mapping[str, Levels]],
+    labels: Mapping[str, Mapping[str, Any]],
+    takers: Mapping[str, Mapping[str, tuple[Mapping[str, Any], Levels]]],
+) -> list[str]:
+    """Return a line for each setting or part of its levels that not every run has played."""
+    notes = []
+    for key in keys:
+        label = setting_label(labels[key])
+        if key not in cells:
+            notes.append(f"{name}: {label} is left out, not every run has played it")
+            continue
+        everything = {level for outcomes in takers.values() for level in outcomes[key][1]}
+        kept = len(next(iter(cells[key].values()), {}))
+        if kept < len(everything):
+            notes.append(
+                f"{name}: {len(everything) - kept} of {len(everything)} levels of {label} are left out, "
+                "not every run has played them"
+            )
+    return notes

@@ -1,0 +1,178 @@
+"""A study: which run is which. Roles are what the scores over several runs need to know about each.
+
+    study: transfer
+    runs:
+      - {run: runs/start, role: initial}
+      - {run: runs/sokoban-s0, role: trained, source: Sokoban, seed: 0}
+      - {run: runs/sokoban-s1, role: trained, source: Sokoban, seed: 1}
+      - {run: runs/sokoban-distracted, role: trained, source: Sokoban, augmented: true}
+      - {run: runs/sokoban-easy, role: trained, source: Sokoban, difficulty: easy}
+      - {run: runs/first, role: stage, stage: 1, source: Sokoban}
+      - {run: runs/second, role: stage, stage: 2, source: WebShop}
+      - {run: runs/mixture, role: joint}
+
+`source` names a family. Several seeds of one role are training seeds of the same recipe.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+
+import yaml
+
+from agentgen_bench.errors import ScoreError
+
+ROLES = {
+    "initial": "before any training under study",
+    "trained": "after training on one family (`source`)",
+    "stage": "after stage number `stage` of a sequence, which trained on `source`",
+    "joint": "after training on all families at once",
+    "policy": "any other policy, scored for itself",
+}
+
+
+class Condition(NamedTuple):
+    """What a run is, apart from its training seed."""
+
+    role: str
+    source: str | None = None
+    difficulty: str | None = None
+    stage: int | None = None
+    augmented: bool = False
+    name: str | None = None  # of a run with role "policy": each is a condition of its own
+
+    @property
+    def label(self) -> str:
+        """The condition in words, for tables."""
+        if self.role == "policy":
+            return self.name or "policy"
+        target = " ".join(part for part in (self.source, self.difficulty) if part)
+        words = {"initial": "initial", "joint": "joint", "trained": f"trained on {target}"}
+        text = words.get(self.role, f"stage {self.stage} ({target})")
+        return f"{text}, augmented" if self.augmented else text
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRun:
+    """One run of a study."""
+
+    run: str
+    role: str = "policy"
+    source: str | None = None
+    difficulty: str | None = None
+    stage: int | None = None
+    augmented: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check that the role has what it needs, and nothing that it has no use for."""
+        if self.role not in ROLES:
+            raise ScoreError(f"{self.run}: unknown role {self.role!r}; choose one of: {', '.join(ROLES)}")
+        needs = {"trained": ("source",), "stage": ("source", "stage")}.get(self.role, ())
+        takes = {"trained": ("difficulty", "augmented"), "stage": ("difficulty",)}.get(self.role, ())
+        for name in needs:
+            if getattr(self, name) is None:
+                raise ScoreError(f"{self.run}: the role {self.role} needs {name!r}")
+        for name in ("source", "difficulty", "stage", "augmented"):
+            if getattr(self, name) and name not in (*needs, *takes):
+                raise ScoreError(f"{self.run}: the role {self.role} takes no {name!r}")
+        if self.stage is not None and self.stage < 1:
+            raise ScoreError(f"{self.run}: stage {self.stage} is out of range; stages count from 1")
+
+    @property
+    def condition(self) -> Condition:
+        """What the run is, apart from its seed."""
+        name = self.run if self.role == "policy" else None
+        return Condition(self.role, self.source, self.difficulty, self.stage, self.augmented, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """Runs with their roles; each (condition, seed) occurs once, stages count 1 to T without gaps."""
+
+    name: str
+    runs: tuple[StudyRun, ...]
+
+    def __post_init__(self) -> None:
+        """Check the runs against each other."""
+        if not self.runs:
+            raise ScoreError(f"the study {self.name!r} names no run")
+        seen: dict[tuple[Condition, int], str] = {}
+        for run in self.runs:
+            other = seen.setdefault((run.condition, run.seed), run.run)
+            if other is not run.run:
+                raise ScoreError(
+                    f"{other} and {run.run} are both {run.condition.label!r} with seed {run.seed}; "
+                    "give training seeds different numbers"
+                )
+        names = [run.run for run in self.runs]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ScoreError(f"{twice[0]} is named twice; a run has one role")
+        self._check_stages()
+
+    def _check_stages(self) -> None:
+        stages = self.stages
+        numbers = [condition.stage for condition in stages]
+        if numbers != list(range(1, len(numbers) + 1)):
+            raise ScoreError(f"the stages are {numbers}; they count from 1 without gaps, one environment each")
+
+    @property
+    def conditions(self) -> dict[Condition, list[StudyRun]]:
+        """The runs by condition, in the order of the study, each in order of its seeds."""
+        groups: dict[Condition, list[StudyRun]] = {}
+        for run in self.runs:
+            groups.setdefault(run.condition, []).append(run)
+        return {condition: sorted(runs, key=lambda run: run.seed) for condition, runs in groups.items()}
+
+    @property
+    def stages(self) -> list[Condition]:
+        """The conditions with role stage, in order."""
+        return sorted((c for c in self.conditions if c.role == "stage"), key=lambda c: c.stage or 0)
+
+    def only(self, role: str) -> Condition | None:
+        """Return the one condition of a role that a study has once, None where it has none."""
+        return next((condition for condition in self.conditions if condition.role == role), None)
+
+    def trained(self, augmented: bool = False) -> list[Condition]:
+        """Return the conditions trained on one family at whatever difficulty, with or without augmentation."""
+        return [c for c in self.conditions if c.role == "trained" and c.augmented == augmented and c.difficulty is None]
+
+
+def read_study(text: str, origin: str = "study") -> Study:
+    """Return the study written in YAML; `origin` names it in errors.
+
+    Raises:
+        ScoreError: not YAML, or not of the form that this module's docstring shows.
+    """
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ScoreError(f"{origin} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(data, Mapping) or set(data) != {"study", "runs"}:
+        got = sorted(map(str, data)) if isinstance(data, Mapping) else type(data).__name__
+        raise ScoreError(f"{origin} needs the keys study and runs, got {got}")
+    if not isinstance(data["study"], str) or not isinstance(data["runs"], Sequence) or isinstance(data["runs"], str):
+        raise ScoreError(f"{origin}: study is a name and runs is a list")
+    return Study(data["study"], tuple(_study_run(entry, origin) for entry in data["runs"]))
+
+
+def _study_run(entry: Any, origin: str) -> StudyRun:
+    types: dict[str, type] = {
+        "run": str,
+        "role": str,
+        "source": str,
+        "difficulty": str,
+        "stage": int,
+        "augmented": bool,
+        "seed": int,
+    }
+    if not isinstance(entry, Mapping) or "run" not in entry:
+        raise ScoreError(f"{origin}: each entry of runs needs the key run, got {entry!r}")
+    unknown = sorted(set(map(str, entry)) - {field.name for field in fields(StudyRun)})
+    if unknown:
+        raise ScoreError(f"{origin}: unknown key {unknown[0]!r} of {entry['run']}; keys are: {', '.join(types)}")
+    for key, value in entry.items():
+        if not isinstance(value, types[key]) or (isinstance(value, bool) and types[key] is not bool):
+            raise ScoreError(f"{origin}: {key} of {entry['run']} is {value!r}, not of type {types[key].__name__}")
+    return StudyRun(**entry)
