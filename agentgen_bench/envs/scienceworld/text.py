@@ -1,0 +1,91 @@
+"""The words of a SciWorld observation. The simulator's own texts stand as they are; ours are headings and lists.
+
+Lean is what the simulator answered. Base adds what can be seen and what is carried; rich adds the actions of the
+task, the objects within reach and the last look of the two other rooms seen last. Goal progress is never shown.
+"""
+
+import re
+from collections.abc import Sequence
+
+from agentgen_bench.text import Richness, Section
+
+REMEMBERED_ROOMS = 2
+REFUSED_ACTION = "reset task"  # would take back a failure; the simulator lists it, we do not
+_ROOM = re.compile(r"called the (.+?)\.")
+
+
+def room_name(look: str) -> str:
+    """Return the name of the room a look describes, or the look's first line where it names none.
+
+    Examples:
+        >>> room_name("This outside location is called the outside. Here you see: ")
+        'outside'
+    """
+    match = _ROOM.search(look)
+    return match[1] if match else look.partition("\n")[0]
+
+
+def remembered(memory: dict[str, str], look: str) -> dict[str, str]:
+    """Return the memory with a look added as the latest; the last look of each room, oldest first."""
+    name = room_name(look)
+    return {**{room: text for room, text in memory.items() if room != name}, name: look}
+
+
+def lean_sections(task: str | None, feedback: str) -> list[Section]:
+    """Return the task (on the first observation only) and the simulator's answer."""
+    heading = [Section(f"{task}\n\n", Richness.LEAN, "task")] if task is not None else []
+    return [*heading, Section(feedback, Richness.LEAN, "state")]
+
+
+def base_sections(feedback: str, look: str, inventory: str) -> list[Section]:
+    """Return what is seen and carried, each left out where the answer has just said it."""
+    texts = [text.rstrip() for text in (look, inventory) if text.strip() != feedback.strip()]
+    return [Section(f"\n\n{text}", Richness.BASE, "state") for text in texts]
+
+
+def rich_sections(templates: Sequence[str], objects: Sequence[str], memory: dict[str, str]) -> list[Section]:
+    """Return the actions, the objects within reach, and the rooms remembered (the room one is in comes last)."""
+    shown = [template for template in templates if template != REFUSED_ACTION]
+    sections = [
+        Section(f"\n\nActions (OBJ is an object): {', '.join(shown)}", Richness.RICH, "hint"),
+        Section(f"\n\nObjects within reach: {', '.join(objects)}", Richness.RICH, "state"),
+    ]
+    elsewhere = list(memory.items())[-1 - REMEMBERED_ROOMS : -1]
+    sections += [
+        Section(f"\n\nThe {room}, when you last saw it:\n{look.rstrip()}", Richness.RICH, "history")
+        for room, look in reversed(elsewhere)
+    ]
+    return sections
+
+
+def is_refused(action: str) -> bool:
+    """Return whether the simulator would read an action as the refused one (it ignores case, spaces and articles).
+
+    Examples:
+        >>> is_refused("Reset  the task"), is_refused("reset task now")
+        (True, False)
+    """
+    words = re.split(r"[\x00-\x20]+", action.lower())
+    return " ".join(word for word in words if word not in ("", "a", "an", "the")) == REFUSED_ACTION
+
+
+def visible_commands(commands: Sequence[str], limit: int) -> tuple[str, ...]:
+    """Return at most `limit` of the simulator's one-object commands and those without an object, sorted.
+
+    `mix` is kept for what can be looked into (the simulator accepts it for everything). Beyond the limit, first all
+    `look at`, then the last of `focus on`, then the last of all are left out.
+    """
+    containers = {command.removeprefix("look in ") for command in commands if command.startswith("look in ")}
+    rooms = {command.removeprefix("go to ") for command in commands if command.startswith("go to ")}
+    chosen = {
+        command
+        for command in commands
+        if not command.startswith("mix ") or command.removeprefix("mix ") in containers - rooms
+    }
+    chosen |= {"inventory", "look around", "task", "wait", "wait1"}
+    if len(chosen) > limit:
+        chosen = {command for command in chosen if not command.startswith("look at ")}
+    focus = sorted(command for command in chosen if command.startswith("focus on "))
+    surplus = max(0, len(chosen) - limit)
+    chosen -= set(focus[len(focus) - min(surplus, len(focus)) :])
+    return tuple(sorted(chosen)[:limit])
