@@ -36,9 +36,9 @@ class ALFWorldEnv(TextEnv):
 
     Observation:
         base: the official text: a greeting, the room's receptacles and the task at first, then the feedback of each
-        command. lean: without greeting and task. rich: base, then the task again, what the agent carries, the contents of
-        what it has looked into, the places it has not visited, the commands it can give, the steps left; never
-        anything it has not seen.
+        command. lean: without greeting and task. rich: base, then the task again, what the agent carries, the
+        contents of what it has looked into, the places it has not visited, the commands it can give, the steps left;
+        never anything it has not seen.
 
     Actions:
         look, inventory, help, go to X, open X, close X, examine X, take X from Y, move X to Y, use X, heat X with Y,

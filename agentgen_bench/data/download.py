@@ -1,0 +1,213 @@
+"""Files over HTTP: resumed where they broke off, checked before they count, unpacked without leaving their folder.
+
+Covered: one file at a time, SHA-256 and size, zip archives. Not covered: logins, mirrors, other archive formats.
+"""
+
+import hashlib
+import shutil
+import stat
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, TextIO
+
+from agentgen_bench.errors import DataError
+
+if TYPE_CHECKING:
+    import requests
+
+CHUNK_BYTES = 1 << 16
+TIMEOUT_S = 60
+ATTEMPTS = 5  # a broken connection is taken up again this often
+MAX_UNPACKED_BYTES = 64 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file to fetch. Without a digest, the length that the server states is what is checked."""
+
+    url: str
+    sha256: str | None = None
+    size_bytes: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The last part of the address."""
+        return self.url.partition("?")[0].rstrip("/").rpartition("/")[2]
+
+
+def fetch(remote: RemoteFile, path: Path, progress: TextIO | None = sys.stderr) -> Path:
+    """Download a file to `path` unless it is there and right; what arrived before is kept in `path` + `.part`.
+
+    Args:
+        remote: where from, and what it must be.
+        path: where to; the folder is made.
+        progress: where the bar is drawn; None draws none.
+
+    Raises:
+        DataError: the server does not give the file, or what it gives is not what `remote` says.
+    """
+    if path.is_file() and _is_right(path, remote):
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    for attempt in range(ATTEMPTS):
+        if _receive(remote, part, progress, last_attempt=attempt == ATTEMPTS - 1):
+            break
+    if not _is_right(part, remote):
+        found = f"{part.stat().st_size} bytes, SHA-256 {_sha256(part)}"
+        part.unlink()
+        raise DataError(f"{remote.url}: got {found}; expected {_expected(remote)}. It was removed; download it again")
+    _tag_file(part).unlink(missing_ok=True)
+    part.replace(path)
+    return path
+
+
+def unpack(archive: Path, folder: Path, progress: TextIO | None = sys.stderr) -> list[Path]:
+    """Unpack a zip archive below `folder` and return its files; entries already there in full are left alone.
+
+    Raises:
+        DataError: a damaged archive, or an entry that is a link or would land outside the folder.
+    """
+    from tqdm import tqdm
+
+    try:
+        with zipfile.ZipFile(archive) as file:
+            entries = [(info, _target(info, folder, archive)) for info in file.infolist() if not info.is_dir()]
+            if sum(info.file_size for info, _ in entries) > MAX_UNPACKED_BYTES:
+                raise DataError(f"{archive}: unpacks to more than {MAX_UNPACKED_BYTES >> 30} GiB")
+            bar = tqdm(entries, desc=f"unpacking {archive.name}", unit="file", file=progress, disable=progress is None)
+            for info, target in bar:
+                _extract(file, info, target)
+    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        raise DataError(f"{archive}: not a sound zip archive ({error}); remove it and download it again") from error
+    return [target for _, target in entries]
+
+
+# --- receiving
+
+
+def _receive(remote: RemoteFile, part: Path, progress: TextIO | None, last_attempt: bool) -> bool:
+    """Append to `part` what is still missing; return whether the server says that this is all."""
+    import requests
+
+    try:
+        with _request(remote, part) as response:
+            if response.status_code == requests.codes.requested_range_not_satisfiable:
+                return _is_whole(response, part)
+            if not response.ok:
+                raise DataError(f"{remote.url}: the server answered {response.status_code} {response.reason}")
+            return _append(response, remote, part, progress)
+    except requests.RequestException as error:
+        if last_attempt:
+            raise DataError(f"{remote.url}: {error}; what arrived is kept, run the same command to go on") from error
+        return False
+
+
+def _request(remote: RemoteFile, part: Path) -> "requests.Response":
+    """Ask for the rest of the file, or for all of it where it has changed since."""
+    import requests
+
+    headers = {"Accept-Encoding": "identity"}  # so that lengths are those of the file
+    tag = _tag_file(part)
+    if part.is_file() and part.stat().st_size and tag.is_file():
+        headers["Range"] = f"bytes={part.stat().st_size}-"
+        headers["If-Range"] = tag.read_text(encoding="utf-8")
+    return requests.get(remote.url, headers=headers, stream=True, timeout=TIMEOUT_S)
+
+
+def _append(response: "requests.Response", remote: RemoteFile, part: Path, progress: TextIO | None) -> bool:
+    from tqdm import tqdm
+
+    start = _start_of(response, part)
+    validator = response.headers.get("ETag") or response.headers.get("Last-Modified")
+    if validator and not validator.startswith("W/"):  # a weak tag cannot vouch for equal bytes
+        _tag_file(part).write_text(validator, encoding="utf-8")
+    else:
+        _tag_file(part).unlink(missing_ok=True)
+    length = response.headers.get("Content-Length", "")
+    total = start + int(length) if length.isdecimal() else None
+    with (
+        part.open("r+b" if start else "wb") as file,
+        tqdm(
+            desc=remote.name,
+            total=total,
+            initial=start,
+            unit="B",
+            unit_scale=True,
+            file=progress,
+            disable=progress is None,
+        ) as bar,
+    ):
+        file.seek(start)
+        file.truncate()
+        for chunk in response.iter_content(CHUNK_BYTES):
+            bar.update(file.write(chunk))
+    return total is None or part.stat().st_size == total
+
+
+def _start_of(response: "requests.Response", part: Path) -> int:
+    """Return the offset of the first byte sent: 0 where the server sends the whole file after all."""
+    if response.status_code != 206:
+        return 0
+    stated = response.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
+    have = part.stat().st_size
+    return have if stated == str(have) else 0
+
+
+def _is_whole(response: "requests.Response", part: Path) -> bool:
+    """Return whether a refused range means that nothing is missing; else drop what is there and start again."""
+    if response.headers.get("Content-Range", "").rpartition("/")[2] == str(part.stat().st_size):
+        return True
+    part.unlink()
+    return False
+
+
+def _tag_file(part: Path) -> Path:
+    return part.with_name(f"{part.name}.etag")
+
+
+# --- checking
+
+
+def _is_right(path: Path, remote: RemoteFile) -> bool:
+    if remote.size_bytes is not None and path.stat().st_size != remote.size_bytes:
+        return False
+    return remote.sha256 is None or _sha256(path) == remote.sha256
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _expected(remote: RemoteFile) -> str:
+    size = "any number of" if remote.size_bytes is None else remote.size_bytes
+    return f"{size} bytes, SHA-256 {remote.sha256 or 'any'}"
+
+
+# --- unpacking
+
+
+def _target(info: zipfile.ZipInfo, folder: Path, archive: Path) -> Path:
+    """Return where an entry belongs; raises DataError where that is not inside the folder."""
+    name = PurePosixPath(info.filename.replace("\\", "/"))
+    is_link = stat.S_ISLNK(info.external_attr >> 16)
+    if is_link or name.is_absolute() or ".." in name.parts or ":" in info.filename:
+        raise DataError(f"{archive}: refused, its entry {info.filename!r} is a link or points outside the folder")
+    target = folder.joinpath(*name.parts)
+    if not target.resolve().is_relative_to(folder.resolve()):
+        raise DataError(f"{archive}: refused, its entry {info.filename!r} leads outside {folder} through a link there")
+    return target
+
+
+def _extract(file: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:
+    """Write one entry; its checksum is checked as it is read, and only whole files get their name."""
+    if target.is_file() and target.stat().st_size == info.file_size:
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f"{target.name}.part")
+    with file.open(info) as source, part.open("wb") as sink:
+        shutil.copyfileobj(source, sink)
+    part.replace(target)
