@@ -1,0 +1,224 @@
+"""The shop's pages as text: the original's `text` and `text_rich` renderings, cut into sections.
+
+A page is a list of text nodes, as the original's parser finds them in its HTML. Base is the page itself; lean is
+the stretch of it that holds what is new (no repeated instruction, no fixed buttons); rich adds, below the page, what
+the agent could look up about the open item and its own visit.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, get_args
+
+from agentgen_bench.envs.webshop.product import Product, Review
+from agentgen_bench.envs.webshop.session import HITS_PER_PAGE, Page, Session, Shelves, ShopRules, item_buttons
+from agentgen_bench.text import Richness, Section, Source
+
+PageFormat = Literal["text", "text_rich"]
+PAGE_FORMATS: tuple[PageFormat, ...] = get_args(PageFormat)
+SEPARATOR = " [SEP] "
+CUT_MARK = " ..."
+_LEAN, _BASE, _RICH = Richness.LEAN, Richness.BASE, Richness.RICH
+
+
+class Node(NamedTuple):
+    """A piece of visible text: plain, a button, a product's link or an option value, clicked before or not."""
+
+    text: str
+    kind: Literal["plain", "button", "link", "option"] = "plain"
+    clicked: bool = False
+
+
+class Piece(NamedTuple):
+    """Neighbouring nodes that become one section."""
+
+    nodes: tuple[Node, ...]
+    richness: Richness
+    source: Source = "state"
+
+
+def sections(
+    session: Session,
+    instruction: str,
+    reward: float,
+    shelves: Shelves,
+    rules: ShopRules,
+    page_format: PageFormat,
+    richness: Richness,
+    max_chars: int,
+) -> tuple[Section, ...]:
+    """Return the observation in parts, only those shown at `richness`, together at most `max_chars` long."""
+    pieces = _pieces(session, instruction, reward, shelves, rules)
+    rendered = _as_text(pieces) if page_format == "text" else _as_rich_text(pieces, session)
+    if richness is _RICH:
+        rendered += [Section(text, _RICH, "state") for text in _details(session, shelves)]
+    return _within(tuple(section for section in rendered if section.richness <= richness), max_chars)
+
+
+def page_text(
+    session: Session, instruction: str, reward: float, shelves: Shelves, rules: ShopRules, page_format: PageFormat
+) -> str:
+    """Return the whole page in one of the original's two renderings, uncut."""
+    parts = sections(session, instruction, reward, shelves, rules, page_format, _BASE, 1 << 30)
+    return "".join([section.text for section in parts])
+
+
+def _pieces(session: Session, instruction: str, reward: float, shelves: Shelves, rules: ShopRules) -> list[Piece]:
+    if session.page is Page.INDEX:
+        task = (Node("Instruction: "), *_plain(instruction))
+        return [Piece((Node("WebShop"),), _BASE), Piece(task, _LEAN, "task"), Piece(_buttons("Search"), _LEAN)]
+    if session.page is Page.DONE:
+        return [Piece((Node("Thank you for shopping with us!"),), _LEAN), Piece(_receipt(session, reward, shelves), _BASE)]
+    task = (Node("Instruction:"), *_plain(instruction))
+    head = [Piece(task, _BASE, "task"), Piece(_buttons("Back to Search"), _BASE)]
+    if session.page is Page.RESULTS:
+        return [*head, Piece(_results(session, shelves), _LEAN)]
+    product = _open_product(session, shelves)
+    if session.page is Page.ITEM:
+        foot = (*_buttons(*[str(page).capitalize() for page in item_buttons(rules)]), *_buttons("Buy Now"))
+        rating = _plain(f"Rating: {product.rating}")
+        return [*head, Piece(_item(product, session), _LEAN), Piece((*rating, *foot), _BASE)]
+    return [*head, Piece((*_buttons("< Prev"), *_sub_page(product, session.page)), _LEAN)]
+
+
+def _plain(text: str) -> tuple[Node, ...]:
+    """Return the node of a text as the original's HTML parser keeps it: empty ones and lone line ends vanish."""
+    if not text.strip():
+        return () if not text or "\n" in text else (Node(" "),)
+    return (Node(text),)
+
+
+def _buttons(*labels: str) -> tuple[Node, ...]:
+    return tuple(Node(label, "button") for label in labels)
+
+
+def _results(session: Session, shelves: Shelves) -> tuple[Node, ...]:
+    nodes = [Node(f"Page {session.results_page} (Total results: {len(session.hits)})")]
+    nodes += _buttons(*(("< Prev", "Next >") if session.results_page > 1 else ("Next >",)))
+    for number in session.shown:
+        product = shelves.product(number)
+        nodes.append(Node(product.asin, "link", number in session.opened))
+        nodes += (*_plain(product.title), Node(product.price_tag))
+    return tuple(nodes)
+
+
+def _item(product: Product, session: Session) -> tuple[Node, ...]:
+    nodes = list(_buttons("< Prev"))
+    address = _address(session)
+    for name, values in product.options:
+        nodes += _plain(name)
+        nodes += [Node(value, "option", f'"{value}"' in address) for value in values if value]
+    return (*nodes, *_plain(product.title), Node(f"Price: {product.price_tag}"))
+
+
+def _address(session: Session) -> str:
+    """Return the end of the original's page address.
+
+    It marks an option as clicked where the address holds the quoted value. So values with quotes or non-ASCII
+    letters, which JSON escapes, are never marked, and a query may mark one; the generated catalogue has neither.
+    """
+    return f"{'+'.join(session.query.split(' '))}/{session.results_page}/{json.dumps(dict(session.chosen))}"
+
+
+def _sub_page(product: Product, page: Page) -> tuple[Node, ...]:
+    if page is Page.DESCRIPTION:
+        return _plain(product.description)
+    if page is Page.REVIEWS:
+        return tuple(node for review in product.reviews for node in _review(review))
+    if page is Page.ATTRIBUTES:
+        listed = [node for attribute in product.attributes for node in _plain(f" {attribute}")]
+        kinds = (product.category, product.query, product.product_category)
+        return (*listed, *[node for kind in kinds for node in _plain(kind)])
+    return tuple(node for bullet in product.bullets for node in _plain(f" {bullet}"))
+
+
+def _review(review: Review) -> tuple[Node, ...]:
+    return (*_plain(f'"{review.title}"'), Node(str(review.score)), *_plain(review.body))
+
+
+def _receipt(session: Session, reward: float, shelves: Shelves) -> tuple[Node, ...]:
+    """Return the rest of the last page; of what was wanted it shows the headings only, as in the original."""
+    chosen = json.dumps(dict(session.chosen), sort_keys=True)
+    for character in "<>&'":
+        chosen = chosen.replace(character, f"\\u{ord(character):04x}")
+    asin = _open_product(session, shelves).asin
+    texts = ["Your code: ", "None", " (Paste it in your MTurk interface.)", "Purchased", "asin", asin, "options", chosen]
+    for heading in ("attrs", "category", "query", "product category"):
+        texts += [heading, "None"]
+    texts += ["Target", "asin", "options", "attrs", "price upper", "instuction text", "category", "product category"]
+    texts += ["query", "Goal ", "None", "Reward", "Your score (min 0.0, max 1.0)", str(reward), "Reward Details ", "None"]
+    return tuple(Node(text) for text in texts)
+
+
+def _open_product(session: Session, shelves: Shelves) -> Product:
+    if session.item is None:
+        raise ValueError(f"no item is open on page {session.page}")
+    return shelves.product(session.item)
+
+
+def _as_text(pieces: Sequence[Piece]) -> list[Section]:
+    """Return the pieces joined by separators; those belong to whatever is left out first."""
+    last_lean = max(i for i, piece in enumerate(pieces) if piece.richness is _LEAN)
+    texts = [SEPARATOR.join([node.text.strip() for node in piece.nodes]) for piece in pieces]
+    before = [text + SEPARATOR for text in texts[:last_lean]]
+    behind = [SEPARATOR + text for text in texts[last_lean + 1 :]]
+    joined = [*before, texts[last_lean], *behind]
+    return [Section(text, piece.richness, piece.source) for text, piece in zip(joined, pieces, strict=True)]
+
+
+def _as_rich_text(pieces: Sequence[Piece], session: Session) -> list[Section]:
+    marked = [node.text for piece in pieces for node in piece.nodes if node.kind == "option" and node.clicked]
+    notes = "".join([f"You have clicked {value}.\n" for value in reversed(marked)])
+    found = [Section("".join([_rich_node(n) for n in piece.nodes]), piece.richness, piece.source) for piece in pieces]
+    return [Section(notes, _BASE, "state"), *found] if notes else found
+
+
+def _rich_node(node: Node) -> str:
+    if node.kind == "plain":
+        return f"{node.text}\n"
+    indent = {"button": "", "link": "\n", "option": "  "}[node.kind]
+    mark = "clicked button" if node.clicked else "button"
+    return f"{indent}[{mark}] {node.text} [{mark}_]\n"
+
+
+def _details(session: Session, shelves: Shelves) -> list[str]:
+    """Return what rich adds below the page: the visit so far, and all that is known about the open item."""
+    if session.page is Page.RESULTS:
+        return [_results_note(session, shelves)]
+    if session.item is None or session.page is Page.DONE:
+        return []
+    product = shelves.product(session.item)
+    texts = [_item_note(session, product)]
+    texts += [f"\nDescription: {product.description}"] if product.description.strip() else []
+    texts += ["\nFeatures:" + "".join([f"\n- {bullet.strip()}" for bullet in product.bullets if bullet.strip()])]
+    texts += ["\nAttributes: " + ", ".join(product.attributes)] if product.attributes else []
+    if product.reviews:
+        lines = [f'\n- {review.score:g} of 5, "{review.title}": {review.body}' for review in product.reviews]
+        texts.append(f"\nReviews (average {product.rating}):" + "".join(lines))
+    return texts
+
+
+def _results_note(session: Session, shelves: Shelves) -> str:
+    first = (session.results_page - 1) * HITS_PER_PAGE
+    shown = f"results {first + 1} to {first + len(session.shown)}" if session.shown else "no results"
+    opened = ", ".join([shelves.product(number).asin for number in session.opened]) or "none"
+    return f'\n\nYou searched for "{session.query}" and see {shown} of {len(session.hits)}. Opened so far: {opened}.'
+
+
+def _item_note(session: Session, product: Product) -> str:
+    chosen = dict(session.chosen)
+    options = [f"{name} = {chosen.get(name, 'not chosen')}" for name, _ in product.options]
+    choice = f" Options: {'; '.join(options)}." if options else " It has no options."
+    return f'\n\nOpen item: {product.asin} ({product.product_category}), found with "{session.query}".{choice}'
+
+
+def _within(found: tuple[Section, ...], max_chars: int) -> tuple[Section, ...]:
+    """Return the sections cut from the end until they fit; real catalogues hold texts of any length."""
+    room, kept = max_chars, []
+    for section in found:
+        text = section.text
+        if len(text) > room:
+            text = text[: max(room - len(CUT_MARK), 0)] + CUT_MARK[: max(room, 0)]
+        room -= len(text)
+        if text:
+            kept.append(section._replace(text=text))
+    return tuple(kept)
