@@ -14,6 +14,7 @@ __all__ = ["Richness", "Section", "TaskSpec", "make", "render"]
 
 ENTRY_POINTS = {
     "Sokoban": "agentgen_bench.envs.sokoban.env:SokobanEnv",
+    "WebShop": "agentgen_bench.envs.webshop.env:WebShopEnv",
     "ALFWorld": "agentgen_bench.envs.alfworld.env:ALFWorldEnv",
     "SciWorld": "agentgen_bench.envs.scienceworld.env:SciWorldEnv",
 }

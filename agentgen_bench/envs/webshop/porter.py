@@ -1,6 +1,10 @@
-"""Porter's stemmer as Lucene runs it: the algorithm of Porter 1980 (Program 14(3), 130-137) with its author's two
-later changes (`bli` to `ble`, `logi` to `log`); words of one or two letters stay as they are.
+"""Porter's stemmer as Lucene runs it.
+
+It is the algorithm of Porter 1980 (Program 14(3), 130-137) with its author's two later changes (`bli` to `ble`, `logi`
+to `log`); words of one or two letters stay as they are.
 """
+
+from itertools import pairwise
 
 _STEP_2 = (
     ("ational", "ate"), ("tional", "tion"), ("enci", "ence"), ("anci", "ance"), ("izer", "ize"), ("bli", "ble"),
@@ -42,7 +46,7 @@ def _is_consonant(word: str, i: int) -> bool:
 def _measure(word: str) -> int:
     """Return m, the number of vowel-consonant sequences in [C](VC)^m[V]."""
     pattern = [_is_consonant(word, i) for i in range(len(word))]
-    return sum(1 for before, after in zip(pattern, pattern[1:], strict=False) if after and not before)
+    return sum(1 for before, after in pairwise(pattern) if after and not before)
 
 
 def _has_vowel(word: str) -> bool:

@@ -102,9 +102,15 @@ def encoded(product: Product) -> bytes:
 
 def decoded(line: bytes) -> Product:
     """Return the product written by `encoded`."""
-    (*texts, bullets, prices, options, attributes, rating, reviews, requests, nouns) = json.loads(line)
+    asin, category, query, path, title, description, bullets, prices, options, attributes, *rest = json.loads(line)
+    rating, reviews, requests, nouns = rest
     return Product(
-        *texts,
+        asin,
+        category,
+        query,
+        path,
+        title,
+        description,
         tuple(bullets),
         tuple(prices),
         tuple((name, tuple(values)) for name, values in options),

@@ -6,9 +6,9 @@ SmallFloat does (Robertson and Zaragoza 2009, Lucene's BM25Similarity). Ties go 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +22,8 @@ CHUNK_DOCUMENTS = 4096
 SPILL_POSTINGS = 8_000_000  # postings kept in memory while building, 80 MB, before they go to a scratch file
 _EXACT_LENGTHS = 24  # SmallFloat stores lengths below this one exactly
 
-IntArray = npt.NDArray[np.integer]
-FloatArray = npt.NDArray[np.floating]
+IntArray = npt.NDArray[np.integer[Any]]
+FloatArray = npt.NDArray[np.floating[Any]]
 
 
 class IndexArrays(NamedTuple):
@@ -83,10 +83,7 @@ def _best(scores: FloatArray, k: int, ranks: IntArray) -> tuple[int, ...]:
     The k-th best maximum over blocks is a score that at least k documents reach, so only those need sorting.
     """
     blocks = len(scores) // BLOCK
-    if blocks > 4 * k:
-        tops = scores[: blocks * BLOCK].reshape(blocks, BLOCK).max(axis=1)
-    else:
-        tops = scores
+    tops = scores[: blocks * BLOCK].reshape(blocks, BLOCK).max(axis=1) if blocks > 4 * k else scores
     floor = np.partition(tops, len(tops) - k)[len(tops) - k] if len(tops) > k else 0.0
     found = np.flatnonzero(scores >= floor) if floor > 0 else np.flatnonzero(scores)
     order = np.lexsort((ranks[found], -scores[found]))
@@ -176,9 +173,12 @@ class IndexBuilder:
             self._waiting.append(path)
         self._runs = []
 
-    def _all_runs(self) -> "list[_Run] | _SpilledRuns":
-        self_runs = self._runs
-        return _SpilledRuns(self._waiting, self_runs) if self._waiting else self_runs
+    def _all_runs(self) -> "Iterator[_Run]":
+        """Yield the runs in document order: those in files one by one, then those still in memory."""
+        for path in self._waiting:
+            with np.load(path) as run:
+                yield _Run(run["terms"], run["documents"], run["frequencies"])
+        yield from self._runs
 
     def _document_frequencies(self, n_terms: int) -> IntArray:
         total = np.zeros(n_terms, np.int64)
@@ -195,27 +195,15 @@ class _Run(NamedTuple):
     frequencies: IntArray
 
 
-class _SpilledRuns:
-    """Runs read back from their files one by one, then those still in memory."""
-
-    def __init__(self, paths: Sequence[Path], rest: Sequence[_Run]) -> None:
-        self._paths, self._rest = paths, rest
-
-    def __iter__(self):  # type: ignore[no-untyped-def]
-        for path in self._paths:
-            with np.load(path) as run:
-                yield _Run(run["terms"], run["documents"], run["frequencies"])
-        yield from self._rest
-
-
-def _allocated(folder: Path | None, name: str, dtype: type, length: int) -> npt.NDArray[np.generic]:
+def _allocated(folder: Path | None, name: str, dtype: type, length: int) -> npt.NDArray[Any]:
     if folder is None or length == 0:
         return np.empty(length, dtype)
     return np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=dtype, shape=(length,))
 
 
 def _weights(frequencies: IntArray, n_documents: int) -> FloatArray:
-    return np.log(1 + (n_documents - frequencies + 0.5) / (frequencies + 0.5)).astype(np.float32)
+    weights: FloatArray = np.log(1 + (n_documents - frequencies + 0.5) / (frequencies + 0.5)).astype(np.float32)
+    return weights
 
 
 def _norms(lengths: IntArray) -> FloatArray:

@@ -67,7 +67,10 @@ def _pieces(session: Session, instruction: str, reward: float, shelves: Shelves,
         task = (Node("Instruction: "), *_plain(instruction))
         return [Piece((Node("WebShop"),), _BASE), Piece(task, _LEAN, "task"), Piece(_buttons("Search"), _LEAN)]
     if session.page is Page.DONE:
-        return [Piece((Node("Thank you for shopping with us!"),), _LEAN), Piece(_receipt(session, reward, shelves), _BASE)]
+        return [
+            Piece((Node("Thank you for shopping with us!"),), _LEAN),
+            Piece(_receipt(session, reward, shelves), _BASE),
+        ]
     task = (Node("Instruction:"), *_plain(instruction))
     head = [Piece(task, _BASE, "task"), Piece(_buttons("Back to Search"), _BASE)]
     if session.page is Page.RESULTS:
@@ -141,11 +144,29 @@ def _receipt(session: Session, reward: float, shelves: Shelves) -> tuple[Node, .
     for character in "<>&'":
         chosen = chosen.replace(character, f"\\u{ord(character):04x}")
     asin = _open_product(session, shelves).asin
-    texts = ["Your code: ", "None", " (Paste it in your MTurk interface.)", "Purchased", "asin", asin, "options", chosen]
+    texts = [
+        "Your code: ",
+        "None",
+        " (Paste it in your MTurk interface.)",
+        "Purchased",
+        "asin",
+        asin,
+        "options",
+        chosen,
+    ]
     for heading in ("attrs", "category", "query", "product category"):
         texts += [heading, "None"]
     texts += ["Target", "asin", "options", "attrs", "price upper", "instuction text", "category", "product category"]
-    texts += ["query", "Goal ", "None", "Reward", "Your score (min 0.0, max 1.0)", str(reward), "Reward Details ", "None"]
+    texts += [
+        "query",
+        "Goal ",
+        "None",
+        "Reward",
+        "Your score (min 0.0, max 1.0)",
+        str(reward),
+        "Reward Details ",
+        "None",
+    ]
     return tuple(Node(text) for text in texts)
 
 

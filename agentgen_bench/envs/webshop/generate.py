@@ -1,0 +1,131 @@
+"""The embedded catalogue: families and fillers drawn from a seed, written in the original's raw schema.
+
+The same loader reads these records and the original's files.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from agentgen_bench.envs.webshop.cache import Arrays
+from agentgen_bench.envs.webshop.catalog import catalog_arrays
+from agentgen_bench.envs.webshop.families import (
+    Draft,
+    Draws,
+    Family,
+    Shape,
+    drawn_family,
+    drawn_stray,
+)
+from agentgen_bench.envs.webshop.product import Product, parsed_product
+from agentgen_bench.envs.webshop.vocabulary import TYPES
+from agentgen_bench.envs.webshop.wording import attributes_of, raw_product
+from agentgen_bench.seeding import stream
+
+ASIN_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+TITLED_SHARE = 0.5  # chance that a family's titles name a group
+
+
+class Placed(NamedTuple):
+    """A family's goal side and where its products lie."""
+
+    kind: int
+    target: int  # document number
+    rivals: tuple[int, ...]
+    broken: tuple[str, ...]
+    attributes: tuple[tuple[int, int], ...]  # (group, value) asked for
+    options: tuple[tuple[str, tuple[str, ...]], ...]  # (name, values a level may ask for)
+    caps: tuple[int, int]
+
+
+class GeneratedSource(NamedTuple):
+    """What decides a generated catalogue: `split` is train, valid, test or ood_types."""
+
+    split: str
+    shape: Shape
+    n_products: int
+
+    def kinds(self) -> list[int]:
+        """Return the types of the split: the held-out ones for ood_types, all others elsewhere."""
+        return [i for i, (_, kind) in enumerate(TYPES) if kind.held_out == (self.split == "ood_types")]
+
+
+def generated_arrays(source: GeneratedSource, folder: Path | None) -> Arrays:
+    """Return the catalogue's arrays and its families."""
+    families: list[Placed] = []
+    arrays = catalog_arrays(generated_products(source, families), folder)
+    return {**arrays, "families": np.frombuffer(json.dumps(families).encode(), np.uint8)}
+
+
+def placed_families(arrays: Arrays) -> tuple[Placed, ...]:
+    """Return the families written by `generated_arrays`."""
+    return tuple(
+        Placed(
+            kind,
+            target,
+            tuple(rivals),
+            tuple(broken),
+            tuple((g, v) for g, v in attributes),
+            tuple((name, tuple(values)) for name, values in options),
+            (caps[0], caps[1]),
+        )
+        for kind, target, rivals, broken, attributes, options, caps in json.loads(arrays["families"].tobytes())
+    )
+
+
+def generated_products(source: GeneratedSource, families: list[Placed]) -> Iterator[Product]:
+    """Yield the products in order of document number, and append the families to `families`."""
+    for raw, annotation in raw_records(source, families):
+        yield parsed_product(raw, annotation, (), "generated catalogue")
+
+
+def raw_records(source: GeneratedSource, families: list[Placed]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield (raw record, annotation) pairs in the schema of items_shuffle.json and items_ins_v2.json."""
+    shape, kinds = source.shape, source.kinds()
+    draws = Draws(stream("webshop", "catalogue", source.split, *shape, source.n_products))
+    asins: set[str] = set()
+    placed = 0
+    while placed + 1 + shape.n_confusables <= source.n_products:
+        family = drawn_family(shape, source.split, kinds, draws)
+        drafts = [family.target, *family.rivals]
+        order = draws.sample(range(len(drafts)), len(drafts))
+        titled = _titled(family.target, draws)
+        numbers = {member: placed + place for place, member in enumerate(order)}
+        families.append(_placed(family, numbers))
+        for member in order:
+            yield _record(drafts[member], _asin(asins, draws), titled, draws)
+        placed += len(drafts)
+    for _ in range(source.n_products - placed):
+        stray = drawn_stray(kinds, draws)
+        yield _record(stray, _asin(asins, draws), _titled(stray, draws), draws)
+
+
+def _placed(family: Family, numbers: dict[int, int]) -> Placed:
+    return Placed(
+        family.target.kind,
+        numbers[0],
+        tuple(numbers[i + 1] for i in range(len(family.rivals))),
+        family.broken,
+        tuple((group, family.target.values[group]) for group in family.wished_groups),
+        family.wished_options,
+        family.caps,
+    )
+
+
+def _record(draft: Draft, asin: str, titled: list[int], draws: Draws) -> tuple[dict[str, Any], dict[str, Any]]:
+    return raw_product(draft, asin, titled, draws), {"attributes": attributes_of(draft)}
+
+
+def _titled(draft: Draft, draws: Draws) -> list[int]:
+    return [group for group in range(len(draft.values)) if draws.share() < TITLED_SHARE]
+
+
+def _asin(used: set[str], draws: Draws) -> str:
+    while True:
+        asin = "B0" + "".join([draws.pick(ASIN_LETTERS) for _ in range(8)])
+        if asin not in used:
+            used.add(asin)
+            return asin
