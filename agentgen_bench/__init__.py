@@ -18,6 +18,9 @@ ENTRY_POINTS = {
     "ALFWorld": "agentgen_bench.envs.alfworld.env:ALFWorldEnv",
     "SciWorld": "agentgen_bench.envs.scienceworld.env:SciWorldEnv",
 }
+VECTOR_ENTRY_POINTS = {
+    "Sokoban": "agentgen_bench.envs.sokoban.vector:SokobanVectorEnv",
+}
 
 
 def _register() -> None:
@@ -26,6 +29,7 @@ def _register() -> None:
             gym.register(
                 f"{NAMESPACE}/{family}{suffix}-v{VERSIONS[family]}",
                 entry_point=entry_point,
+                vector_entry_point=VECTOR_ENTRY_POINTS.get(family),
                 kwargs={"richness": richness},
                 order_enforce=True,
                 disable_env_checker=True,
