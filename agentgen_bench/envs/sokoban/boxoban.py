@@ -4,6 +4,7 @@ A file holds any number of boards in XSB notation, each after a line that starts
 closed by walls, with as many boxes as targets.
 """
 
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,6 +47,7 @@ def read_starts(path: str | Path) -> list[Start]:
     return starts
 
 
+@lru_cache(maxsize=4_096)
 def solved_level(start: Start) -> Level:
     """Return the level with its optima, which are worked out now.
 
@@ -91,7 +93,7 @@ def start_of(board: list[str], origin: str) -> Start:
     players = [cell for cell, char in sorted(cells.items()) if char in _PLAYERS]
     if len(players) != 1:
         raise DataError(f"{origin} has {len(players)} players; it must have exactly one")
-    floor = _enclosed(cells, size, origin)
+    floor = _enclosed(cells, origin)
     goals, boxes, player = (
         _bits([cell for cell in floor if cells[cell] in kind]) for kind in (_TARGETS, _BOXES, _PLAYERS)
     )
@@ -103,19 +105,19 @@ def start_of(board: list[str], origin: str) -> Start:
     return Start(size, _bits(floor), goals, boxes, player, origin)
 
 
-def _enclosed(cells: Cells, size: int, origin: str) -> list[tuple[int, int]]:
+def _enclosed(cells: Cells, origin: str) -> list[tuple[int, int]]:
     """Return the cells that the player, the boxes and the targets stand on or are connected to."""
-    open_cells = {cell for cell, char in cells.items() if char != "#"}
     found: set[tuple[int, int]] = set()
-    coming = [cell for cell in open_cells if cells[cell] not in " -_"]
+    coming = sorted(cell for cell, char in cells.items() if char in ".$*@+")
     while coming:
         r, c = coming.pop()
-        if (r, c) in found or (r, c) not in open_cells:
+        if (r, c) in found or cells[r, c] == "#":
             continue
-        if not (0 < r < size - 1 and 0 < c < size - 1):
-            raise DataError(f"{origin} is open at row {r}, column {c} (counted from 0); walls must close the board")
+        around = [(r - 1, c), (r + 1, c), (r, c - 1), (r, c + 1)]
+        if any(cell not in cells for cell in around):
+            raise DataError(f"{origin} is open beside row {r}, column {c} (counted from 0); walls must close the board")
         found.add((r, c))
-        coming += [(r - 1, c), (r + 1, c), (r, c - 1), (r, c + 1)]
+        coming += around
     return sorted(found)
 
 

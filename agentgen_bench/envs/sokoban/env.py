@@ -1,11 +1,14 @@
 """SokobanEnv: Gymnasium's protocol around levels, rules and text."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
+
+import gymnasium as gym
 
 from agentgen_bench.envs.base import Outcome, TextEnv, checked_range
 from agentgen_bench.envs.sokoban.bitboards import DIRECTIONS
 from agentgen_bench.envs.sokoban.boxoban import read_starts, solved_level
-from agentgen_bench.envs.sokoban.levels import check_possible, level_at
+from agentgen_bench.envs.sokoban.levels import check_possible, generate, level_at
 from agentgen_bench.envs.sokoban.moves import shortest_plan
 from agentgen_bench.envs.sokoban.play import BUDGET_FACTOR, REWARDS, Play
 from agentgen_bench.envs.sokoban.rules import Level, moved
@@ -109,9 +112,23 @@ class SokobanEnv(TextEnv):
 
     def level(self, level_seed: int) -> Level:
         """Return level `level_seed` with its optima: what `reset(seed=level_seed)` plays."""
-        if self._starts is not None:
-            return solved_level(self._starts[level_seed % len(self._starts)])
-        return level_at(self._settings, self.split, level_seed)
+        if self._starts is None:
+            return level_at(self._settings, self.split, level_seed)
+        return solved_level(self._starts[level_seed % len(self._starts)])
+
+    def levels_of(self, level_seeds: Sequence[int]) -> list[Level]:
+        """Return the levels of several seeds, which is faster than one after the other."""
+        if self._starts is None:
+            return generate(self._settings, self.split, level_seeds)
+        return [self.level(level_seed) for level_seed in level_seeds]
+
+    def new_play(self, level: Level) -> Play:
+        """Return the level at its start, in this environment's words, richness and reward."""
+        return Play(level, self._board, self.richness, self._reward)
+
+    def step_limit(self, level: Level) -> int:
+        """Return the steps after which an episode of the level is truncated."""
+        return self._max_steps or BUDGET_FACTOR * level.optimal_moves
 
     @property
     def expert_length(self) -> int | None:
@@ -176,19 +193,19 @@ class SokobanEnv(TextEnv):
     def _start(self, level_seed: int) -> None:
         level = self.level(level_seed)
         if self._play is None or self._play.level != level:
-            self._play = Play(level, self._board, self.richness, self._reward)
+            self._play = self.new_play(level)
             self._expert: dict[tuple[int, int], int] = {}
         self._play.restart()
         self._is_dead = False
         self.task = self._play.text.task
-        self.level_id = f"sokoban:{level.content_hash}"
+        self.level_id = level.level_id
         self.success, self.score = False, self._play.position.score
-        self.max_steps = self._max_steps or BUDGET_FACTOR * level.optimal_moves
+        self.max_steps = self.step_limit(level)
 
     @property
     def _playing(self) -> Play:
         if self._play is None:
-            raise RuntimeError("no level is being played; call reset first")
+            raise gym.error.ResetNeeded("no level is being played; call reset first")
         return self._play
 
     def _apply(self, action: str) -> Outcome:

@@ -24,7 +24,7 @@ from agentgen_bench.seeding import stream
 # Work is counted, not timed, so that what is refused is the same on every machine: one unit per search state and
 # ROOM_WORK per room looked at. Three million units take about a second.
 ROOM_WORK = 200
-PROBE_WORK = 3_000_000
+PROBE_WORK = 2_000_000
 LEVEL_WORK = 100_000_000
 MAX_TABLE = 4_000_000  # rooms with more box configurations than this are passed over
 CANDIDATE_STATES = 8  # states of a room whose optimal moves are looked at where `moves` is asked for

@@ -8,11 +8,11 @@ from typing import Any
 
 from agentgen_bench.envs.base import Outcome
 from agentgen_bench.envs.sokoban.bitboards import DIRECTIONS
-from agentgen_bench.envs.sokoban.rules import Level, moved
+from agentgen_bench.envs.sokoban.rules import Level, moved, open_directions
 from agentgen_bench.envs.sokoban.text import LevelText
 from agentgen_bench.text import Richness, Section, render
 
-MAX_POSITIONS = 2_048
+MAX_POSITIONS = 512
 BUDGET_FACTOR = 3  # steps allowed per move of the optimum
 
 
@@ -29,12 +29,15 @@ REWARDS = {
     "sparse": RewardScheme(step=0.0, box=0.0, solved=1.0),
 }
 
-_WORDS = {word: d for d, name in enumerate(DIRECTIONS) for word in (name, name[0], str(d + 1))}
+WORDS = {word: d for d, name in enumerate(DIRECTIONS) for word in (name, name[0], str(d + 1))}
+UNREAD = len(DIRECTIONS)  # the place in Position.outcomes that is never filled: the word has to be looked at first
+
+_COMMANDS = [tuple([name for d, name in enumerate(DIRECTIONS) if directions >> d & 1]) for directions in range(16)]
 
 
 def direction_of(action: str) -> int | None:
     """Return the direction an action names, or None: `up`, `u` or `1` and so on, in any case, spaces around ignored."""
-    return _WORDS.get(action.strip().lower())
+    return WORDS.get(action.strip().lower())
 
 
 class Position:
@@ -50,10 +53,8 @@ class Position:
         self.success = boxes == level.goals
         self.sections: tuple[Section, ...] = text.sections(boxes, player)
         self.observation = render(self.sections)
-        self.commands = tuple(
-            [name for d, name in enumerate(DIRECTIONS) if moved(level.floor, boxes, player, d) is not None]
-        )
-        self.outcomes: list[tuple[Position, Outcome] | None] = [None] * len(DIRECTIONS)
+        self.commands = _COMMANDS[open_directions(level.floor, boxes, player)]
+        self.outcomes: list[tuple[Position, Outcome] | None] = [None] * (UNREAD + 1)
 
 
 class Play:
@@ -68,37 +69,34 @@ class Play:
 
     def restart(self) -> None:
         """Go back to the level's start."""
-        self.position = self._at(self.level.boxes, self.level.player)
+        self.position = self.at(self.level.boxes, self.level.player)
         self.history = [self.position]
 
     def act(self, action: str) -> Outcome:
         """Execute one action; one that names no direction, or is blocked, changes nothing."""
-        direction = _WORDS.get(action)
-        if direction is None:
-            direction = direction_of(action)
-        if direction is None:
-            self.history.append(self.position)
-            return Outcome(REWARDS[self._reward].step, False, False)
-        position, outcome = self.position.outcomes[direction] or self._worked_out(direction)
-        self.position = position
-        self.history.append(position)
+        position = self.position
+        self.position, outcome = position.outcomes[WORDS.get(action, UNREAD)] or self.worked_out(position, action)
+        self.history.append(self.position)
         return outcome
 
-    def _worked_out(self, direction: int) -> tuple[Position, Outcome]:
-        """Return where a direction leads and what that is worth, and remember it at the current position."""
-        here, scheme = self.position, REWARDS[self._reward]
-        after = moved(self.level.floor, here.boxes, here.player, direction)
+    def worked_out(self, here: Position, action: str) -> tuple[Position, Outcome]:
+        """Return where an action leads from a position and what that is worth; directions are remembered there."""
+        scheme, goals = REWARDS[self._reward], self.level.goals
+        direction = direction_of(action)
+        after = None if direction is None else moved(self.level.floor, here.boxes, here.player, direction)
         if after is None:
             found = here, Outcome(scheme.step, False, False)
         else:
-            there = self._at(after.boxes, after.player)
-            onto = (after.boxes & self.level.goals).bit_count() - (here.boxes & self.level.goals).bit_count()
+            there = self.at(after.boxes, after.player)
+            onto = (after.boxes & goals).bit_count() - (here.boxes & goals).bit_count()
             reward = scheme.step + onto * scheme.box + there.success * scheme.solved
             found = there, Outcome(reward, there.success, True)
-        here.outcomes[direction] = found
+        if direction is not None:
+            here.outcomes[direction] = found
         return found
 
-    def _at(self, boxes: int, player: int) -> Position:
+    def at(self, boxes: int, player: int) -> Position:
+        """Return a position of this level, described."""
         position = self._met.get((boxes, player))
         if position is None:
             if len(self._met) >= MAX_POSITIONS:
@@ -117,5 +115,5 @@ class Play:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Rebuild from `__getstate__`."""
         self.__init__(*state["arguments"])  # type: ignore[misc]
-        self.history = [self._at(*pair) for pair in state["history"]]
+        self.history = [self.at(*pair) for pair in state["history"]]
         self.position = self.history[-1]

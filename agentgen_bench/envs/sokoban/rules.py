@@ -4,6 +4,7 @@ Sets of cells are integers over the board's interior, as in bitboards.py, here a
 """
 
 import hashlib
+from functools import lru_cache
 from typing import NamedTuple
 
 from agentgen_bench.envs.sokoban.bitboards import CELLS, STRIDE
@@ -29,10 +30,10 @@ class Level(NamedTuple):
     optimal_moves: int
 
     @property
-    def content_hash(self) -> str:
-        """16 hex digits decided by the start position alone."""
+    def level_id(self) -> str:
+        """`sokoban:` and 16 hex digits decided by the start position alone."""
         start = f"{self.size} {self.floor:x} {self.goals:x} {self.boxes:x} {self.player:x}"
-        return hashlib.sha256(start.encode()).hexdigest()[:16]
+        return f"sokoban:{hashlib.sha256(start.encode()).hexdigest()[:16]}"
 
 
 class Move(NamedTuple):
@@ -54,17 +55,38 @@ def neighbour(cell: int, direction: int) -> int:
     return (cell & ~_LAST_COLUMN) << 1
 
 
+@lru_cache(maxsize=4_096)
+def neighbours(floor: int) -> dict[int, tuple[int, ...]]:
+    """Return, for each floor cell, the floor cells around it by direction; 0 stands for a wall."""
+    return {cell: tuple([neighbour(cell, d) & floor for d in range(4)]) for cell in cells_of(floor)}
+
+
 def moved(floor: int, boxes: int, player: int, direction: int) -> Move | None:
     """Return what a move does; None where a wall, or a box that cannot give way, blocks it."""
-    ahead = neighbour(player, direction)
-    if not ahead & floor:
+    around = neighbours(floor)
+    ahead = around[player][direction]
+    if not ahead:
         return None
     if not ahead & boxes:
         return Move(boxes, ahead, 0)
-    beyond = neighbour(ahead, direction)
-    if not beyond & floor & ~boxes:
+    beyond = around[ahead][direction]
+    if not beyond or beyond & boxes:
         return None
     return Move(boxes ^ ahead | beyond, ahead, beyond)
+
+
+def open_directions(floor: int, boxes: int, player: int) -> int:
+    """Return the directions in which `moved` is not None, as a set of bits: bit d for direction d."""
+    around = neighbours(floor)
+    found = 0
+    for direction, ahead in enumerate(around[player]):
+        if ahead:
+            if ahead & boxes:
+                beyond = around[ahead][direction]
+                if not beyond or beyond & boxes:
+                    continue
+            found |= 1 << direction
+    return found
 
 
 def cells_of(cells: int) -> list[int]:

@@ -7,12 +7,14 @@ action would do now. It says nothing about what can be reached, what is lost, or
 from dataclasses import dataclass
 from functools import lru_cache
 
-from agentgen_bench.envs.sokoban.bitboards import DIRECTIONS
+from agentgen_bench.envs.sokoban.bitboards import DIRECTIONS, interior
 from agentgen_bench.envs.sokoban.rules import Level, cells_of, position
 from agentgen_bench.text import Richness, Section
 
 # What a cell holds; a box adds BOX - FLOOR to floor or target, the player PLAYER - FLOOR.
 WALL, FLOOR, TARGET, BOX, BOX_ON_TARGET, PLAYER, PLAYER_ON_TARGET = range(7)
+
+_ACTIONS = f"Actions: {', '.join(DIRECTIONS)}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,12 @@ def _names(size: int) -> tuple[str, ...]:
     return tuple(f"({r}, {c})" for r in range(size) for c in range(size))
 
 
+@lru_cache(maxsize=16)
+def _indices(size: int) -> dict[int, int]:
+    """Return each interior cell's place on the board, row by row."""
+    return {cell: r * size + c for cell in cells_of(interior(size)) for r, c in [position(cell)]}
+
+
 class LevelText:
     """Writes the positions of one level in one vocabulary at one richness; what never changes is made once."""
 
@@ -49,23 +57,27 @@ class LevelText:
         self._names = _names(level.size)
         self._steps = (-level.size, level.size, -1, 1)
         self._empty = [WALL] * level.size**2
+        self._index = _indices(level.size)
         for cell in cells_of(level.floor):
-            self._empty[self._index(cell)] = TARGET if cell & level.goals else FLOOR
-        self._targets = [self._index(cell) for cell in cells_of(level.goals)]
+            self._empty[self._index[cell]] = TARGET if cell & level.goals else FLOOR
+        self._drawing = [self._ink(i, kind) for i, kind in enumerate(self._empty)]
+        target = self.words.target
+        self._kind_words = ("wall", "floor", target, "box", f"box on {target}", "you", f"you on {target}")
+        self._targets = [self._index[cell] for cell in cells_of(level.goals)]
         self.task = self._task()
         self._heading = Section(f"{self.task} {self._how_to_move()}\n\n", Richness.BASE, "task")
-        self._legend = Section(f"\n\n{self._legend_text()}\n", Richness.BASE, "task")
+        self._legend = Section(f"\n\n{self._legend_text()}\n{_ACTIONS}\n", Richness.BASE, "task")
         self._rules = Section(self._rules_text(), Richness.RICH, "task")
 
     def sections(self, boxes: int, player: int) -> tuple[Section, ...]:
         """Return the observation of a position: the sections shown at this richness."""
-        box_indices = [self._index(cell) for cell in cells_of(boxes)]
-        at = self._index(player)
+        index = self._index
+        at, box_indices = index[player], [index[cell] for cell in cells_of(boxes)]
         kinds = self._empty.copy()
-        for index in box_indices:
-            kinds[index] += BOX - FLOOR
+        for i in box_indices:
+            kinds[i] += BOX - FLOOR
         kinds[at] += PLAYER - FLOOR
-        board = Section(self._board(kinds), Richness.LEAN, "state")
+        board = Section(self._drawn(kinds, [at, *box_indices]), Richness.LEAN, "state")
         if self.richness == Richness.LEAN:
             return (board,)
         base = (self._heading, board, self._legend, self._count(kinds, box_indices))
@@ -79,10 +91,6 @@ class LevelText:
             Section(described, Richness.RICH, "state"),
             Section(self._effects(kinds, at), Richness.RICH, "hint"),
         )
-
-    def _index(self, cell: int) -> int:
-        row, column = position(cell)
-        return row * self.size + column
 
     def _task(self) -> str:
         if self.n_boxes == 1:
@@ -99,29 +107,26 @@ class LevelText:
                 "Cells are (row, column), from (0, 0) at the top left; cells not listed are free. "
                 f"A box on a {target} is listed as both."
             )
-        names = ("wall", "floor", target, "box", f"box on {target}", "you", f"you on {target}")
-        return ", ".join(
-            f"{'space' if symbol == ' ' else symbol} {name}" for symbol, name in zip(symbols, names, strict=True)
-        )
+        named = zip(symbols, self._kind_words, strict=True)
+        return ", ".join(f"{'space' if symbol == ' ' else symbol} {name}" for symbol, name in named)
 
     def _count(self, kinds: list[int], boxes: list[int]) -> Section:
         placed = sum(kinds[index] == BOX_ON_TARGET for index in boxes)
-        text = f"Boxes on {self.words.target}s: {placed} of {self.n_boxes}. Actions: {', '.join(DIRECTIONS)}."
-        return Section(text, Richness.BASE, "state")
+        return Section(f"Boxes on {self.words.target}s: {placed} of {self.n_boxes}.", Richness.BASE, "state")
 
-    def _board(self, kinds: list[int]) -> str:
-        symbols, size = self.words.symbols, self.size
-        if symbols is None:
-            return self._listed(kinds)
-        drawn = "".join([symbols[kind] for kind in kinds])
-        return "\n".join([drawn[start : start + size] for start in range(0, size * size, size)])
-
-    def _listed(self, kinds: list[int]) -> str:
+    def _ink(self, index: int, kind: int) -> str:
+        """Return what the board writes for a cell; every row, and in `coords` every thing, ends in a line break."""
+        if self.words.symbols is not None:
+            return self.words.symbols[kind] + ("\n" if index % self.size == self.size - 1 else "")
         goal = self.words.target.capitalize()
-        things = (("Wall",), (), (goal,), ("Box",), (goal, "Box"), ("Player",), (goal, "Player"))
-        return "\n".join(
-            [f"{thing} at {name}" for kind, name in zip(kinds, self._names, strict=True) for thing in things[kind]]
-        )
+        things = (("Wall",), (), (goal,), ("Box",), (goal, "Box"), ("Player",), (goal, "Player"))[kind]
+        return "".join([f"{thing} at {self._names[index]}\n" for thing in things])
+
+    def _drawn(self, kinds: list[int], occupied: list[int]) -> str:
+        drawing = self._drawing.copy()
+        for index in occupied:
+            drawing[index] = self._ink(index, kinds[index])
+        return "".join(drawing)[:-1]
 
     def _rules_text(self) -> str:
         return (
@@ -141,17 +146,12 @@ class LevelText:
             "\nThe board with row numbers on the left and column numbers on top:",
             "    " + " ".join(map(str, range(size))),
         ]
-        for r in range(size):
-            row = " ".join([symbols[kind] for kind in kinds[r * size : (r + 1) * size]])
-            lines.append(f"{r:>2}  {row}")
+        drawn = [symbols[kind] for kind in kinds]
+        lines += [f"{r:>2}  {' '.join(drawn[r * size : (r + 1) * size])}" for r in range(size)]
         return "\n".join(lines) + "\n"
 
-    def _kind_names(self) -> tuple[str, ...]:
-        target = self.words.target
-        return ("wall", "floor", target, "box", f"box on {target}", "you", f"you on {target}")
-
     def _surroundings(self, kinds: list[int], at: int) -> str:
-        names = self._kind_names()
+        names = self._kind_words
         lines = [f"\nYou are at {self._names[at]}{self._on_target(kinds[at])}. From there, up to the first wall:"]
         for direction, step in zip(DIRECTIONS, self._steps, strict=True):
             seen, index = [], at
@@ -164,9 +164,10 @@ class LevelText:
     def _on_target(self, kind: int) -> str:
         return f", on a {self.words.target}" if kind in (BOX_ON_TARGET, PLAYER_ON_TARGET) else ""
 
-    def _around(self, kinds: list[int], index: int) -> str:
-        names = self._kind_names()
-        return ", ".join([f"{d} {names[kinds[index + step]]}" for d, step in zip(DIRECTIONS, self._steps, strict=True)])
+    def _around(self, kinds: list[int], at: int) -> str:
+        names, size = self._kind_words, self.size
+        up, down, left, right = kinds[at - size], kinds[at + size], kinds[at - 1], kinds[at + 1]
+        return f"up {names[up]}, down {names[down]}, left {names[left]}, right {names[right]}"
 
     def _boxes(self, kinds: list[int], boxes: list[int]) -> str:
         lines = ["\nBoxes and what is next to them:"]
