@@ -39,6 +39,13 @@ class _Reply(NamedTuple):
     completion_tokens: int
 
 
+class _Server(NamedTuple):
+    """What the server's list of models says: who it is (`owned_by`) and its context, None where it does not say."""
+
+    owner: str | None = None
+    context_tokens: int | None = None
+
+
 class OpenAIPolicy:
     """The model `model` of the server at `base_url`, asked over /chat/completions.
 
@@ -101,7 +108,8 @@ class OpenAIPolicy:
             "model": self.name,
             "base_url": self.base_url,
             "backend": "openai-compatible",
-            "server": self._server,
+            "server": self._server.owner,
+            "max_model_len": self._server.context_tokens,
             "prompt": self.prompt_config.to_json(),
             "sampling": self.sampling.to_json(),
         }
@@ -140,18 +148,24 @@ class OpenAIPolicy:
         }
         if sampling.top_k is not None:
             payload["top_k"] = sampling.top_k
-        if self._server in _TEMPLATE_SERVERS:
+        if self._server.owner in _TEMPLATE_SERVERS:
             payload["chat_template_kwargs"] = {"enable_thinking": self.prompt_config.thinking}
         return payload
 
     def _complete(self, payload: Mapping[str, Any], key: tuple[str | int, ...], stop: threading.Event) -> _Reply | None:
-        """Return the server's reply; None where it says that the prompt does not fit its context."""
+        """Return the server's reply; None where prompt and `max_tokens` do not fit its context.
+
+        vLLM and SGLang refuse only prompts that leave no room at all, and cut completions short where little is left;
+        that too counts as not fitting, as it does for a model in this process.
+        """
         field = self._tokens_field
         answer = self._client.post(
             "/chat/completions", {**payload, field: self.sampling.max_tokens}, key, stop, check=_check_reply
         )
         if answer.status == 200:
-            return _reply(answer.body)
+            reply = _reply(answer.body)
+            context = self._server.context_tokens
+            return None if context and reply.prompt_tokens + self.sampling.max_tokens > context else reply
         text = answer.message
         if field == "max_tokens" and _WANTS_COMPLETION_TOKENS.search(text):  # OpenAI's reasoning models
             self._tokens_field = "max_completion_tokens"
@@ -160,28 +174,31 @@ class OpenAIPolicy:
             return None
         raise PolicyError(f"the server at {self.base_url} refused a request: {answer.status} {text}")
 
-    def _ask_models(self) -> str | None:
-        """Return what the server calls itself (`owned_by` of the model), None where it does not say."""
+    def _ask_models(self) -> _Server:
         answer = self._client.get("/models")
         if answer.status in (401, 403):
             raise PolicyError(
                 f"the server at {self.base_url} refused the API key ({answer.status} {answer.message}); "
                 f"set {API_KEY_VARIABLE}"
             )
-        models = answer.body.get("data") if answer.status == 200 else None
-        if not isinstance(models, list):  # servers without a list of models exist; the first request will tell
-            return None
-        known = {
-            str(model["id"]): model.get("owned_by") for model in models if isinstance(model, dict) and "id" in model
-        }
-        if self.name in known:
-            return None if known[self.name] is None else str(known[self.name])
-        owners = set(known.values())
+        listed = answer.body.get("data") if answer.status == 200 else None
+        if not isinstance(listed, list):  # servers without a list of models exist; the first request will tell
+            return _Server()
+        models = {str(model["id"]): _served(model) for model in listed if isinstance(model, dict) and "id" in model}
+        if self.name in models:
+            return models[self.name]
+        owners = {model.owner for model in models.values()}
         if owners & {"vllm", "sglang"}:  # these refuse any other name; llama.cpp takes every one
-            raise PolicyError(
-                f"the server at {self.base_url} does not serve {self.name!r}; choose one of: {', '.join(sorted(known))}"
-            )
-        return str(owners.pop()) if len(owners) == 1 else None
+            choices = ", ".join(sorted(models))
+            raise PolicyError(f"the server at {self.base_url} does not serve {self.name!r}; choose one of: {choices}")
+        return next(iter(models.values())) if len(models) == 1 else _Server()
+
+
+def _served(model: Mapping[str, Any]) -> _Server:
+    owner, context = model.get("owned_by"), model.get("max_model_len")
+    return _Server(
+        owner=owner if isinstance(owner, str) else None, context_tokens=context if isinstance(context, int) else None
+    )
 
 
 def _concurrently(

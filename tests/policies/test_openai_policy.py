@@ -253,6 +253,17 @@ def test_history_is_dropped_until_the_prompt_fits(
     assert [prompt.count("] Action:") for prompt in prompts] == [2, 1, 0]
 
 
+def test_history_is_dropped_where_the_server_would_cut_the_completion_short(
+    server: StubServer, histories: list[History]
+) -> None:
+    server.models = Reply(200, {"data": [{"id": "tiny", "owned_by": "vllm", "max_model_len": 601}]})  # 90 + 512 = 602
+    long, short = completion("<action>up</action>"), completion("<action>left</action>")
+    short.body["usage"]["prompt_tokens"] = 89
+    server.answer = lambda payload, n: long if n == 1 else short
+    decision = policy(server).act([histories[7]])[0]
+    assert (decision.action, decision.dropped_turns) == ("left", 1)
+
+
 def test_a_prompt_that_never_fits_is_recorded_as_such(server: StubServer, histories: list[History]) -> None:
     server.answer = lambda payload, n: OVERFLOWS[0]
     decision = policy(server).act([histories[7]])[0]

