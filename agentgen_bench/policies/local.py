@@ -4,10 +4,12 @@ A back end (vllm.py, transformers.py) writes `generate` and what training needs;
 """
 
 import abc
+import copy
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from agentgen_bench.errors import PolicyError
 from agentgen_bench.parsing import ParseReason, parse
@@ -31,6 +33,13 @@ class Generation(NamedTuple):
 
     ids: tuple[int, ...]
     logprobs: tuple[float, ...]
+
+
+@dataclass(slots=True)
+class _Weights:
+    """Whether the model still holds the checkpoint's weights; shared by all views of one model."""
+
+    from_checkpoint: bool = True
 
 
 class LocalPolicy(abc.ABC):
@@ -60,12 +69,8 @@ class LocalPolicy(abc.ABC):
         self.with_logprobs = with_logprobs
         self.name = self.checkpoint.name
         self.max_model_len = _context(self.checkpoint.context_tokens, max_model_len)
-        self._synchronised = False
-        if sampling.max_tokens >= self.max_model_len:
-            raise PolicyError(
-                f"max_tokens={sampling.max_tokens} leaves no room for a prompt in a context of {self.max_model_len} "
-                f"tokens; choose fewer"
-            )
+        self._weights = _Weights()
+        _check_room(sampling, self.max_model_len)
 
     @abc.abstractmethod
     def generate(self, prompts: Sequence[Sequence[int]], seeds: Sequence[int]) -> list[Generation]:
@@ -94,12 +99,19 @@ class LocalPolicy(abc.ABC):
         generations = iter(self.generate([prompt.ids for prompt, _ in asked], seeds) if asked else [])
         return [_TOO_LONG if prompt is None else self._decision(prompt, next(generations)) for prompt in prompts]
 
+    def with_sampling(self, sampling: Sampling) -> Self:
+        """Return this policy with other sampling settings; model and weights are shared, not copied."""
+        _check_room(sampling, self.max_model_len)
+        view = copy.copy(self)
+        view.sampling = sampling
+        return view
+
     def load_weights(self, named_tensors: Iterable[tuple[str, Any]]) -> None:
         """Take over a trainer's weights: pairs of the checkpoint's parameter name and tensor, every one of them."""
         tensors = list(named_tensors)
         self._check_complete({name for name, _ in tensors})
         self._replace_weights(tensors)
-        self._synchronised = True
+        self._weights.from_checkpoint = False
 
     def describe(self) -> dict[str, Any]:
         """Return kind, model (name, path, content hash), template hash, prompt, sampling and back end; plain JSON."""
@@ -107,7 +119,7 @@ class LocalPolicy(abc.ABC):
             "kind": "model",
             "model": self.name,
             "path": str(self.checkpoint.path),
-            "content_hash": None if self._synchronised else self._content_hash,  # a trainer's weights have no file
+            "content_hash": self._content_hash if self._weights.from_checkpoint else None,  # a trainer's have no file
             "chat_template": "tokenizer" if self.chat.has_template else "plain",
             "chat_template_hash": self.chat.template_hash,
             "prompt": self.prompt_config.to_json(),
@@ -143,6 +155,14 @@ class LocalPolicy(abc.ABC):
 
 
 _TOO_LONG = Decision("", None, ParseReason.PROMPT_TOO_LONG)
+
+
+def _check_room(sampling: Sampling, max_model_len: int) -> None:
+    if sampling.max_tokens >= max_model_len:
+        raise PolicyError(
+            f"max_tokens={sampling.max_tokens} leaves no room for a prompt in a context of {max_model_len} tokens; "
+            "choose fewer"
+        )
 
 
 def _context(own: int | None, asked: int | None) -> int:

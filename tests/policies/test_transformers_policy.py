@@ -31,8 +31,8 @@ def greedy(tiny_model: Path) -> TransformersPolicy:
 
 
 @pytest.fixture(scope="module")
-def sampled(tiny_model: Path) -> TransformersPolicy:
-    return made(tiny_model, SAMPLED)
+def sampled(greedy: TransformersPolicy) -> TransformersPolicy:
+    return greedy.with_sampling(SAMPLED)
 
 
 def ids(decisions: Sequence[Decision]) -> list[tuple[int, ...]]:
@@ -157,6 +157,21 @@ def test_new_weights_change_completions_and_the_description(tiny_model: Path, hi
     policy.load_weights(named)
     assert ids(policy.act(histories)) != before
     assert policy.describe()["content_hash"] is None
+
+
+def test_views_of_one_model_share_its_weights(tiny_model: Path, histories: list[History]) -> None:
+    policy = made(tiny_model)
+    view = policy.with_sampling(SAMPLED)
+    before = ids(view.act(histories))
+    policy.load_weights([(name, tensor.flip(0).clone()) for name, tensor in policy.model.named_parameters()])
+    assert ids(view.act(histories)) != before
+    assert view.describe()["content_hash"] is None
+    assert (policy.sampling, view.sampling) == (GREEDY, SAMPLED)
+
+
+def test_a_view_cannot_ask_for_more_than_the_context(greedy: TransformersPolicy) -> None:
+    with pytest.raises(PolicyError, match="max_tokens=2048 leaves no room for a prompt"):
+        greedy.with_sampling(Sampling(max_tokens=2048))
 
 
 def test_weights_that_are_not_all_there_are_refused(tiny_model: Path) -> None:
