@@ -1,7 +1,6 @@
 """make(spec) -> the environment with its wrappers."""
 
 import inspect
-from dataclasses import asdict
 from typing import Any
 
 import gymnasium as gym
@@ -9,8 +8,6 @@ from gymnasium.envs.registration import load_env_creator
 
 from agentgen_bench.errors import SpecError
 from agentgen_bench.spec import TaskSpec
-from agentgen_bench.wrappers.distractors import Distractors
-from agentgen_bench.wrappers.interface import Interface
 
 
 def make(spec: TaskSpec | str, **knobs: Any) -> gym.Env[str, str]:
@@ -22,12 +19,7 @@ def make(spec: TaskSpec | str, **knobs: Any) -> gym.Env[str, str]:
     spec = TaskSpec.from_env_id(spec, **knobs) if isinstance(spec, str) else spec.with_(**knobs)
     _check_knobs(spec)
     kwargs: dict[str, Any] = dict(spec.kwargs)
-    env: gym.Env[str, str] = gym.make(spec.env_id, **kwargs)
-    if spec.distractor_spec is not None:
-        env = Distractors(env, **asdict(spec.distractor_spec))
-    if spec.interface_spec is not None:
-        env = Interface(env, **asdict(spec.interface_spec))
-    return env
+    return gym.make(spec.env_id, **kwargs)
 
 
 def _check_knobs(spec: TaskSpec) -> None:
