@@ -1,6 +1,7 @@
 """make(spec) -> the environment with its wrappers."""
 
 import inspect
+from dataclasses import asdict
 from typing import Any
 
 import gymnasium as gym
@@ -8,6 +9,8 @@ from gymnasium.envs.registration import load_env_creator
 
 from agentgen_bench.errors import SpecError
 from agentgen_bench.spec import TaskSpec
+from agentgen_bench.wrappers.distractors import Distractors
+from agentgen_bench.wrappers.interface import Interface
 
 
 def make(spec: TaskSpec | str, **knobs: Any) -> gym.Env[str, str]:
@@ -19,7 +22,12 @@ def make(spec: TaskSpec | str, **knobs: Any) -> gym.Env[str, str]:
     spec = TaskSpec.from_env_id(spec, **knobs) if isinstance(spec, str) else spec.with_(**knobs)
     _check_knobs(spec)
     kwargs: dict[str, Any] = dict(spec.kwargs)
-    return gym.make(spec.env_id, **kwargs)
+    env: gym.Env[str, str] = gym.make(spec.env_id, **kwargs)
+    if spec.distractor_spec is not None:
+        env = Distractors(env, **asdict(spec.distractor_spec))
+    if spec.interface_spec is not None:
+        env = Interface(env, **asdict(spec.interface_spec))
+    return env
 
 
 def _check_knobs(spec: TaskSpec) -> None:

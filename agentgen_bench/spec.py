@@ -18,6 +18,11 @@ Knob = str | int | float | bool | None | tuple[Any, ...]
 _ENV_ID = re.compile(rf"(?:agentgen_bench:)?{NAMESPACE}/(?P<family>\w+?)(?:-(?P<richness>[a-z]+))?-v(?P<version>\d+)")
 
 
+DISTRACTOR_KINDS = ("contextual", "cross_env")
+ALIASES = ("original", "synonym", "opaque")
+MAX_VOLUME = 1000
+
+
 @dataclass(frozen=True, slots=True)
 class DistractorSpec:
     """Explicit distractor settings: kind, volume, probability that an episode has them, seed of their text."""
@@ -27,6 +32,16 @@ class DistractorSpec:
     probability: float = 1.0
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Raise SpecError for an unknown kind or a number out of range."""
+        if self.kind not in DISTRACTOR_KINDS:
+            raise SpecError(f"unknown distractor kind {self.kind!r}; choose one of: {', '.join(DISTRACTOR_KINDS)}")
+        _check_integer("distractor volume", self.volume, MAX_VOLUME)
+        _check_integer("distractor seed", self.seed)
+        number = isinstance(self.probability, (int, float)) and not isinstance(self.probability, bool)
+        if not number or not 0 <= self.probability <= 1:
+            raise SpecError(f"distractor probability {self.probability!r} is out of range; choose a number in [0, 1]")
+
 
 @dataclass(frozen=True, slots=True)
 class InterfaceSpec:
@@ -34,6 +49,23 @@ class InterfaceSpec:
 
     aliases: str = "original"
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise SpecError for an unknown scheme or a seed that is none."""
+        if self.aliases not in ALIASES:
+            raise SpecError(f"unknown aliases {self.aliases!r}; choose one of: {', '.join(ALIASES)}")
+        _check_integer("interface seed", self.seed)
+
+
+# arXiv 2601.18217, appendix C, names volumes for three families: V1 in every episode, V2 in half of them. SciWorld's
+# are ours (see SCIWORLD_VOLUMES below). A volume counts what its family's rule makes of it, see wrappers/contextual.py.
+SCIWORLD_VOLUMES = {"paper-v1": 100, "paper-v2": 70}
+DISTRACTOR_PRESETS = {
+    "paper-v1": {"ALFWorld": 300, "WebShop": 30, "Sokoban": 80, "SciWorld": SCIWORLD_VOLUMES["paper-v1"]},
+    "paper-v2": {"ALFWorld": 200, "WebShop": 40, "Sokoban": 80, "SciWorld": SCIWORLD_VOLUMES["paper-v2"]},
+    "cross-env-v1": dict.fromkeys(FAMILIES, 100),
+}
+_PROBABILITIES = {"paper-v1": 1.0, "paper-v2": 0.5, "cross-env-v1": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +96,8 @@ class TaskSpec:
         object.__setattr__(self, "version", current if self.version == -1 else self.version)
         if self.version != current:
             raise SpecError(f"{self.family} is at version v{current}, not v{self.version}; use {self.env_id!r}")
+        _check_choice("distractors", self.distractors, DistractorSpec, ("none", *DISTRACTOR_PRESETS))
+        _check_choice("interface", self.interface, InterfaceSpec, ALIASES)
 
     @property
     def env_id(self) -> str:
@@ -74,6 +108,23 @@ class TaskSpec:
     def kwargs(self) -> dict[str, Knob]:
         """Keyword arguments for `gym.make(spec.env_id, **spec.kwargs)`; wrappers are not among them."""
         return {"difficulty": self.difficulty, "split": self.split, **dict(self.knobs)}
+
+    @property
+    def distractor_spec(self) -> DistractorSpec | None:
+        """What the distractors of this family are in full, with presets looked up; None where nothing is added."""
+        chosen = self.distractors
+        if isinstance(chosen, str):
+            if chosen == "none":
+                return None
+            kind = "cross_env" if chosen.startswith("cross-env") else "contextual"
+            chosen = DistractorSpec(kind, DISTRACTOR_PRESETS[chosen][self.family], _PROBABILITIES[chosen])
+        return chosen if chosen.volume and chosen.probability else None
+
+    @property
+    def interface_spec(self) -> InterfaceSpec | None:
+        """What the interface is in full; None where the actions keep their own words."""
+        chosen = InterfaceSpec(self.interface) if isinstance(self.interface, str) else self.interface
+        return None if chosen.aliases == "original" else chosen
 
     @classmethod
     def from_env_id(cls, env_id: str, **knobs: Any) -> "TaskSpec":
@@ -155,3 +206,14 @@ def _wrapper_from_json(value: Any, kind: type[DistractorSpec] | type[InterfaceSp
         return kind(**value)
     except TypeError:
         raise SpecError(f"not a {kind.__name__}: {value!r}") from None
+
+
+def _check_choice(name: str, value: Any, kind: type, choices: tuple[str, ...]) -> None:
+    if not isinstance(value, kind) and value not in choices:
+        raise SpecError(f"unknown {name} {value!r}; choose one of: {', '.join(choices)}; or give a {kind.__name__}")
+
+
+def _check_integer(name: str, value: Any, high: int | None = None) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0 or (high is not None and value > high):
+        wanted = "an integer from 0" if high is None else f"an integer from 0 to {high}"
+        raise SpecError(f"{name} {value!r} is out of range; choose {wanted}")

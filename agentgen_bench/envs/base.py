@@ -5,6 +5,7 @@ Gymnasium's protocol is its business.
 """
 
 import abc
+from collections.abc import Collection
 from typing import Any, ClassVar, NamedTuple
 
 import gymnasium as gym
@@ -90,6 +91,10 @@ class TextEnv(gym.Env[str, str], abc.ABC):
     def expert_length(self) -> int | None:
         """Number of actions of the oracle's plan from the level's start; None where it is unknown."""
         return None
+
+    def names(self) -> Collection[str]:
+        """Return the lower-case names of the level's things, which nothing that a wrapper invents may bear."""
+        return frozenset()
 
     def analysis(self) -> dict[str, float | int | None]:
         """Return diagnostics of the finished episode for its record (never shown during play); empty by default."""

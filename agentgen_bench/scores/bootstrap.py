@@ -1,7 +1,8 @@
 """Intervals. Levels are the unit of resampling, never the episodes of one level (its repeats).
 
-The generator is handed in; the same generator state gives the same interval on every machine: sums over a resample
-are taken in whole numbers (fixed point), so no order of addition and no vector instruction can change a digit.
+The generator is handed in, or named by the levels; the same generator state gives the same interval on every
+machine: sums over a resample are taken in whole numbers (fixed point), so no order of addition and no vector
+instruction can change a digit.
 """
 
 import math
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from agentgen_bench.errors import ScoreError
 from agentgen_bench.scores.base import NO_INTERVAL, Interval
+from agentgen_bench.seeding import stream
 
 Draws = npt.NDArray[np.float64]  # one value per resample; NaN where the score is undefined in that resample
 
@@ -46,6 +48,15 @@ class Clusters(NamedTuple):
 def resampled(levels: int, rng: np.random.Generator, resamples: int = RESAMPLES) -> npt.NDArray[np.int64]:
     """Return indices of levels drawn with replacement, shape (resamples, levels)."""
     return rng.integers(levels, size=(resamples, levels), dtype=np.int64)
+
+
+def level_picks(levels: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return redraws of these levels that are the same wherever the same levels occur.
+
+    Settings that show one set of levels in several views (richness, distractors) are then redrawn together, and so
+    are several policies on one setting: their differences are paired.
+    """
+    return resampled(len(levels), stream("scores", "levels", *levels))
 
 
 def percentile_interval(draws: Draws) -> Interval:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,14 @@ from agentgen_bench.scores.base import (
     scores_json,
     setting_label,
 )
-from agentgen_bench.scores.bootstrap import Clusters, percentile_interval, ratio_interval, resampled, wilson
+from agentgen_bench.scores.bootstrap import (
+    RESAMPLES,
+    Clusters,
+    level_picks,
+    percentile_interval,
+    ratio_interval,
+    wilson,
+)
 from agentgen_bench.scores.success import succeeded
 from agentgen_bench.seeding import stream
 
@@ -78,7 +85,7 @@ def compare(a: Iterable[Episode], b: Iterable[Episode], across: Sequence[str] = 
     pairs = [_pair(cells_a[key], cells_b[key]) for key in shared]
     return Comparisons(
         tuple(_comparison(key, cells_a[key], cells_b[key]) for key in shared),
-        _mean_difference(shared, pairs),
+        _mean_difference(pairs),
         tuple(cells_a[key].label for key in cells_a if key not in shared),
         tuple(cells_b[key].label for key in cells_b if key not in shared),
     )
@@ -114,17 +121,27 @@ def _pairing_key(spec: Mapping[str, Any], across: Sequence[str]) -> str:
     return canonical_json(kept)
 
 
-def _pair(a: _Cell, b: _Cell) -> tuple[list[float], list[float]]:
-    """Return success per shared level, of A and of B."""
+class _Pair(NamedTuple):
+    """Success per shared level, of A and of B."""
+
+    levels: list[str]
+    a: list[float]
+    b: list[float]
+
+    @property
+    def differences(self) -> list[float]:
+        return [after - before for before, after in zip(self.a, self.b, strict=True)]
+
+
+def _pair(a: _Cell, b: _Cell) -> _Pair:
     shared = [level for level in a.levels if level in b.levels]
-    return [a.levels[level] for level in shared], [b.levels[level] for level in shared]
+    return _Pair(shared, [a.levels[level] for level in shared], [b.levels[level] for level in shared])
 
 
 def _comparison(key: str, a: _Cell, b: _Cell) -> Comparison:
-    values_a, values_b = _pair(a, b)
-    n = len(values_a)
+    pair = _pair(a, b)
+    n, differences = len(pair.levels), pair.differences
     rng = stream("scores", "compare", key)
-    differences = [after - before for before, after in zip(values_a, values_b, strict=True)]
     won, lost = sum(d > 0 for d in differences), sum(d < 0 for d in differences)
     return Comparison(
         a.label if a.label == b.label else f"{a.label} / {b.label}",
@@ -132,8 +149,8 @@ def _comparison(key: str, a: _Cell, b: _Cell) -> Comparison:
         len(a.levels) - n,
         len(b.levels) - n,
         (
-            Score("success_a", mean(values_a), *_rate_interval(values_a, rng), n=n),
-            Score("success_b", mean(values_b), *_rate_interval(values_b, rng), n=n),
+            Score("success_a", mean(pair.a), *_rate_interval(pair.a, rng), n=n),
+            Score("success_b", mean(pair.b), *_rate_interval(pair.b, rng), n=n),
             Score(
                 "difference",
                 mean(differences),
@@ -152,18 +169,21 @@ def _rate_interval(values: Sequence[float], rng: np.random.Generator) -> Interva
     return ratio_interval(values, [1] * len(values), rng)
 
 
-def _mean_difference(keys: Sequence[str], pairs: Sequence[tuple[list[float], list[float]]]) -> Score:
+def _mean_difference(pairs: Sequence[_Pair]) -> Score:
     """Return the mean over settings of the paired difference; levels are redrawn within each setting."""
-    rng = stream("scores", "compare", "overall", *keys)
-    differences = [[after - before for before, after in zip(*pair, strict=True)] for pair in pairs]
-    total = np.zeros(0)
-    for i, values in enumerate(differences):
-        draws = Clusters.of(values, [1] * len(values)).draws(resampled(len(values), rng))
-        total = draws if i == 0 else total + draws
-    value = mean([mean(values) for values in differences])
-    together = [difference for values in differences for difference in values]
-    interval = _difference_interval(together, percentile_interval(total / len(differences)))
-    return Score("difference", value, *interval, n=len(together))
+    total = np.zeros(RESAMPLES)
+    for pair in pairs:
+        clusters = Clusters.of(pair.differences, [1] * len(pair.differences))
+        total = total + clusters.draws(level_picks(pair.levels))
+    by_level: dict[str, list[float]] = {}
+    for pair in pairs:
+        for level, difference in zip(pair.levels, pair.differences, strict=True):
+            by_level.setdefault(level, []).append(difference)
+    interval = _difference_interval(
+        [mean(values) for values in by_level.values()], percentile_interval(total / len(pairs))
+    )
+    value = mean([mean(pair.differences) for pair in pairs])
+    return Score("difference", value, *interval, n=sum(len(pair.levels) for pair in pairs))
 
 
 def _difference_interval(differences: Sequence[float], bootstrap: Interval) -> Interval:

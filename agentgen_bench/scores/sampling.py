@@ -1,7 +1,7 @@
 """Success rates of several policies by environment, observed and redrawn together, for intervals of any formula.
 
-Levels are redrawn once per setting for all policies, so differences between policies are paired. Rates use only the
-settings and levels that every policy evaluated on the environment has played.
+Levels are redrawn once for all policies and views of them, so differences between policies are paired. Rates use
+only the settings and levels that every policy evaluated on the environment has played.
 """
 
 import math
@@ -13,12 +13,13 @@ import numpy as np
 
 from agentgen_bench.episodes import Episode
 from agentgen_bench.scores.base import NO_INTERVAL, Score, by_setting, level_key, mean, setting_label
-from agentgen_bench.scores.bootstrap import Clusters, Draws, percentile_interval, resampled
+from agentgen_bench.scores.bootstrap import Clusters, Draws, level_picks, percentile_interval
 from agentgen_bench.scores.ood import Rates
 from agentgen_bench.scores.success import succeeded
 from agentgen_bench.seeding import stream
 
 Environment = Callable[[Mapping[str, Any]], str | None]  # spec in JSON form -> name; None: not part of this table
+Row = tuple[float, Draws, int, int]  # rate, redraws, episodes, distinct levels
 Levels = dict[str, tuple[float, int]]  # level -> episodes solved, episodes
 
 
@@ -29,6 +30,7 @@ class PolicyRates:
     rates: Rates
     draws: Mapping[str, Draws]  # each of shape (R,)
     episodes: Mapping[str, int]
+    levels: Mapping[str, int]  # distinct levels behind each rate
 
     def redrawn(self) -> list[dict[str, float]]:
         """Return the rates of each redraw."""
@@ -53,7 +55,7 @@ def sample(runs: Mapping[str, Iterable[Episode]], environment: Environment) -> S
         name = environment(labels[key])
         if name is not None:
             settings.setdefault(name, []).append(key)
-    tables: dict[str, dict[str, tuple[float, Draws, int]]] = {run: {} for run in runs}
+    tables: dict[str, dict[str, Row]] = {run: {} for run in runs}
     notes: list[str] = []
     for name, keys in settings.items():
         takers = {run: outcomes for run, outcomes in played.items() if any(key in outcomes for key in keys)}
@@ -73,7 +75,7 @@ def pooled(seeds: Sequence[PolicyRates], *key: str | int) -> PolicyRates:
         return seeds[0]
     names = [name for name in seeds[0].rates if all(name in seed.rates for seed in seeds)]
     if not names:
-        return PolicyRates({}, {}, {})
+        return PolicyRates({}, {}, {}, {})
     n_draws = len(seeds[0].draws[names[0]])
     picks = stream("scores", "seeds", *key).integers(len(seeds), size=(len(seeds), n_draws))
     columns = np.arange(n_draws)
@@ -88,6 +90,7 @@ def pooled(seeds: Sequence[PolicyRates], *key: str | int) -> PolicyRates:
         {name: mean([seed.rates[name] for seed in seeds]) for name in names},
         draws,
         {name: sum(seed.episodes[name] for seed in seeds) for name in names},
+        {name: seeds[0].levels[name] for name in names},
     )
 
 
@@ -127,13 +130,9 @@ def _shared_cells(key: str, takers: Mapping[str, dict[str, tuple[Mapping[str, An
     return {run: {level: outcomes[key][1][level] for level in ordered} for run, outcomes in takers.items()}
 
 
-def _environment_rates(
-    cells: Mapping[str, Mapping[str, Levels]], runs: Sequence[str]
-) -> dict[str, tuple[float, Draws, int]]:
-    """Return per run its rate on an environment, the redraws and the number of episodes; settings weigh alike."""
-    picks = {
-        key: resampled(len(next(iter(cell.values()))), stream("scores", "levels", key)) for key, cell in cells.items()
-    }
+def _environment_rates(cells: Mapping[str, Mapping[str, Levels]], runs: Sequence[str]) -> dict[str, Row]:
+    """Return per run its rate on an environment, the redraws and the numbers behind them."""
+    picks = {key: level_picks(list(next(iter(cell.values())))) for key, cell in cells.items()}
     table = {}
     for run in runs:
         rates, draws, episodes = [], [], 0
@@ -145,15 +144,17 @@ def _environment_rates(
         total = draws[0]
         for more in draws[1:]:
             total = total + more
-        table[run] = (mean(rates), total / len(draws), episodes)
+        distinct = {level for cell in cells.values() for level in cell[run]}
+        table[run] = (mean(rates), total / len(draws), episodes, len(distinct))
     return table
 
 
-def _policy_rates(table: Mapping[str, tuple[float, Draws, int]]) -> PolicyRates:
+def _policy_rates(table: Mapping[str, Row]) -> PolicyRates:
     return PolicyRates(
-        {name: rate for name, (rate, _, _) in table.items()},
-        {name: draws for name, (_, draws, _) in table.items()},
-        {name: episodes for name, (_, _, episodes) in table.items()},
+        {name: row[0] for name, row in table.items()},
+        {name: row[1] for name, row in table.items()},
+        {name: row[2] for name, row in table.items()},
+        {name: row[3] for name, row in table.items()},
     )
 
 

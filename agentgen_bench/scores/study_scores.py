@@ -10,6 +10,7 @@ from agentgen_bench.errors import ScoreError
 from agentgen_bench.scores import forgetting as sequence
 from agentgen_bench.scores.aggregate import iqm
 from agentgen_bench.scores.base import Interval, Score, family
+from agentgen_bench.scores.bootstrap import wilson
 from agentgen_bench.scores.difficulty import DIFFICULTIES, difficulty_slope, difficulty_transfer, recovery
 from agentgen_bench.scores.missing import missing
 from agentgen_bench.scores.ood import (
@@ -108,6 +109,9 @@ def _success(table: Table) -> Iterable[Line]:
     for condition, policy in table.items():
         for environment, n in policy.episodes.items():
             score = bootstrapped(partial(_rate, environment), policy)
+            if score.low is None:  # all levels alike
+                levels = policy.levels[environment]
+                score = score.within(wilson(policy.rates[environment] * levels, levels))
             yield Line("success", f"{condition.label}: {environment}", replace(score, n=n))
 
 

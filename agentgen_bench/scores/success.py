@@ -21,12 +21,13 @@ from agentgen_bench.scores.base import (
     undefined,
 )
 from agentgen_bench.scores.bootstrap import (
+    RESAMPLES,
     Clusters,
     Draws,
+    level_picks,
     percentile_interval,
     rate_interval,
     ratio_interval,
-    resampled,
     wilson,
 )
 from agentgen_bench.seeding import stream
@@ -132,40 +133,37 @@ def _per_step_scores(episodes: Sequence[Episode], rng: np.random.Generator) -> t
     )
 
 
-def overall(settings: dict[str, list[Episode]]) -> tuple[Score, ...]:
+def overall(settings: Mapping[str, Sequence[Episode]]) -> tuple[Score, ...]:
     """Return success and score averaged over settings, each setting weighing the same.
 
-    Intervals come from a bootstrap that resamples levels within each setting; where that has no width, from Wilson's
-    formula with the number of levels.
+    Intervals come from a bootstrap that redraws levels within each setting, and together where settings hold the
+    same levels; where that has no width, from Wilson's formula with the number of distinct levels.
     """
-    rng = stream("scores", "overall", *settings)
-    return tuple(
-        _overall(name, settings, measure, rng) for name, measure in (("success", succeeded), ("score", progress))
-    )
+    return tuple(_overall(name, settings, measure) for name, measure in (("success", succeeded), ("score", progress)))
 
 
-def _overall(name: str, settings: dict[str, list[Episode]], measure: Measure, rng: np.random.Generator) -> Score:
+def _overall(name: str, settings: Mapping[str, Sequence[Episode]], measure: Measure) -> Score:
     if not settings:
         return undefined(name, "there are no episodes")
-    value = mean([mean([measure(episode) for episode in group]) for group in settings.values()])
-    n = sum(len(group) for group in settings.values())
-    clusters = [_clusters(group, [measure(episode) for episode in group]) for group in settings.values()]
+    values = [[measure(episode) for episode in group] for group in settings.values()]
+    clusters = [_clusters(group, each) for group, each in zip(settings.values(), values, strict=True)]
+    value, n = mean([mean(each) for each in values]), sum(len(each) for each in values)
     if len(clusters) == 1:
-        return Score(name, value, *rate_interval(*clusters[0], rng), n=n)
-    interval = percentile_interval(_mean_draws(clusters, rng))
+        return Score(name, value, *rate_interval(*clusters[0], stream("scores", "overall", *settings)), n=n)
+    levels = [sorted({level_key(episode) for episode in group}) for group in settings.values()]
+    interval = percentile_interval(_mean_draws(clusters, levels))
     if interval.low is not None and interval.low == interval.high:  # every setting all solved or all failed
-        levels = sum(len(counts) for _, counts in clusters)
-        interval = wilson(value * levels, levels)
+        distinct = len({level for group in levels for level in group})
+        interval = wilson(value * distinct, distinct)
     return Score(name, value, *interval, n=n)
 
 
-def _mean_draws(clusters: Sequence[tuple[list[float], list[int]]], rng: np.random.Generator) -> Draws:
-    """Return draws of the mean over settings, levels resampled within each."""
-    total: Draws | None = None
-    for sums, counts in clusters:
-        draws = Clusters.of(sums, counts).draws(resampled(len(sums), rng))
-        total = draws if total is None else total + draws
-    return np.asarray(total) / len(clusters)
+def _mean_draws(clusters: Sequence[tuple[list[float], list[int]]], levels: Sequence[list[str]]) -> Draws:
+    """Return draws of the mean over settings."""
+    total = np.zeros(RESAMPLES)
+    for (sums, counts), names in zip(clusters, levels, strict=True):
+        total = total + Clusters.of(sums, counts).draws(level_picks(names))
+    return total / len(clusters)
 
 
 def rate(name: str, episodes: Sequence[Episode], values: Sequence[float], rng: np.random.Generator) -> Score:

@@ -1,1 +1,1 @@
-"""Wrappers that change the text and leave the task alone: distractors, and the interface's words."""
+"""Wrappers that change what an agent reads or how it speaks, and never what an action does."""

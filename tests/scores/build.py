@@ -64,7 +64,7 @@ def episode(
         seed=seed,
         repeat=repeat,
         policy=policy,
-        level_id=f"level {seed}" if level_id is None else level_id,
+        level_id=f"{family}:{setting.get('difficulty')}:{seed}" if level_id is None else level_id,
         task="",
         max_steps=max_steps,
         first_hash="",

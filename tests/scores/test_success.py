@@ -146,3 +146,11 @@ def test_a_score_that_is_not_a_number_is_refused() -> None:
 def test_a_score_without_value_needs_a_reason() -> None:
     with pytest.raises(ScoreError, match="needs either a value or a reason"):
         Score("success", None)
+
+
+def test_views_of_the_same_levels_do_not_count_as_more_levels() -> None:
+    views = [e for richness in ("lean", "base", "rich") for e in cell(10, 40, richness=richness)]
+    one = results(cell(10, 40))["overall"]["success"]
+    three = results(views)["overall"]["success"]
+    assert three["value"] == one["value"] == 0.25
+    assert three["high"] - three["low"] > 0.9 * (one["high"] - one["low"])  # independent settings: 0.58 of it

@@ -175,6 +175,11 @@ class ALFWorldEnv(TextEnv):
         """Length of a shortest plan from the level's start."""
         return len(self._level.plan)
 
+    def names(self) -> frozenset[str]:
+        """Return names and types of all receptacles and objects of the scene, seen or not."""
+        scene = self._level.scene
+        return frozenset((*scene.receptacle_names, *scene.object_names, *scene.receptacle_types, *scene.object_types))
+
     def analysis(self) -> dict[str, float | int | None]:
         """Return the level's labels: expected search steps, plan length, and how much is in the room."""
         scene = self._level.scene

@@ -1,0 +1,220 @@
+"""agentgen-bench score: every score that one run, or several runs with their roles, allow."""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from agentgen_bench.cli.table import aligned
+from agentgen_bench.episodes import Episode
+from agentgen_bench.errors import ScoreError, SpecError
+from agentgen_bench.evaluation.folder import read_run, write_json
+from agentgen_bench.scores.base import Score, by_setting, setting_label
+from agentgen_bench.scores.failures import MODES, failures_json
+from agentgen_bench.scores.study import Study, StudyRun, read_study
+from agentgen_bench.scores.study_scores import Line, StudyScores, score_study
+from agentgen_bench.seeding import stream
+from agentgen_bench.spec import FAMILIES
+
+EXAMPLES = """examples:
+  agentgen-bench score runs/mine
+      success, difficulty slope and failure modes of one policy, and what its other scores lack
+  agentgen-bench score --initial runs/start --trained Sokoban=runs/sokoban --trained WebShop=runs/webshop
+      generalization tax, retention, OOD ranks with the stability of the ranking
+  agentgen-bench score --initial runs/start --stage Sokoban=runs/stage1 --stage WebShop=runs/stage2
+      forgetting, backward and forward transfer
+  agentgen-bench score --study transfer.yaml --output scores.json
+
+A study file:
+  study: transfer
+  runs:
+    - {run: runs/start, role: initial}
+    - {run: runs/sokoban-s0, role: trained, source: Sokoban, seed: 0}
+    - {run: runs/sokoban-s1, role: trained, source: Sokoban, seed: 1}
+    - {run: runs/sokoban-distracted, role: trained, source: Sokoban, augmented: true}
+    - {run: runs/sokoban-easy, role: trained, source: Sokoban, difficulty: easy}
+    - {run: runs/first, role: stage, stage: 1, source: Sokoban}
+    - {run: runs/mixture, role: joint}
+Its paths are relative to the file.
+"""
+
+# Differences of rates, shown in percentage points; the other scores are shares, shown in percent, but for RAW.
+POINTS = {
+    "generalization_tax",
+    "delta_held_in",
+    "delta_held_out",
+    "delta_overall",
+    "difficulty_transfer",
+    "difficulty_drop",
+    "backward_transfer",
+    "forward_transfer",
+    "forgetting",
+    "forgetting_end",
+}
+RAW = {"ood_rank_score"}
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb and its options."""
+    parser = subparsers.add_parser(
+        "score",
+        help="compute transfer, forgetting and difficulty scores from runs",
+        description="Compute every score that the runs allow; say which others there are and what run each lacks.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("runs", metavar="RUN", nargs="*", help="run folders of policies scored for themselves")
+    parser.add_argument("--study", metavar="FILE", type=Path, help="a YAML file that names the runs and their roles")
+    roles = parser.add_argument_group("roles (a role given twice means several training seeds)")
+    roles.add_argument("--initial", metavar="RUN", action="append", default=[], help="before any training")
+    for option, text in (
+        ("--trained", "after training on a family, or on one difficulty of it"),
+        ("--augmented", "the same with augmented training"),
+        ("--stage", "after the next stage of a sequence"),
+    ):
+        roles.add_argument(
+            option, metavar="FAMILY[:DIFFICULTY]=RUN", action="append", default=[], type=_source_and_run, help=text
+        )
+    roles.add_argument("--joint", metavar="RUN", action="append", default=[], help="after training on all families")
+    parser.add_argument("--output", metavar="FILE", type=Path, help="write the scores to FILE as JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score; returns 0 also where some scores are undefined or lack a run."""
+    study, folder = _study(args)
+    _check_sources(study)
+    episodes = {entry.run: read_run(folder / entry.run).episodes for entry in study.runs}
+    scores = score_study(study, episodes)
+    failures = {name: _failures(played) for name, played in episodes.items()}
+    data = {**scores.to_json(), "failures": failures}
+    if args.output is not None:
+        write_json(args.output, data)
+    print(json.dumps(data, indent=2) if args.json else scores_text(scores, failures))
+    return 0
+
+
+def scores_text(scores: StudyScores, failures: Mapping[str, Any]) -> str:
+    """Return the scores as text: a table per section, failure modes, then what was left out and what is missing."""
+    parts = []
+    for section in dict.fromkeys(line.section for line in scores.lines):
+        lines = [line for line in scores.lines if line.section == section]
+        header = (section, "score", "value", "95 % interval", "n")
+        parts += ["", *aligned([header, *(_row(line) for line in lines)]), *_remarks(lines)]
+    parts += ["", *_failure_table(failures)]
+    if scores.notes:
+        parts += ["", "left out:", *(f"  {note}" for note in scores.notes)]
+    if scores.missing:
+        parts += ["", "not computed, and the run that is missing:", *(f"  {line}" for line in scores.missing)]
+    return "\n".join(parts[1:])
+
+
+def shown(name: str, value: float | None) -> str:
+    """Return a score's value for readers: percent, percentage points, or a plain number."""
+    if value is None:
+        return "-"
+    if name in RAW:
+        return f"{value:g}"
+    return f"{100 * value:.1f} pp" if name in POINTS or name.startswith("intransigence") else f"{100 * value:.1f} %"
+
+
+def _row(line: Line) -> tuple[str, ...]:
+    score = line.score
+    return (line.subject, score.name, shown(score.name, score.value), _interval(score), str(score.n))
+
+
+def _interval(score: Score) -> str:
+    if score.low is None or score.high is None:
+        return "-"
+    if score.name in RAW:
+        return f"{score.low:g} - {score.high:g}"
+    return f"{100 * score.low:.1f} - {100 * score.high:.1f}"
+
+
+def _remarks(lines: Sequence[Line]) -> list[str]:
+    """Return a line for each undefined score, and for each environment that a mean left out."""
+    undefined = [f"  {line.subject}, {line.score.name}: {line.score.reason}" for line in lines if line.score.reason]
+    left_out = [f"  left out of {line.subject}: {name}" for line in lines for name in line.score.left_out]
+    return undefined + list(dict.fromkeys(left_out))
+
+
+def _failures(episodes: Sequence[Episode]) -> dict[str, Any]:
+    return {
+        setting_label(group[0].spec): failures_json(group, stream("scores", "failures", key))
+        for key, group in by_setting(episodes).items()
+    }
+
+
+def _failure_table(failures: Mapping[str, Any]) -> list[str]:
+    """Return the share of episodes that show each mode, and the reasons for dashes."""
+    rows: list[tuple[str, ...]] = [("failure modes", *(mode.replace("_", " ") for mode in MODES))]
+    reasons = []
+    for name, settings in failures.items():
+        for label, found in settings.items():
+            scores = found["scores"]
+            rows.append((f"{name}: {label}", *(shown(mode, scores[mode]["value"]) for mode in MODES)))
+            reasons += [f"  {mode}: {scores[mode]['reason']}" for mode in MODES if scores[mode]["reason"]]
+    return [*aligned(rows), *dict.fromkeys(reasons)]
+
+
+def _study(args: argparse.Namespace) -> tuple[Study, Path]:
+    """Return the study of the options, and the folder that its runs' paths start from."""
+    by_role = args.initial or args.trained or args.augmented or args.stage or args.joint
+    if args.study is not None:
+        if args.runs or by_role:
+            raise SpecError("--study names the runs and their roles itself; give no others")
+        try:
+            text = args.study.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ScoreError(f"cannot read the study {args.study}: {error}") from None
+        return read_study(text, str(args.study)), args.study.parent
+    runs = [*_plain_runs(args), *_trained_runs(args.trained, False), *_trained_runs(args.augmented, True)]
+    runs += _stage_runs(args.stage)
+    if not runs:
+        raise SpecError("name a run, runs with roles, or a study; see agentgen-bench score --help")
+    return Study("command line", tuple(runs)), Path()
+
+
+def _plain_runs(args: argparse.Namespace) -> list[StudyRun]:
+    initial = [StudyRun(path, "initial", seed=seed) for seed, path in enumerate(args.initial)]
+    joint = [StudyRun(path, "joint", seed=seed) for seed, path in enumerate(args.joint)]
+    return [*initial, *(StudyRun(path) for path in args.runs), *joint]
+
+
+def _trained_runs(entries: Sequence[tuple[str, str | None, str]], augmented: bool) -> list[StudyRun]:
+    seen: list[tuple[str, str | None]] = []
+    runs = []
+    for source, difficulty, path in entries:
+        seed = seen.count((source, difficulty))
+        seen.append((source, difficulty))
+        runs.append(StudyRun(path, "trained", source, difficulty, augmented=augmented, seed=seed))
+    return runs
+
+
+def _stage_runs(entries: Sequence[tuple[str, str | None, str]]) -> list[StudyRun]:
+    """Return the stages in the order given; an environment named again is another seed of its stage."""
+    order = list(dict.fromkeys((source, difficulty) for source, difficulty, _ in entries))
+    seen: list[int] = []
+    runs = []
+    for source, difficulty, path in entries:
+        stage = order.index((source, difficulty)) + 1
+        runs.append(StudyRun(path, "stage", source, difficulty, stage, seed=seen.count(stage)))
+        seen.append(stage)
+    return runs
+
+
+def _source_and_run(text: str) -> tuple[str, str | None, str]:
+    """Return family, difficulty and run of FAMILY[:DIFFICULTY]=RUN."""
+    target, equals, path = text.partition("=")
+    source, _, difficulty = target.partition(":")
+    if not equals or not source or not path:
+        raise argparse.ArgumentTypeError(f"{text!r} is not FAMILY=RUN or FAMILY:DIFFICULTY=RUN")
+    return source, difficulty or None, path
+
+
+def _check_sources(study: Study) -> None:
+    for entry in study.runs:
+        if entry.source is not None and entry.source not in FAMILIES:
+            raise SpecError(f"{entry.run}: unknown family {entry.source!r}; choose one of: {', '.join(FAMILIES)}")

@@ -1,0 +1,41 @@
+"""Distractors that show a glimpse of another family's state: `A monitor shows a page of a web shop: ...`."""
+
+from collections.abc import Sequence
+from functools import cache
+
+from agentgen_bench.text import Section
+from agentgen_bench.wrappers.banks import bank, glimpses
+from agentgen_bench.wrappers.contextual import Draws, Style, Words
+from agentgen_bench.wrappers.insertion import Piece, edges, last_end, on_own_lines
+
+MEDIA = {
+    "Sokoban": "a board of a puzzle game",
+    "ALFWorld": "the log of a household robot",
+    "SciWorld": "the log of a science simulation",
+}
+CHARS_PER_GLIMPSE = 600  # the recorded glimpses are cut to about this length
+
+
+def n_glimpses(volume: int) -> int:
+    """Return the number of glimpses in a state, of each family: one per 100 of volume, at least one."""
+    return max(1, volume // 100)
+
+
+@cache
+def style(family: str) -> Style:
+    """Return how glimpses of the other families are put into the states of `family`."""
+    shown = [(medium, glimpse) for other, medium in MEDIA.items() if other != family for glimpse in glimpses(other)]
+    leads = bank("leads")
+
+    def write(sections: Sequence[Section], volume: int, words: Words, draws: Draws) -> list[Piece]:
+        spots = edges(sections) or [last_end(sections)]
+        count = n_glimpses(volume)
+        pieces = []
+        for j, (where, _, _) in enumerate(draws.rows[:count]):
+            medium, glimpse = shown[words.orders[0].at(draws.step * count + j)]
+            lead = leads[words.orders[1].at(draws.step * count + j)].replace("{medium}", medium)
+            spot = spots[int(where * len(spots))]
+            pieces.append(Piece(spot, on_own_lines(sections, spot, f"{lead} {glimpse}")))
+        return pieces
+
+    return Style(n_glimpses, lambda _: (len(shown), len(leads)), write)

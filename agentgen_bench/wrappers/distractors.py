@@ -1,0 +1,92 @@
+"""Distractors: text that has nothing to do with the goal, put into the observation and nowhere else."""
+
+from typing import Any, SupportsFloat
+
+import gymnasium as gym
+from gymnasium.utils import RecordConstructorArgs
+
+from agentgen_bench.seeding import stream
+from agentgen_bench.spaces import TextSpace
+from agentgen_bench.spec import DistractorSpec
+from agentgen_bench.text import Section, render
+from agentgen_bench.wrappers import cross_env
+from agentgen_bench.wrappers.contextual import STYLES, Draws, Style, episode_words
+from agentgen_bench.wrappers.insertion import inserted
+
+MAX_TEXT_CHARS = 240  # longer than any contextual text with its separators; checked by a test
+MAX_GLIMPSE_CHARS = 1200
+
+
+class Distractors(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
+    """Add goal-irrelevant text to each observation; leave the task alone (arXiv 2601.18217, section 6).
+
+    Whether an episode has distractors is drawn once, at its reset, with `probability`. Their texts and places are
+    drawn anew for each state. Both are decided by `seed`, the level, the seed of `reset` and the number of the state
+    in the episode, and by nothing else: not by richness, not by what the agent did, not by the process.
+
+    What is added are sections of source "distractor", seen at every richness. Actions, rewards, endings, task,
+    admissible commands and level are the bare environment's. `kind` is "contextual" (in the style of the family) or
+    "cross_env" (a glimpse of another family's state); `volume` is read by the family's rule (see contextual.py).
+    """
+
+    def __init__(
+        self,
+        env: gym.Env[str, str],
+        kind: str = "contextual",
+        volume: int = 80,
+        probability: float = 1.0,
+        seed: int = 0,
+    ) -> None:
+        """Wrap `env`; raises SpecError for settings out of range."""
+        RecordConstructorArgs.__init__(self, kind=kind, volume=volume, probability=probability, seed=seed)
+        gym.Wrapper.__init__(self, env)
+        self.settings = DistractorSpec(kind, volume, probability, seed)
+        self._family = env.get_wrapper_attr("family")
+        self._n_rows = self._style.most(volume)
+        longest = MAX_TEXT_CHARS if kind == "contextual" else MAX_GLIMPSE_CHARS
+        inner = env.observation_space
+        if not isinstance(inner, TextSpace):
+            raise TypeError(f"Distractors wraps text environments, got observations of {inner!r}")
+        self.observation_space = TextSpace(inner.max_length + self._n_rows * longest)
+        self._reset_seed: int | None = None
+        self._resets = 0
+        self.is_on = False
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
+        """Start an episode and draw whether it has distractors."""
+        observation, info = self.env.reset(seed=seed, options=options)
+        self._reset_seed, self._resets = (self._reset_seed, self._resets + 1) if seed is None else (int(seed), 0)
+        settings = self.settings
+        last_seed = -1 if self._reset_seed is None else self._reset_seed
+        self._rng = stream("distractors", settings.kind, settings.seed, info["level_id"], last_seed, self._resets)
+        self.is_on = settings.volume > 0 and bool(self._rng.random() < settings.probability)
+        self._step = 0
+        if self.is_on:
+            self._words = episode_words(self._style, self.env.get_wrapper_attr("names")(), self._rng)
+        return self._with_distractors(observation, info)
+
+    def step(self, action: str) -> tuple[str, SupportsFloat, bool, bool, dict[str, Any]]:
+        """Execute the action in the bare environment and add to what it answers."""
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        self._step += 1
+        observation, info = self._with_distractors(observation, info)
+        return observation, reward, terminated, truncated, info
+
+    def render(self) -> Any:
+        """Return the observation with its distractors in mode ansi, else None."""
+        return self._observation if self.render_mode == "ansi" else None
+
+    @property
+    def _style(self) -> Style:
+        return STYLES[self._family] if self.settings.kind == "contextual" else cross_env.style(self._family)
+
+    def _with_distractors(self, observation: str, info: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        if self.is_on:
+            # The same number of draws for every state, so that a state's draws depend on its number alone.
+            draws = Draws(self._step, self._rng.random((self._n_rows, 3)).tolist())
+            sections: tuple[Section, ...] = info["sections"]
+            sections = inserted(sections, self._style.write(sections, self.settings.volume, self._words, draws))
+            info = {**info, "sections": sections}
+            observation = render(sections)
+        self._observation = observation
+        return observation, info

@@ -1,0 +1,93 @@
+"""The texts that distractors are made of."""
+
+import json
+
+import pytest
+
+from agentgen_bench import TaskSpec
+from agentgen_bench.seeding import stream
+from agentgen_bench.wrappers.banks import FOLDER, bank, drawn_order, glimpses, things
+from agentgen_bench.wrappers.contextual import STYLES, episode_words
+from agentgen_bench.wrappers.cross_env import MEDIA
+from agentgen_bench.wrappers.distractors import MAX_GLIMPSE_CHARS, MAX_TEXT_CHARS
+from agentgen_bench.wrappers.record_glimpses import RECORDED, recorded
+from tests.wrappers.playing import FAMILIES, N_LEVELS, env_of
+
+BANKS = sorted(path.stem for path in FOLDER.glob("*.txt"))
+
+
+@pytest.mark.parametrize("name", BANKS)
+def test_a_bank_holds_at_least_60_different_texts(name):
+    assert len(set(bank(name))) == len(bank(name)) >= 60
+    assert all(text.strip() == text != "" for text in bank(name))
+
+
+@pytest.mark.parametrize("family", sorted(MEDIA))
+def test_a_family_has_at_least_60_glimpses(family):
+    assert len(set(glimpses(family))) == len(glimpses(family)) >= 60
+
+
+@pytest.mark.parametrize("name", ["alfworld", "sokoban", "sciworld"])
+def test_templates_have_their_holes_and_no_other(name):
+    holes = {"alfworld": ["{a}"], "sokoban": ["{a}", "{row}", "{column}"], "sciworld": ["{a}"]}[name]
+    for text in bank(name):
+        assert all(text.count(hole) == 1 for hole in holes)
+        assert text.count("{") == len(holes)
+
+
+def test_a_thing_is_one_lower_case_word_with_its_article():
+    for article, name in things():
+        assert article in ("a", "an")
+        assert name.isalpha()
+        assert name == name.lower()
+
+
+def test_no_thing_is_a_word_of_the_templates_around_it():
+    words = {
+        word.strip(".,;()")
+        for name in ("alfworld", "sokoban", "sciworld")
+        for text in bank(name)
+        for word in text.split()
+    }
+    assert not words & {name for _, name in things()}
+
+
+@pytest.mark.parametrize("n", [1, 2, 64, 4864])
+def test_an_order_meets_every_text_before_it_meets_one_again(n):
+    order = drawn_order(n, stream("test", n))
+    assert sorted(order.at(i) for i in range(n)) == list(range(n))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_names_are_lower_case_and_leave_enough_things_to_invent(family):
+    env = env_of(TaskSpec(family))
+    for seed in range(N_LEVELS):
+        env.reset(seed=seed)
+        names = env.get_wrapper_attr("names")()
+        assert all(name == name.lower() for name in names)
+        assert len([name for _, name in things() if name not in names]) >= 60
+
+
+def test_alfworld_numbers_are_unused_in_the_scene():
+    env = env_of(TaskSpec("ALFWorld"))
+    for seed in range(N_LEVELS):
+        env.reset(seed=seed)
+        names = env.get_wrapper_attr("names")()
+        words = episode_words(STYLES["ALFWorld"], names, stream("test", seed))
+        assert any(name.endswith(" 1") for name in names)
+        assert not [name for name in names for number in words.numbers if name.endswith(f" {number}")]
+
+
+def test_no_text_is_longer_than_the_space_allows_for():
+    longest = max(len(template) for name in ("alfworld", "sokoban", "sciworld") for template in bank(name))
+    assert longest + max(len(name) for _, name in things()) + 20 <= MAX_TEXT_CHARS
+    shop = max(len(text) for name in BANKS if name.startswith("webshop") for text in bank(name))
+    assert shop + 60 <= MAX_TEXT_CHARS
+    glimpse = max(len(text) for family in MEDIA for text in glimpses(family))
+    assert glimpse + max(len(lead) for lead in bank("leads")) + 60 <= MAX_GLIMPSE_CHARS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", RECORDED)
+def test_the_glimpses_are_what_the_command_records(family):
+    assert json.loads((FOLDER / f"glimpses_{family.lower()}.json").read_text()) == recorded(family)

@@ -1,0 +1,148 @@
+"""An interface renames actions and touches nothing else."""
+
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentgen_bench import Section, TaskSpec, render
+from agentgen_bench.envs.base import NO_ACTION
+from agentgen_bench.errors import SpecError
+from agentgen_bench.spec import InterfaceSpec
+from agentgen_bench.text import Richness
+from agentgen_bench.wrappers.aliases import naming, text_translator
+from agentgen_bench.wrappers.banks import FOLDER, bank
+from agentgen_bench.wrappers.interface import Interface
+from tests.wrappers.playing import FAMILIES, env_of, expert_plan, families, played, richnesses, scripts, seeds
+from tests.wrappers.test_distractors import proof
+
+ALL_FAMILIES = ["ALFWorld", "SciWorld", "Sokoban", "WebShop"]
+schemes = st.builds(InterfaceSpec, st.sampled_from(["synonym", "opaque"]), st.integers(0, 9))
+
+
+def wrapped(family, richness, chosen):
+    """Return an environment with the interface; the bare one inside is shared, so play one after the other."""
+    return Interface(env_of(TaskSpec(family, richness=richness)), chosen.aliases, chosen.seed)
+
+
+@proof
+@given(families, richnesses, seeds, scripts, schemes)
+def test_an_original_transcript_maps_to_the_aliases_and_back(family, richness, seed, script, chosen):
+    bare = played(env_of(TaskSpec(family, richness=richness)), seed, script)
+    env = wrapped(family, richness, chosen)
+    renamed = played(env, seed, [env.aliased(action) for action in bare.actions])
+    back = text_translator(family, naming(family, chosen.aliases, chosen.seed).inverse())
+    assert [
+        step._replace(
+            admissible_commands=tuple(env.original(command) for command in step.admissible_commands),
+            task=back(Section(step.task, Richness.LEAN, "task")),
+        )
+        for step in renamed.dynamics
+    ] == bare.dynamics
+    texts = ["".join(back(section) for section in sections) for sections in renamed.sections]
+    assert texts == bare.observations
+
+
+@proof
+@given(families, richnesses, seeds, scripts, schemes)
+def test_the_observation_is_its_sections_and_fits_the_space(family, richness, seed, script, chosen):
+    env = wrapped(family, richness, chosen)
+    record = played(env, seed, script)
+    assert record.observations == [render(sections) for sections in record.sections]
+    assert all(observation in env.observation_space for observation in record.observations)
+
+
+@proof
+@given(families, seeds, scripts, schemes)
+def test_original_commands_are_invalid_and_use_up_a_step(family, seed, script, chosen):
+    env = wrapped(family, "base", chosen)
+    _, info = env.reset(seed=seed)
+    before = info["admissible_commands"]
+    for command in [env.original(command) for command in before[:3]]:
+        _, _, _, _, info = env.step(command)
+        assert not info["is_action_valid"]
+    assert info["admissible_commands"] == before
+
+
+@proof
+@given(families, seeds, schemes)
+def test_no_original_action_word_is_left_in_commands_and_templates(family, seed, chosen):
+    env = wrapped(family, "base", chosen)
+    _, info = env.reset(seed=seed)
+    words = naming(family, chosen.aliases, chosen.seed).words
+    old = re.compile(rf"(?:{'|'.join(map(re.escape, words))})(?![^\s\[])")
+    assert not [c for c in (*info["admissible_commands"], *env.action_templates) if old.match(c)]
+
+
+@pytest.mark.parametrize("aliases", ["synonym", "opaque"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_template_and_admissible_command_has_an_alias(family, aliases):
+    env = wrapped(family, "base", InterfaceSpec(aliases, 3))
+    _, info = env.reset(seed=2)
+    bare = env_of(TaskSpec(family))
+    for command in bare.get_wrapper_attr("action_templates"):
+        assert env.aliased(command) != command
+    assert all(env.original(command) != NO_ACTION for command in info["admissible_commands"])
+
+
+@pytest.mark.parametrize("aliases", ["synonym", "opaque"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_experts_plan_is_the_same_in_other_words(family, aliases):
+    env = wrapped(family, "base", InterfaceSpec(aliases, 4))
+    plan = expert_plan(env, 1)
+    assert [env.original(action) for action in plan] == expert_plan(env_of(TaskSpec(family)), 1)
+
+
+@pytest.mark.parametrize("family", ALL_FAMILIES)
+def test_names_differ_between_seeds_and_agree_within_one(family):
+    assert naming(family, "opaque", 1) == naming(family, "opaque", 1)
+    assert naming(family, "opaque", 1) != naming(family, "opaque", 2)
+    assert naming(family, "synonym", 1) != naming(family, "synonym", 4)
+
+
+@pytest.mark.parametrize("aliases", ["synonym", "opaque"])
+@pytest.mark.parametrize("family", ALL_FAMILIES)
+@given(seed=st.integers(0, 2**31))
+def test_a_naming_is_one_to_one_and_keeps_no_original_word(family, aliases, seed):
+    names = naming(family, aliases, seed)
+    for table in names:
+        assert len(set(table.values())) == len(table)
+        assert not {word.lower() for word in table} & {word.lower() for word in table.values()}
+
+
+def test_no_synonym_is_anothers_word_or_synonym():
+    for family, table in json.loads((FOLDER / "synonyms.json").read_text()).items():
+        everything = [word.lower() for word in table] + [other.lower() for own in table.values() for other in own]
+        assert len(set(everything)) == len(everything), family
+
+
+def test_the_made_up_words_suffice_and_are_no_words_of_the_synonym_bank():
+    assert len(set(bank("opaque"))) == len(bank("opaque")) >= 60
+    known = (FOLDER / "synonyms.json").read_text().lower()
+    assert not [word for word in bank("opaque") if word in known]
+
+
+def test_original_changes_nothing():
+    spec = TaskSpec("Sokoban", interface=InterfaceSpec("original", 5))
+    assert spec.interface_spec is None
+    bare = env_of(TaskSpec("Sokoban"))
+    assert played(Interface(bare, "original"), 0, [0, "up", 1]) == played(bare, 0, [0, "up", 1])
+
+
+@pytest.mark.parametrize(
+    ("settings_", "message"),
+    [
+        ({"aliases": "silly"}, "unknown aliases 'silly'; choose one of: original, synonym, opaque"),
+        ({"seed": -3}, "interface seed -3 is out of range; choose an integer from 0"),
+    ],
+)
+def test_wrong_settings_are_refused(settings_, message):
+    with pytest.raises(SpecError, match=message):
+        InterfaceSpec(**settings_)
+
+
+def test_an_unknown_interface_is_refused_with_the_choices():
+    with pytest.raises(SpecError, match="unknown interface 'klingon'; choose one of: original, synonym, opaque"):
+        TaskSpec("Sokoban", interface="klingon")
