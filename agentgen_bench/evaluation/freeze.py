@@ -16,22 +16,26 @@ from agentgen_bench.suites import Cell, to_text
 
 LEADERBOARD_LEVELS = 500  # half-width of a 95 % interval: 3.5 percentage points at a success rate of .2
 
+SMOKE_LEVELS = {"ALFWorld": 10, "WebShop": 10, "SciWorld": 5}  # a SciWorld step costs a thousand times a Sokoban one
+
 Definition = tuple[str, list[tuple[TaskSpec, int]]]
-
-
-def _test(family: str, difficulty: str, richness: str = "base", split: str = "test") -> TaskSpec:
-    return TaskSpec.from_env_id(f"AgentGen/{family}-{richness}-v0", difficulty=difficulty, split=split)
 
 
 def definitions() -> dict[str, Definition]:
     """Return each suite's description and its cells as (setting, number of distinct levels)."""
-    families = ("Sokoban",)
     return {
         "smoke": (
             "A minute: a few easy levels of each family, to see that everything works",
-            [(_test(family, "easy", richness), 20) for family in families for richness in ("lean", "base", "rich")],
+            [
+                *((_spec("Sokoban", "easy", richness), 10) for richness in ("lean", "base", "rich")),
+                *((_spec(family, "easy"), n_levels) for family, n_levels in SMOKE_LEVELS.items()),
+            ],
         ),
     }
+
+
+def _spec(family: str, difficulty: str, richness: str = "base", split: str = "test") -> TaskSpec:
+    return TaskSpec.from_env_id(f"AgentGen/{family}-{richness}-v0", difficulty=difficulty, split=split)
 
 
 def frozen_cell(spec: TaskSpec, n_levels: int) -> Cell:
