@@ -1,0 +1,59 @@
+"""collect: play levels of the training split with a policy and turn what it solved into demonstrations."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from agentgen_bench.episodes import Episode, read_episodes
+from agentgen_bench.evaluation.folder import EPISODES
+from agentgen_bench.evaluation.plan import Plan
+from agentgen_bench.evaluation.run import evaluate
+from agentgen_bench.policies.base import Policy, PrivilegedPolicy
+from agentgen_bench.prompts import PromptConfig
+from agentgen_bench.rollout import DEFAULT_WORKERS
+from agentgen_bench.train.demonstrations import SAMPLES, Demonstration, demonstrations, write_demonstrations
+
+
+class Collected(NamedTuple):
+    """What was recorded: the file, its demonstrations, the episodes played and those of them that were used."""
+
+    path: Path
+    samples: int
+    episodes: int
+    used: int
+
+
+def collect(
+    plan: Plan,
+    policy: Policy | PrivilegedPolicy,
+    prompt: PromptConfig,
+    output: Path,
+    *,
+    only_solved: bool = True,
+    workers: int = DEFAULT_WORKERS,
+    resume: bool = False,
+    command: str = "",
+    on_episode: Callable[[Episode], None] | None = None,
+) -> Collected:
+    """Play the plan into the run folder `output` and write its demonstrations to `samples.jsonl` there.
+
+    The folder is one that `evaluate` writes too: it resumes, and the episodes can be replayed and reported on.
+    """
+    evaluate(plan, policy, prompt, output, workers=workers, resume=resume, command=command, on_episode=on_episode)
+    return collect_from(output, prompt, only_solved)
+
+
+def collect_from(run: Path, prompt: PromptConfig, only_solved: bool = True) -> Collected:
+    """Write the demonstrations of a recorded run, under any prompt settings, to `samples.jsonl` in its folder."""
+    played = used = 0
+
+    def items() -> Iterator[Demonstration]:
+        nonlocal played, used
+        for episode in read_episodes(run / EPISODES):
+            played += 1
+            if episode.ending != "error" and (episode.success or not only_solved):
+                used += 1
+                yield from demonstrations(episode, prompt)
+
+    samples = write_demonstrations(run / SAMPLES, items())
+    return Collected(run / SAMPLES, samples, played, used)

@@ -1,0 +1,815 @@
+"""GRPO for agents that act in many steps: one file, to be read from top to bottom.
+
+The method is Group Relative Policy Optimization (DeepSeekMath, arXiv 2402.03300): play the same level `group_size`
+times, compare the returns within the group, and make the tokens of better episodes more likely. Everything is here
+but plumbing: settings, advantages, loss, rollouts, update, loop. Environments, prompts, parsing and the rollout loop
+are those of evaluation; the sampler is one of its policies.
+
+Departures from the papers, and options that follow them:
+
+- Step-wise samples. An episode of 30 to 50 steps does not fit as one growing chat, so each step is a sample of its
+  own: a prompt with a bounded history, and its completion. All steps of an episode share its advantage, as in
+  arXiv 2601.18217 and verl-agent.
+- Statistics of a group are taken over episodes. verl-agent takes them over step rows, so long episodes weigh more;
+  `statistics="rows"` does the same. A group of one has advantage 0 (verl: its reward).
+- Division by the group's standard deviation (n - 1 in the denominator, plus 1e-6, as verl does) is an option, because
+  it favours levels that are nearly always or nearly never solved (Dr. GRPO, arXiv 2503.20783).
+- `step_credit_weight` adds GiGPO's step-level advantage (arXiv 2505.10978): steps of one group that saw the same
+  observation form a group of their own, compared by their discounted return. Anchors are equal observations, not
+  equal hidden states.
+- Clipping has a lower and an upper bound (`clip_high` above `clip_low` is DAPO's clip-higher, arXiv 2503.14476).
+- The KL penalty against the initial policy is the estimator k3 (http://joschu.net/blog/kl-approx.html), in the loss,
+  as in the GRPO paper; not in the reward.
+- The loss is a mean over tokens (DAPO) or over samples of their token means (GRPO). A sample is a step, not an
+  episode. The denominator counts the whole mini-batch over all processes, so the gradient does not depend on how
+  it is cut into micro-batches.
+- Sampler and trainer compute slightly different log-probabilities (other kernels, other precision). The ratio is
+  taken against the trainer's own values, and each token is weighted by min(trainer / sampler, `importance_cap`)
+  (truncated importance sampling, https://fengyao.notion.site/off-policy-rl). `importance_cap=None` puts the sampler's
+  values into the ratio instead.
+- Samples without advantage are left out of the forward pass where there is no KL penalty: their gradient is 0. A
+  mini-batch in which nothing has an advantage makes no optimizer step; elsewhere Adam would go on by its momentum.
+- Episodes that crashed are left out of their group; a prompt that does not fit has no tokens to train on, but its
+  step counts for the return.
+- Parameters are kept in float32; `bf16` computes in bfloat16 around them. The optimizer is AdamW, betas .9 and .999.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from agentgen_bench.episodes import Episode
+from agentgen_bench.errors import RunError, SpecError
+from agentgen_bench.make import make
+from agentgen_bench.parsing import ActionFormat
+from agentgen_bench.policies.base import Decision, TokenSample
+from agentgen_bench.policies.local import LocalPolicy
+from agentgen_bench.policies.sampling import Sampling
+from agentgen_bench.prompts import ActionHints, History, PromptConfig
+from agentgen_bench.rollout import DEFAULT_WORKERS, Job, job_key, play
+from agentgen_bench.seeding import seed_from, stream
+from agentgen_bench.spec import TaskSpec
+from agentgen_bench.train.checkpoints import (
+    checkpoint_path,
+    last_checkpoint,
+    load_state,
+    remove_unfinished,
+    save_state,
+    write_checkpoint,
+)
+from agentgen_bench.train.logs import Logs, SilentLogs
+from agentgen_bench.train.models import (
+    ADAPTER_FOLDER,
+    Lora,
+    load_model,
+    load_tokenizer,
+    merged_tensors,
+    save_model,
+    trainable,
+)
+from agentgen_bench.train.optimizing import (
+    Schedule,
+    accelerator_for,
+    adamw,
+    learning_rate,
+    out_of_memory_explained,
+    set_learning_rate,
+    stop_unless_finite,
+)
+from agentgen_bench.train.settings import Source, open_training, to_json, training_jobs
+from agentgen_bench.train.tokens import micro_batches, padded, padded_logprobs
+
+Array = npt.NDArray[np.float64]
+SHOWN = ("reward/mean", "success/mean", "kl", "clip_frac", "tokens/per_s")
+# Largest difference in a log-probability between trainer and sampler that a sync may leave, by precision.
+PROBE_TOLERANCE = {"float32": 1e-3, "bfloat16": 0.1}
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Settings
+# --------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that decides a run; equal settings give equal parameters on a CPU."""
+
+    model: str
+    """The initial policy: a Hugging Face folder, or a hub name."""
+    output: str
+    """The run's folder: settings, log, checkpoints."""
+    sources: tuple[Source, ...]
+    """The environments to train on, with weights."""
+
+    steps: int = 150
+    """Training steps; each plays new episodes and learns from them."""
+    levels_per_step: int = 16
+    """Groups per step, over all processes: levels drawn from the sources by weight."""
+    group_size: int = 8
+    """Episodes of each level."""
+    seed: int = 0
+    """Decides levels, sampling and the order of samples."""
+
+    history_length: int = 2
+    """Past steps shown in each prompt."""
+    action_hints: ActionHints = "templates"
+    """Whether prompts show no actions, what they look like, or all admissible ones."""
+    thinking: bool = True
+    """Ask for reasoning before the action."""
+    action_format: ActionFormat = "tagged"
+    """How the answer marks its action."""
+
+    temperature: float = 1.0
+    """Of sampling, above 0; log-probabilities and ratios are of the distribution at this temperature."""
+    max_tokens: int = 512
+    """Tokens of a completion at most."""
+    max_prompt_tokens: int | None = None
+    """Tokens of a prompt at most; older steps are left out to fit. None: what the model's context leaves."""
+    sampler: Literal["transformers", "vllm"] = "transformers"
+    """What draws the completions: transformers shares the trainer's weights, vllm gets them after each step."""
+    sampler_batch: int = 64
+    """Completions that the transformers sampler draws at once."""
+    vllm_memory: float = 0.4
+    """Share of each GPU's memory for vLLM, in (0, 1]; the trainer needs the rest."""
+    workers: int = DEFAULT_WORKERS
+    """Environments that run at once, per process."""
+
+    reward: Literal["success", "score", "return"] = "success"
+    """What an episode earns: success_reward if solved, success_reward times its score, or the environment's rewards."""
+    success_reward: float = 10.0
+    """Reward of a solved episode, at its last step."""
+    invalid_penalty: float = 0.1
+    """Taken off for each step without a valid action."""
+    divide_by_std: bool = True
+    """Divide a group's advantages by its standard deviation."""
+    statistics: Literal["episodes", "rows"] = "episodes"
+    """Whether mean and deviation of a group are taken over episodes or over their steps."""
+    step_credit_weight: float = 0.0
+    """Weight of GiGPO's step-level advantage; 0 turns it off."""
+    step_discount: float = 0.95
+    """Discount per step of the returns that GiGPO compares, in [0, 1]."""
+
+    clip_low: float = 0.2
+    """The ratio is clipped at 1 - clip_low."""
+    clip_high: float = 0.2
+    """The ratio is clipped at 1 + clip_high."""
+    kl_coef: float = 0.01
+    """Weight of the KL penalty to the initial policy; 0 keeps no copy of it in memory."""
+    loss_mean: Literal["tokens", "samples"] = "tokens"
+    """Whether the loss is a mean over tokens, or over samples of their token means."""
+    importance_cap: float | None = 2.0
+    """Cap of the weight trainer / sampler of a token; None: the sampler's log-probabilities stand in the ratio."""
+    mini_batch: int = 256
+    """Samples per optimizer step, over all processes."""
+    epochs: int = 1
+    """Passes over the samples of a step."""
+
+    learning_rate: float = 1e-6
+    """Peak learning rate of AdamW."""
+    schedule: Schedule = "constant"
+    """Course of the learning rate after the warm-up."""
+    warmup_steps: int = 0
+    """Steps over which the learning rate rises to its peak."""
+    weight_decay: float = 0.0
+    """Decay of matrices per unit of learning rate."""
+    max_gradient_norm: float = 1.0
+    """Gradients are scaled down to this norm."""
+    lora_rank: int = 0
+    """Rank of LoRA adapters; 0 trains all parameters."""
+    lora_alpha: int = 32
+    """Scale of the adapters, over their rank."""
+    micro_batch_tokens: int = 16384
+    """Tokens of a forward and backward pass at most, padding included; decides memory, not the result."""
+    gradient_checkpointing: bool = False
+    """Compute activations twice to need less memory."""
+    bf16: bool = False
+    """Compute in bfloat16 (parameters stay in float32)."""
+
+    save_every: int = 15
+    """Steps between checkpoints; the last step always has one."""
+    keep: int = 4
+    """Newest checkpoints kept."""
+    tracker: str | None = None
+    """Where numbers go besides log.jsonl: tensorboard or wandb; None: nowhere."""
+
+    def __post_init__(self) -> None:
+        """Raise SpecError for values out of range."""
+        if not self.sources:
+            raise SpecError("sources is empty; name at least one environment to train on")
+        for name in ("steps", "levels_per_step", "mini_batch", "epochs", "workers", "micro_batch_tokens", "save_every"):
+            _check(name, getattr(self, name), getattr(self, name) >= 1, "1 or more")
+        _check("group_size", self.group_size, self.group_size >= 2, "2 or more: one episode has nothing to compare to")
+        _check("temperature", self.temperature, self.temperature > 0, "a number above 0: greedy play does not vary")
+        _check("clip_low", self.clip_low, 0 < self.clip_low <= 1, "a number in (0, 1]")
+        _check("clip_high", self.clip_high, self.clip_high > 0, "a number above 0")
+        for name in ("kl_coef", "step_credit_weight", "warmup_steps", "lora_rank", "weight_decay"):
+            _check(name, getattr(self, name), getattr(self, name) >= 0, "0 or more")
+        _check("step_discount", self.step_discount, 0 <= self.step_discount <= 1, "a number in [0, 1]")
+        _check("keep", self.keep, self.keep >= 1, "1 or more")
+
+    @property
+    def prompt(self) -> PromptConfig:
+        """How a history becomes a prompt."""
+        return PromptConfig(self.history_length, self.action_hints, self.thinking, self.action_format)
+
+    @property
+    def lora(self) -> Lora:
+        """The adapters."""
+        return Lora(self.lora_rank, self.lora_alpha)
+
+
+def _check(name: str, value: Any, is_right: bool, right: str) -> None:
+    if not is_right:
+        raise SpecError(f"{name}={value!r} is out of range; choose {right}")
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Advantages: from the rewards of a group to one number per step
+# --------------------------------------------------------------------------------------------------------------------
+
+
+def group_advantages(returns: Array, groups: npt.NDArray[np.int64], divide_by_std: bool) -> Array:
+    """Return each return minus the mean of its group, over its standard deviation where asked; groups of one get 0.
+
+    arXiv 2402.03300, section 4.1.2. The deviation has n - 1 in its denominator and 1e-6 added to it.
+
+    Args:
+        returns: one number per episode (or step), (N,).
+        groups: the group of each, (N,).
+        divide_by_std: whether to divide.
+    """
+    _, index, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    centred = returns - (np.bincount(index, returns) / counts)[index]
+    if divide_by_std:
+        variance = np.bincount(index, centred**2) / np.maximum(counts - 1, 1)
+        centred = centred / (np.sqrt(variance) + 1e-6)[index]
+    return np.where(counts[index] > 1, centred, 0.0)
+
+
+def discounted_returns(rewards: Sequence[float], discount: float) -> Array:
+    """Return, for each step, the sum of the rewards from it on, each discounted by its distance.
+
+    Examples:
+        >>> discounted_returns([0.0, 0.0, 1.0], 0.5).tolist()
+        [0.25, 0.5, 1.0]
+    """
+    returns = np.zeros(len(rewards))
+    later = 0.0
+    for step in reversed(range(len(rewards))):
+        later = rewards[step] + discount * later
+        returns[step] = later
+    return returns
+
+
+def step_rewards(episode: Episode, config: Config) -> list[float]:
+    """Return the reward of each step as the trainer counts it."""
+    last = len(episode.steps) - 1
+    final = {"success": float(episode.success), "score": episode.score, "return": 0.0}[config.reward]
+    own = [step.reward if config.reward == "return" else 0.0 for step in episode.steps]
+    return [
+        own[i]
+        + (config.success_reward * final if i == last else 0.0)
+        - (0.0 if step.is_action_valid else config.invalid_penalty)
+        for i, step in enumerate(episode.steps)
+    ]
+
+
+class Rollout(NamedTuple):
+    """An episode with what each of its decisions saw and sampled; a sample is None where the prompt did not fit."""
+
+    group: int
+    episode: Episode
+    observations: tuple[str, ...]
+    samples: tuple[TokenSample | None, ...]
+
+
+def advantages(rollouts: Sequence[Rollout], config: Config) -> Array:
+    """Return the advantage of every step of every rollout, in order, (all steps,)."""
+    rewards = [step_rewards(rollout.episode, config) for rollout in rollouts]
+    lengths = [len(steps) for steps in rewards]
+    returns = np.array([sum(steps) for steps in rewards])
+    groups = np.array([rollout.group for rollout in rollouts], dtype=np.int64)
+    if config.statistics == "rows":
+        by_step = group_advantages(np.repeat(returns, lengths), np.repeat(groups, lengths), config.divide_by_std)
+    else:
+        by_step = np.repeat(group_advantages(returns, groups, config.divide_by_std), lengths)
+    if config.step_credit_weight > 0:
+        by_step = by_step + config.step_credit_weight * _step_advantages(rollouts, rewards, config)
+    return by_step
+
+
+def _step_advantages(rollouts: Sequence[Rollout], rewards: Sequence[Sequence[float]], config: Config) -> Array:
+    """Return GiGPO's step-level advantages (arXiv 2505.10978, section 4.2): groups of equal observations of a level."""
+    anchors: dict[tuple[int, str], int] = {}
+    groups = [
+        anchors.setdefault((rollout.group, observation), len(anchors))
+        for rollout in rollouts
+        for observation in rollout.observations
+    ]
+    returns = np.concatenate([discounted_returns(steps, config.step_discount) for steps in rewards])
+    return group_advantages(returns, np.array(groups, dtype=np.int64), config.divide_by_std)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Loss
+# --------------------------------------------------------------------------------------------------------------------
+
+
+class TokenLoss(NamedTuple):
+    """What each token costs, and what the log tells about it; all (B, C)."""
+
+    loss: torch.Tensor
+    kl: torch.Tensor
+    clipped: torch.Tensor
+
+
+def token_loss(
+    logprobs: torch.Tensor,
+    old_logprobs: torch.Tensor,
+    advantages: torch.Tensor,
+    *,
+    clip_low: float,
+    clip_high: float,
+    weights: torch.Tensor | None = None,
+    reference_logprobs: torch.Tensor | None = None,
+    kl_coef: float = 0.0,
+) -> TokenLoss:
+    """Return the clipped policy-gradient loss of each token plus its KL penalty (arXiv 2402.03300, equation 3).
+
+    Args:
+        logprobs: of the policy under training, (B, C).
+        old_logprobs: of the policy before this step's updates, (B, C).
+        advantages: of each sample, (B,).
+        clip_low: the ratio is clipped at 1 - clip_low.
+        clip_high: the ratio is clipped at 1 + clip_high.
+        weights: importance of each token between trainer and sampler, (B, C); None: 1.
+        reference_logprobs: of the initial policy, (B, C); None: no penalty.
+        kl_coef: weight of the penalty.
+    """
+    advantage = advantages[:, None]
+    ratio = torch.exp(logprobs - old_logprobs)
+    bounded = ratio.clamp(1 - clip_low, 1 + clip_high)
+    loss = -torch.minimum(ratio * advantage, bounded * advantage)
+    if weights is not None:
+        loss = loss * weights
+    kl = torch.zeros_like(loss)
+    if reference_logprobs is not None:
+        difference = reference_logprobs - logprobs
+        kl = torch.exp(difference) - difference - 1  # k3: unbiased, never negative
+        loss = loss + kl_coef * kl
+    clipped = ((ratio < 1 - clip_low) & (advantage < 0)) | ((ratio > 1 + clip_high) & (advantage > 0))
+    return TokenLoss(loss, kl.detach(), clipped.float())
+
+
+def reduced(values: torch.Tensor, mask: torch.Tensor, mean: str, n_tokens: float, n_samples: float) -> torch.Tensor:
+    """Return the share of this micro-batch in the mean over a mini-batch of `n_tokens` tokens in `n_samples` samples.
+
+    Args:
+        values: of each token, (B, C).
+        mask: which of them are tokens, (B, C).
+        mean: "tokens": every token weighs the same; "samples": every sample does.
+        n_tokens: completion tokens of the whole mini-batch.
+        n_samples: samples of the whole mini-batch.
+    """
+    sums = (values * mask).sum(-1)
+    if mean == "tokens":
+        return sums.sum() / n_tokens
+    return (sums / mask.sum(-1).clamp(min=1)).sum() / n_samples
+
+
+def importance_weights(trainer_logprobs: torch.Tensor, sampler_logprobs: torch.Tensor, cap: float) -> torch.Tensor:
+    """Return min(trainer / sampler, cap) of each token's probability; no gradient flows through it."""
+    return torch.exp(trainer_logprobs.detach() - sampler_logprobs).clamp(max=cap)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Rollouts
+# --------------------------------------------------------------------------------------------------------------------
+
+
+class Row(NamedTuple):
+    """A step as trained on: its tokens, the sampler's log-probabilities of the completion, its advantage."""
+
+    prompt_ids: tuple[int, ...]
+    completion_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    advantage: float
+
+
+class _Keeper:
+    """A policy that plays as another does and keeps what each decision saw and sampled."""
+
+    def __init__(self, policy: LocalPolicy) -> None:
+        self.name = policy.name
+        self.kept: dict[tuple[str | int, ...], list[tuple[str, TokenSample | None]]] = {}
+        self._policy = policy
+
+    def act(self, histories: Sequence[History]) -> list[Decision]:
+        decisions = self._policy.act(histories)
+        for history, decision in zip(histories, decisions, strict=True):
+            self.kept.setdefault(history.key[:3], []).append((history.observation, decision.sample))
+        return decisions
+
+    def describe(self) -> dict[str, Any]:
+        return self._policy.describe()
+
+
+def play_groups(
+    groups: Sequence[Sequence[Job]],
+    policy: LocalPolicy,
+    workers: int,
+    make_env: Callable[[TaskSpec], gym.Env[str, str]] = make,
+) -> tuple[list[Rollout], list[Episode]]:
+    """Return the rollouts of the groups in their order, and the episodes that crashed, which are not among them."""
+    keeper = _Keeper(policy)
+    jobs = [job for group in groups for job in group]
+    played = play(jobs, keeper, workers=workers, record_text=False, make_env=make_env)
+    by_key = {episode.key: episode for episode in played}
+    rollouts, crashed = [], []
+    for number, group in enumerate(groups):
+        for job in group:
+            episode = by_key[job_key(job)]
+            if episode.ending == "error":
+                crashed.append(episode)
+                continue
+            observations, samples = zip(*keeper.kept[job.spec.label, job.seed, job.repeat], strict=True)
+            rollouts.append(Rollout(number, episode, observations, samples))
+    return rollouts, crashed
+
+
+def training_rows(rollouts: Sequence[Rollout], config: Config) -> list[Row]:
+    """Return one row per step that has tokens."""
+    samples = [sample for rollout in rollouts for sample in rollout.samples]
+    return [
+        Row(sample.prompt_ids, sample.completion_ids, sample.logprobs, float(advantage))
+        for sample, advantage in zip(samples, advantages(rollouts, config) if rollouts else (), strict=True)
+        if sample is not None and sample.completion_ids
+    ]
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Update
+# --------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Learner:
+    """What changes during training: the model (as accelerate wraps it) and the optimizer; and what it is held to."""
+
+    accelerator: Any
+    model: Any
+    optimizer: Any
+    reference: Any  # the initial policy; None without a KL penalty or with adapters, which can be turned off
+
+    @property
+    def plain_model(self) -> Any:
+        """The model without accelerate's wrapping."""
+        return self.accelerator.unwrap_model(self.model)
+
+    def total(self, *numbers: float) -> list[float]:
+        """Return the sums of the numbers over all processes."""
+        summed = self.accelerator.reduce(torch.tensor(numbers, device=self.accelerator.device, dtype=torch.float64))
+        return [float(number) for number in summed]
+
+
+def logprobs_of(model: Any, rows: Sequence[Row], config: Config, device: Any) -> list[torch.Tensor]:
+    """Return the model's log-probabilities of each row's completion, without gradients; one tensor (C,) per row."""
+    results: dict[int, torch.Tensor] = {}
+    with torch.no_grad():
+        for indices in micro_batches(rows, config.micro_batch_tokens):
+            batch = padded([rows[i] for i in indices], device)
+            values = padded_logprobs(model, batch, config.temperature)
+            for i, row_values in zip(indices, values, strict=True):
+                results[i] = row_values[: len(rows[i].completion_ids)]
+    return [results[i] for i in range(len(rows))]
+
+
+def update(learner: Learner, rows: Sequence[Row], config: Config, step: int) -> dict[str, float]:
+    """Make one step's optimizer steps and return what the log tells about them."""
+    device = learner.accelerator.device
+    reference = _reference_logprobs(learner, rows, config)
+    n_rows = learner.total(len(rows))[0]
+    n_mini = max(1, -(-int(n_rows) // config.mini_batch))
+    old = None
+    if config.importance_cap is not None and n_mini * config.epochs > 1:
+        old = logprobs_of(learner.plain_model, rows, config, device)
+    sums: dict[str, float] = {}
+    for epoch in range(config.epochs):
+        rng = stream("mini-batches", config.seed, step, epoch, learner.accelerator.process_index)
+        order = rng.permutation(len(rows))
+        for part in np.array_split(order, n_mini):
+            for name, value in _optimizer_step(learner, part.tolist(), rows, old, reference, config, step).items():
+                sums[name] = sums.get(name, 0.0) + value
+    tokens = max(1.0, sums["tokens"])
+    updates = max(1.0, sums["updates"])
+    return {
+        "loss": sums["loss"] / updates,
+        "kl": sums["kl"] / tokens,
+        "clip_frac": sums["clipped"] / tokens,
+        "logprob_gap": sums["gap"] / tokens,  # mean |trainer - sampler| of a sampled token's log-probability
+        "entropy": sums["surprise"] / tokens,  # estimated by the mean of -log p over the sampled tokens
+        "gradient_norm": sums["gradient_norm"] / updates,
+        "updates": sums["updates"],
+    }
+
+
+def _reference_logprobs(learner: Learner, rows: Sequence[Row], config: Config) -> list[torch.Tensor] | None:
+    if config.kl_coef == 0:
+        return None
+    if learner.reference is not None:
+        return logprobs_of(learner.reference, rows, config, learner.accelerator.device)
+    with learner.plain_model.disable_adapter():
+        return logprobs_of(learner.plain_model, rows, config, learner.accelerator.device)
+
+
+def _optimizer_step(
+    learner: Learner,
+    indices: list[int],
+    rows: Sequence[Row],
+    old: list[torch.Tensor] | None,
+    reference: list[torch.Tensor] | None,
+    config: Config,
+    step: int,
+) -> dict[str, float]:
+    """Make one optimizer step from one mini-batch: micro-batches, accumulated gradients, clipping, a check."""
+    accelerator = learner.accelerator
+    n_tokens, n_samples = learner.total(sum(len(rows[i].completion_ids) for i in indices), len(indices))
+    active = [i for i in indices if rows[i].advantage != 0 or config.kl_coef > 0]
+    parts = [[active[j] for j in part] for part in micro_batches([rows[i] for i in active], config.micro_batch_tokens)]
+    n_parts = int(accelerator.gather(torch.tensor([len(parts)], device=accelerator.device)).max())
+    sums = {"loss": 0.0, "kl": 0.0, "clipped": 0.0, "gap": 0.0, "surprise": 0.0, "tokens": 0.0}
+    if n_parts == 0:
+        return {**sums, "gradient_norm": 0.0, "updates": 0.0}
+    for number in range(n_parts):
+        is_last = number == n_parts - 1
+        # Every process makes as many passes as the busiest; one without samples left passes one that counts nothing.
+        part, counts = (parts[number], 1.0) if number < len(parts) else ([0], 0.0)
+        with nullcontext() if is_last else accelerator.no_sync(learner.model):
+            loss, numbers = _micro_batch(learner, part, rows, old, reference, config, n_tokens, n_samples)
+            # The wrapper averages gradients over processes; we want their sum.
+            accelerator.backward(loss * counts * accelerator.num_processes)
+        for name, value in numbers.items():
+            sums[name] += counts * value
+    norm = float(accelerator.clip_grad_norm_(learner.model.parameters(), config.max_gradient_norm))
+    totals = dict(zip(sums, learner.total(*sums.values()), strict=True))
+    bad_batch = {"rows": [tuple(rows[i]) for i in indices], "step": step}
+    stop_unless_finite(totals["loss"], norm, bad_batch, Path(config.output), step)
+    learner.optimizer.step()
+    learner.optimizer.zero_grad()
+    return {**totals, "gradient_norm": norm, "updates": 1.0}
+
+
+def _micro_batch(
+    learner: Learner,
+    part: Sequence[int],
+    rows: Sequence[Row],
+    old: list[torch.Tensor] | None,
+    reference: list[torch.Tensor] | None,
+    config: Config,
+    n_tokens: float,
+    n_samples: float,
+) -> tuple[torch.Tensor, dict[str, float]]:
+    """Return the loss of one forward pass and sums for the log."""
+    device = learner.accelerator.device
+    chosen = [rows[i] for i in part]
+    batch = padded(chosen, device)
+    mask = batch.completion_mask
+    logprobs = padded_logprobs(learner.model, batch, config.temperature)  # (B, C)
+    logprobs = logprobs.masked_fill(~mask, 0.0)
+    sampled = _rectangle([torch.tensor(row.logprobs) for row in chosen], mask)
+    trainers = logprobs.detach() if old is None else _rectangle([old[i] for i in part], mask)
+    parts = token_loss(
+        logprobs,
+        sampled if config.importance_cap is None else trainers,
+        torch.tensor([row.advantage for row in chosen], device=device, dtype=torch.float32),
+        clip_low=config.clip_low,
+        clip_high=config.clip_high,
+        weights=None if config.importance_cap is None else importance_weights(trainers, sampled, config.importance_cap),
+        reference_logprobs=None if reference is None else _rectangle([reference[i] for i in part], mask),
+        kl_coef=config.kl_coef,
+    )
+    loss = reduced(parts.loss, mask, config.loss_mean, n_tokens, n_samples)
+    numbers = {
+        "loss": float(loss.detach()),
+        "kl": float((parts.kl * mask).sum()),
+        "clipped": float((parts.clipped * mask).sum()),
+        "gap": float(((trainers - sampled).abs() * mask).sum()),
+        "surprise": float(-(logprobs.detach() * mask).sum()),
+        "tokens": float(mask.sum()),
+    }
+    return loss, numbers
+
+
+def _rectangle(values: Sequence[torch.Tensor], mask: torch.Tensor) -> torch.Tensor:
+    """Return rows of different lengths as (B, C), zeros where the mask is off."""
+    result = torch.zeros(mask.shape, device=mask.device)
+    for row, row_values in enumerate(values):
+        result[row, : len(row_values)] = row_values
+    return result
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# The sampler
+# --------------------------------------------------------------------------------------------------------------------
+
+
+def make_sampler(config: Config, path: Path | str) -> LocalPolicy:
+    """Return the policy that draws the completions, with the weights in `path`."""
+    sampling = Sampling(config.temperature, max_tokens=config.max_tokens, seed=config.seed)
+    context = None if config.max_prompt_tokens is None else config.max_prompt_tokens + config.max_tokens
+    if config.sampler == "vllm":
+        from agentgen_bench.policies.vllm import VLLMPolicy
+
+        return VLLMPolicy(
+            path,
+            config.prompt,
+            sampling,
+            max_model_len=context,
+            gpu_memory_utilization=config.vllm_memory,
+            in_process=True,
+            with_logprobs=True,
+        )
+    from agentgen_bench.policies.transformers import TransformersPolicy
+
+    return TransformersPolicy(
+        path,
+        config.prompt,
+        sampling,
+        dtype="float32",
+        batch_size=config.sampler_batch,
+        max_model_len=context,
+        with_logprobs=True,
+    )
+
+
+def synchronise(sampler: LocalPolicy, learner: Learner, probe: Row, config: Config) -> float:
+    """Give the sampler the trained weights and return how far the two are apart on the probe; raises if too far.
+
+    vLLM repacks weights for its kernels, and a repacked copy that silently stays old would go unnoticed: training
+    would look like training with a growing lag.
+    """
+    sampler.load_weights(list(merged_tensors(learner.plain_model)))
+    with torch.no_grad():
+        batch = padded([probe], learner.accelerator.device)
+        ours = padded_logprobs(learner.plain_model, batch)[0].tolist()
+    theirs = sampler.token_logprobs([probe.prompt_ids], [probe.completion_ids])[0]
+    gap = max((abs(a - b) for a, b in zip(ours, theirs, strict=True)), default=0.0)
+    tolerance = PROBE_TOLERANCE["bfloat16" if config.bf16 else "float32"]
+    if gap > tolerance:
+        raise RunError(
+            f"after the sync, sampler and trainer differ by {gap:.3g} in a log-probability (at most {tolerance}); "
+            "the sampler did not take the new weights. Use --sampler transformers, or another vLLM release"
+        )
+    return gap
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# The loop
+# --------------------------------------------------------------------------------------------------------------------
+
+
+def train(config: Config, *, resume: bool = False, make_env: Callable[[TaskSpec], gym.Env[str, str]] = make) -> Path:
+    """Train and return the last checkpoint, a Hugging Face folder.
+
+    A run goes on from its newest checkpoint with `resume`. Levels, sampling seeds and the order of samples are
+    functions of (seed, step), so that the state of a run is its parameters, its optimizer and its step.
+
+    Raises:
+        RunError: the folder cannot be used, the disk or the memory is full, or the loss is not a number.
+    """
+    run = Path(config.output)
+    free = ("tracker", "save_every", "keep", *(("steps",) if config.schedule == "constant" else ()))
+    accelerator = accelerator_for(config.bf16)
+    if accelerator.is_main_process:
+        open_training(run, to_json(config), resume, may_change=free)
+        remove_unfinished(run)
+    accelerator.wait_for_everyone()
+    start = last_checkpoint(run)
+    with out_of_memory_explained(config.micro_batch_tokens, config.gradient_checkpointing):
+        learner, sampler, done = _loaded(config, accelerator, start)
+        logs: Logs | SilentLogs = SilentLogs()
+        if accelerator.is_main_process:
+            logs = Logs(run, done, config.tracker, SHOWN, config.steps)
+        try:
+            for step in range(done + 1, config.steps + 1):
+                logs.write(step, _step(learner, sampler, config, step, make_env))
+                if step % config.save_every == 0 or step == config.steps:
+                    _save(learner, config, step)
+        finally:
+            logs.close()
+    return checkpoint_path(run, config.steps)
+
+
+def _step(
+    learner: Learner,
+    sampler: LocalPolicy,
+    config: Config,
+    step: int,
+    make_env: Callable[[TaskSpec], gym.Env[str, str]],
+) -> dict[str, float]:
+    """Play, learn, hand the weights on; returns the step's numbers."""
+    accelerator = learner.accelerator
+    began = time.perf_counter()
+    groups = training_jobs(config.sources, config.seed, step, config.levels_per_step, config.group_size)
+    mine = groups[accelerator.process_index :: accelerator.num_processes]  # whole groups stay together
+    sampler.sampling = replace(sampler.sampling, seed=seed_from("grpo", config.seed, step))
+    learner.model.eval()  # nothing here has dropout; eval keeps it so for models that do
+    rollouts, crashed = play_groups(mine, sampler, config.workers, make_env)
+    rows = training_rows(rollouts, config)
+    played = time.perf_counter()
+    lr = learning_rate(step, config.steps, config.learning_rate, config.warmup_steps, config.schedule)
+    set_learning_rate(learner.optimizer, lr)
+    if config.gradient_checkpointing:
+        learner.model.train()  # transformers checkpoints activations in training mode only
+    numbers = update(learner, rows, config, step)
+    updated = time.perf_counter()
+    if config.sampler == "vllm" and rows:
+        learner.model.eval()
+        numbers["sync/probe_gap"] = synchronise(sampler, learner, rows[0], config)
+    ended = time.perf_counter()
+    numbers |= _rollout_numbers(learner, rollouts, crashed, rows, config)
+    return {
+        **numbers,
+        "learning_rate": lr,
+        "time/rollout_s": played - began,
+        "time/update_s": updated - played,
+        "time/sync_s": ended - updated,
+        "tokens/per_s": numbers["tokens/step"] / (ended - began),
+    }
+
+
+def _rollout_numbers(
+    learner: Learner, rollouts: Sequence[Rollout], crashed: Sequence[Episode], rows: Sequence[Row], config: Config
+) -> dict[str, float]:
+    """Return means over all processes' rollouts."""
+    returns = np.array([sum(step_rewards(rollout.episode, config)) for rollout in rollouts])
+    numbers = np.array([rollout.group for rollout in rollouts], dtype=np.int64)
+    flat = [group for group in set(numbers.tolist()) if np.ptp(returns[numbers == group]) == 0]
+    steps = [step for rollout in rollouts for step in rollout.episode.steps]
+    episodes, reward, success, n_steps, invalid, prompt, completion, n_rows, n_flat, n_groups, n_failed = learner.total(
+        len(rollouts),
+        returns.sum() if rollouts else 0.0,
+        sum(rollout.episode.success for rollout in rollouts),
+        len(steps),
+        sum(not step.is_action_valid for step in steps),
+        sum(len(row.prompt_ids) for row in rows),
+        sum(len(row.completion_ids) for row in rows),
+        len(rows),
+        len(flat),
+        len(set(numbers.tolist())),
+        len(crashed),
+    )
+    return {
+        "reward/mean": reward / max(1.0, episodes),
+        "success/mean": success / max(1.0, episodes),
+        "episode/steps": n_steps / max(1.0, episodes),
+        "episode/crashed": n_failed,
+        "action/invalid": invalid / max(1.0, n_steps),
+        "groups/without_variance": n_flat / max(1.0, n_groups),
+        "tokens/prompt": prompt / max(1.0, n_rows),
+        "tokens/completion": completion / max(1.0, n_rows),
+        "tokens/step": prompt + completion,
+    }
+
+
+def _loaded(config: Config, accelerator: Any, start: Path | None) -> tuple[Learner, LocalPolicy, int]:
+    """Return learner, sampler and the step to go on from, of the checkpoint `start` or of the initial policy."""
+    path = config.model if start is None or config.lora else start
+    sampler = make_sampler(config, config.model if start is None else start)
+    shares = config.sampler == "transformers" and not (config.lora and start)
+    model = sampler.model if shares else load_model(path)  # type: ignore[attr-defined]
+    adapter = start / ADAPTER_FOLDER if start is not None else None
+    model = trainable(model, config.lora, adapter, seed_from("lora", config.seed), config.gradient_checkpointing)
+    learner_model, optimizer = accelerator.prepare(model, adamw(model, config.weight_decay))
+    if config.sampler == "transformers":  # sampler and trainer are one model: nothing to synchronise
+        sampler.model = model.get_base_model() if config.lora else model  # type: ignore[attr-defined]
+    reference = None
+    if config.kl_coef > 0 and not config.lora:
+        reference = load_model(config.model).to(accelerator.device).eval().requires_grad_(False)
+    done = 0
+    if start is not None:
+        state = load_state(start)
+        optimizer.load_state_dict(state["optimizer"])
+        done = int(state["step"])
+    return Learner(accelerator, learner_model, optimizer, reference), sampler, done
+
+
+def _save(learner: Learner, config: Config, step: int) -> None:
+    accelerator = learner.accelerator
+    if accelerator.is_main_process:
+        tokenizer = load_tokenizer(config.model)
+
+        def write(folder: Path) -> None:
+            save_model(learner.plain_model, tokenizer, folder)
+            save_state(folder, {"step": step, "optimizer": learner.optimizer.state_dict()})
+
+        write_checkpoint(Path(config.output), step, write, config.keep)
+    accelerator.wait_for_everyone()

@@ -1,0 +1,83 @@
+"""What both trainers do around a gradient: the learning rate, AdamW, and stopping with a reason when it goes wrong."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from agentgen_bench.errors import RunError
+
+Schedule = Literal["constant", "cosine", "linear"]
+
+
+def learning_rate(step: int, steps: int, peak: float, warmup_steps: int, schedule: Schedule) -> float:
+    """Return the learning rate of update `step` (1 to `steps`): a linear warm-up, then the schedule down to 0.
+
+    Examples:
+        >>> [learning_rate(step, 10, 1.0, 4, "constant") for step in (1, 4, 10)]
+        [0.25, 1.0, 1.0]
+    """
+    if step <= warmup_steps:
+        return peak * step / warmup_steps
+    progress = (step - warmup_steps - 1) / max(1, steps - warmup_steps)
+    if schedule == "cosine":
+        return peak * 0.5 * (1 + math.cos(math.pi * progress))
+    return peak * (1 - progress) if schedule == "linear" else peak
+
+
+def accelerator_for(bf16: bool) -> Any:
+    """Return accelerate's view of this process: one CPU, one GPU, or one of several started by `accelerate launch`."""
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state()  # a second run in one process may have another precision
+    return Accelerator(mixed_precision="bf16" if bf16 else "no")
+
+
+def adamw(model: Any, weight_decay: float) -> torch.optim.AdamW:
+    """Return AdamW (betas .9 and .999) over the trainable parameters; vectors, such as norms, do not decay.
+
+    The learning rate is set before each update.
+    """
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=0.0)
+
+
+def set_learning_rate(optimizer: Any, value: float) -> None:
+    """Give every parameter group the learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = value
+
+
+def stop_unless_finite(loss: float, gradient_norm: float, batch: dict[str, Any], run: Path, step: int) -> None:
+    """Save the batch and raise RunError where loss or gradient is not a number; the parameters are not yet touched."""
+    if math.isfinite(loss) and math.isfinite(gradient_norm):
+        return
+    path = run / f"bad-batch-{step:06d}.pt"
+    torch.save(batch, path)
+    raise RunError(
+        f"step {step}: loss {loss}, gradient norm {gradient_norm}; the run stopped before the update and saved the "
+        f"batch to {path} (torch.load). A lower learning rate or max_gradient_norm, or bf16 off, are what to try"
+    )
+
+
+@contextmanager
+def out_of_memory_explained(micro_batch_tokens: int, gradient_checkpointing: bool) -> Iterator[None]:
+    """Turn a failed allocation into a RunError that says what to lower."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:  # on the CPU, torch raises a plain RuntimeError
+        text = str(error).lower()
+        if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and "not enough memory" not in text:
+            raise
+        advice = f"lower micro_batch_tokens (now {micro_batch_tokens})"
+        if not gradient_checkpointing:
+            advice += ", turn gradient_checkpointing on"
+        raise RunError(f"out of memory: {advice}, set lora_rank, or lower max_tokens and history_length") from error

@@ -1,0 +1,152 @@
+"""Settings of a training run: fields with docstrings, their JSON, which environments, and the check on resume."""
+
+import ast
+import inspect
+import json
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from agentgen_bench.errors import RunError, SpecError
+from agentgen_bench.evaluation.folder import write_json
+from agentgen_bench.rollout import Job
+from agentgen_bench.seeding import stream
+from agentgen_bench.spec import FAMILIES, NAMESPACE, TaskSpec
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+SETTINGS = "settings.json"
+LEVEL_SEEDS = 2**31
+
+
+class Source(NamedTuple):
+    """An environment to train on and its share of the levels, relative to the other sources."""
+
+    spec: TaskSpec
+    weight: float = 1.0
+
+
+def env_id(name: str) -> str:
+    """Return the id that `name` means: an id as it is, a family's name in any case its id at base richness.
+
+    Examples:
+        >>> env_id("sokoban"), env_id("AgentGen/WebShop-rich-v0")
+        ('AgentGen/Sokoban-base-v0', 'AgentGen/WebShop-rich-v0')
+    """
+    if "/" in name:
+        return name
+    family = next((family for family in FAMILIES if family.lower() == name.lower()), None)
+    if family is None:
+        known = ", ".join(family.lower() for family in FAMILIES)
+        raise SpecError(f"unknown environment {name!r}; choose one of: {known}, or an id such as {NAMESPACE}/...")
+    return TaskSpec(family).env_id
+
+
+def weighted(text: str) -> list[tuple[str, float]]:
+    """Return names and weights of a list such as `sciworld=19,alfworld=3,webshop`; without a number the weight is 1.
+
+    Examples:
+        >>> weighted("sciworld=19,webshop")
+        [('sciworld', 19.0), ('webshop', 1.0)]
+    """
+    pairs = []
+    for item in filter(None, (item.strip() for item in text.split(","))):
+        name, _, weight = item.partition("=")
+        try:
+            value = float(weight or 1)
+        except ValueError:
+            value = -1.0
+        if not (0 < value < float("inf")) or not name:
+            raise SpecError(f"{item!r} is not NAME or NAME=WEIGHT with a weight above 0")
+        pairs.append((name, value))
+    if not pairs:
+        raise SpecError("the list of environments is empty; give at least one NAME or NAME=WEIGHT")
+    return pairs
+
+
+def training_jobs(sources: Sequence[Source], seed: int, step: int, n_levels: int, group_size: int) -> list[list[Job]]:
+    """Return the groups of one training step: `n_levels` levels, drawn by weight, each `group_size` times.
+
+    The draw is decided by (seed, step) alone, so a resumed run plays what the interrupted one would have played.
+    """
+    rng = stream("train-levels", seed, step)
+    weights = np.array([source.weight for source in sources])
+    groups: dict[tuple[int, int], list[Job]] = {}
+    while len(groups) < n_levels:
+        index = int(rng.choice(len(sources), p=weights / weights.sum()))
+        level = int(rng.integers(LEVEL_SEEDS))
+        groups[index, level] = [Job(sources[index].spec, level, repeat) for repeat in range(group_size)]
+    return list(groups.values())
+
+
+def field_docs(config: "type[DataclassInstance]") -> dict[str, str]:
+    """Return each field's docstring: the string literal that follows it in the class body, on one line."""
+    (body,) = ast.parse(textwrap.dedent(inspect.getsource(config))).body
+    docs = {}
+    statements = list(ast.iter_child_nodes(body))
+    for field, doc in pairwise(statements):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(doc, ast.Expr):
+            docs[field.target.id] = " ".join(str(ast.literal_eval(doc.value)).split())
+    return docs
+
+
+def to_json(config: "DataclassInstance") -> dict[str, Any]:
+    """Return the settings as plain JSON; specs become what `TaskSpec.to_json` says."""
+    return dict(_plain({field.name: getattr(config, field.name) for field in fields(config)}))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, TaskSpec):
+        return value.to_json()
+    if isinstance(value, Source):
+        return {"spec": value.spec.to_json(), "weight": value.weight}
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    return asdict(value) if hasattr(value, "__dataclass_fields__") else value
+
+
+def open_training(run: Path, settings: Mapping[str, Any], resume: bool, may_change: Sequence[str]) -> None:
+    """Create a training run's folder, or check that its settings are these.
+
+    Args:
+        run: the folder.
+        settings: as `to_json` gives them.
+        resume: whether the folder may hold a run already.
+        may_change: names of settings that have no influence on the parameters, or only on when the run ends.
+
+    Raises:
+        RunError: the folder holds a run and `resume` is off, or the run has other settings.
+    """
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"cannot create the run folder {run}: {error.strerror}") from None
+    path = run / SETTINGS
+    if path.exists():
+        if not resume:
+            raise RunError(f"{run} already holds a training run; add --resume to go on with it, or choose another")
+        _check_same(json.loads(path.read_text(encoding="utf-8")), settings, may_change)
+    elif any(run.iterdir()) and not resume:
+        raise RunError(f"{run} is not empty and holds no {SETTINGS}; choose another --output")
+    write_json(path, dict(settings))
+
+
+def _check_same(recorded: Mapping[str, Any], settings: Mapping[str, Any], may_change: Sequence[str]) -> None:
+    plain = json.loads(json.dumps(settings))
+    changed = [
+        f"{name}: {recorded.get(name)!r} in the folder, {plain.get(name)!r} now"
+        for name in sorted(recorded.keys() | plain.keys())
+        if name not in may_change and recorded.get(name) != plain.get(name)
+    ]
+    if changed:
+        raise RunError("cannot resume with other settings:\n  " + "\n  ".join(changed))

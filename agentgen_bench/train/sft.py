@@ -1,0 +1,295 @@
+"""Behaviour cloning: make the completions of demonstrations more likely, before reinforcement learning or instead.
+
+The loss is the mean negative log-probability of the completion tokens of a batch, the end-of-turn token included;
+prompts are read, not learned. Environments are mixed by weight, so that one with long episodes does not take over.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from agentgen_bench.errors import DataError, SpecError
+from agentgen_bench.policies.chat import ChatFormat
+from agentgen_bench.seeding import seed_from, stream
+from agentgen_bench.train.checkpoints import (
+    checkpoint_path,
+    last_checkpoint,
+    load_state,
+    remove_unfinished,
+    save_state,
+    write_checkpoint,
+)
+from agentgen_bench.train.demonstrations import Demonstration, read_demonstrations
+from agentgen_bench.train.logs import Logs, SilentLogs
+from agentgen_bench.train.models import ADAPTER_FOLDER, Lora, load_model, load_tokenizer, save_model, trainable
+from agentgen_bench.train.optimizing import (
+    Schedule,
+    accelerator_for,
+    adamw,
+    learning_rate,
+    out_of_memory_explained,
+    set_learning_rate,
+    stop_unless_finite,
+)
+from agentgen_bench.train.settings import open_training, to_json
+from agentgen_bench.train.tokens import (
+    micro_batches,
+    n_tokens,
+    packed,
+    packed_logprobs,
+    packs,
+    padded,
+    padded_logprobs,
+)
+
+SHOWN = ("loss", "tokens/per_s")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that decides a run; equal settings give equal parameters on a CPU."""
+
+    model: str
+    """The model to start from: a Hugging Face folder, or a hub name."""
+    output: str
+    """The run's folder: settings, log, checkpoints."""
+    data: tuple[str, ...]
+    """Folders (or files) of demonstrations, as collect writes them."""
+
+    mix: tuple[tuple[str, float], ...] = ()
+    """Environments with their weights in the mix; empty: every demonstration weighs the same."""
+    steps: int = 100
+    """Optimizer steps."""
+    batch: int = 32
+    """Demonstrations per step, over all processes."""
+    seed: int = 0
+    """Decides the order of the demonstrations."""
+    learning_rate: float = 5e-6
+    """Peak learning rate of AdamW."""
+    schedule: Schedule = "cosine"
+    """Course of the learning rate after the warm-up."""
+    warmup_share: float = 0.1
+    """Share of the steps over which the learning rate rises to its peak."""
+    weight_decay: float = 0.0
+    """Decay of matrices per unit of learning rate."""
+    max_gradient_norm: float = 1.0
+    """Gradients are scaled down to this norm."""
+    lora_rank: int = 0
+    """Rank of LoRA adapters; 0 trains all parameters."""
+    lora_alpha: int = 32
+    """Scale of the adapters, over their rank."""
+    packing: bool = False
+    """Put demonstrations of different length one after another into rows, instead of padding them."""
+    max_sample_tokens: int = 4096
+    """Longer demonstrations are left out; the log says how many."""
+    micro_batch_tokens: int = 16384
+    """Tokens of a forward and backward pass at most, padding included; with packing, of a row."""
+    gradient_checkpointing: bool = False
+    """Compute activations twice to need less memory."""
+    bf16: bool = False
+    """Compute in bfloat16 (parameters stay in float32)."""
+    save_every: int = 100
+    """Steps between checkpoints; the last step always has one."""
+    keep: int = 1
+    """Newest checkpoints kept."""
+    tracker: str | None = None
+    """Where numbers go besides log.jsonl: tensorboard or wandb; None: nowhere."""
+
+    def __post_init__(self) -> None:
+        """Raise SpecError for values out of range."""
+        if not self.data:
+            raise SpecError("data is empty; name at least one folder of demonstrations")
+        for name in ("steps", "batch", "max_sample_tokens", "micro_batch_tokens", "save_every", "keep"):
+            if getattr(self, name) < 1:
+                raise SpecError(f"{name}={getattr(self, name)!r} is out of range; choose 1 or more")
+        if not 0 <= self.warmup_share <= 1:
+            raise SpecError(f"warmup_share={self.warmup_share!r} is out of range; choose a share in [0, 1]")
+
+
+class Sample(NamedTuple):
+    """A demonstration in tokens."""
+
+    prompt_ids: tuple[int, ...]
+    completion_ids: tuple[int, ...]
+
+
+class Data(NamedTuple):
+    """The demonstrations of each environment, in tokens, and how many were too long to be among them."""
+
+    samples: dict[str, list[Sample]]
+    left_out: int
+
+
+def tokenized(items: Sequence[Demonstration], chat: ChatFormat) -> list[Sample]:
+    """Return the demonstrations in tokens, as the policy of the same folder would read and write them."""
+    samples = []
+    end = (int(chat.tokenizer.eos_token_id),)
+    for item in items:
+        text = chat.text(item.prompt, item.thinking)
+        # Some templates open the thought themselves; the completion then goes on inside it.
+        opened = text.rstrip().endswith("<think>")
+        completion = item.completion.removeprefix("<think>") if opened else item.completion
+        ids = chat.tokenizer(completion, add_special_tokens=False)["input_ids"]
+        samples.append(Sample(chat.encode(text), (*ids, *end)))
+    return samples
+
+
+def load_data(config: Config, tokenizer: Any) -> Data:
+    """Return all demonstrations in tokens; raises DataError where an environment of the mix has none."""
+    chat = ChatFormat(tokenizer)
+    by_environment: dict[str, list[Demonstration]] = {}
+    for path in config.data:
+        for item in read_demonstrations(Path(path)):
+            by_environment.setdefault(item.environment, []).append(item)
+    for name, _ in config.mix:
+        if name not in by_environment:
+            found = ", ".join(sorted(by_environment)) or "nothing"
+            raise DataError(f"the mix names {name!r}, the demonstrations hold: {found}")
+    samples, left_out = {}, 0
+    for name in sorted(by_environment):
+        tokens = tokenized(by_environment[name], chat)
+        samples[name] = [sample for sample in tokens if n_tokens(sample) <= config.max_sample_tokens]
+        left_out += len(tokens) - len(samples[name])
+    if not any(samples.values()):
+        raise DataError(f"no demonstration of at most {config.max_sample_tokens} tokens in {', '.join(config.data)}")
+    return Data(samples, left_out)
+
+
+def batches(counts: Mapping[str, int], config: Config) -> list[list[tuple[str, int]]]:
+    """Return the batch of each step: environment and index of each demonstration, decided by the seed alone.
+
+    Environments are drawn by weight; within one, every demonstration is used once before any is used again.
+
+    Args:
+        counts: demonstrations of each environment.
+        config: seed, mix, steps and batch.
+    """
+    weights = dict(config.mix) or {name: float(count) for name, count in counts.items()}
+    names = sorted(name for name in weights if counts[name])
+    shares = np.array([weights[name] for name in names])
+    drawn = stream("sft-mix", config.seed).choice(len(names), size=config.steps * config.batch, p=shares / shares.sum())
+    order: list[tuple[str, int]] = [("", 0)] * len(drawn)
+    for number, name in enumerate(names):
+        places = np.flatnonzero(drawn == number)
+        for use, place in zip(_uses(name, counts[name], len(places), config.seed), places.tolist(), strict=True):
+            order[place] = (name, use)
+    return [order[start : start + config.batch] for start in range(0, len(order), config.batch)]
+
+
+def _uses(name: str, count: int, n_uses: int, seed: int) -> list[int]:
+    """Return `n_uses` indices below `count`, epoch after epoch, each in an order of its own."""
+    epochs = -(-n_uses // count)
+    orders = [stream("sft-order", seed, name, epoch).permutation(count) for epoch in range(epochs)]
+    return np.concatenate(orders)[:n_uses].tolist() if orders else []
+
+
+def train(config: Config, *, resume: bool = False) -> Path:
+    """Train and return the last checkpoint, a Hugging Face folder; with `resume`, go on from the newest one.
+
+    Raises:
+        RunError: the folder cannot be used, the disk or the memory is full, or the loss is not a number.
+        DataError: the demonstrations are missing or damaged.
+    """
+    run = Path(config.output)
+    accelerator = accelerator_for(config.bf16)
+    if accelerator.is_main_process:
+        open_training(run, to_json(config), resume, may_change=("tracker", "save_every", "keep"))
+        remove_unfinished(run)
+    accelerator.wait_for_everyone()
+    start = last_checkpoint(run)
+    tokenizer = load_tokenizer(config.model)
+    data = load_data(config, tokenizer)
+    plan = batches({name: len(samples) for name, samples in data.samples.items()}, config)
+    with out_of_memory_explained(config.micro_batch_tokens, config.gradient_checkpointing):
+        model, optimizer, done = _loaded(config, accelerator, start)
+        logs: Logs | SilentLogs = SilentLogs()
+        if accelerator.is_main_process:
+            logs = Logs(run, done, config.tracker, SHOWN, config.steps)
+        try:
+            for step in range(done + 1, config.steps + 1):
+                batch = [data.samples[name][index] for name, index in plan[step - 1]]
+                numbers = _step(accelerator, model, optimizer, batch, config, step)
+                logs.write(step, {**numbers, "data/left_out": float(data.left_out)})
+                if step % config.save_every == 0 or step == config.steps:
+                    _save(accelerator, model, optimizer, tokenizer, config, step)
+        finally:
+            logs.close()
+    return checkpoint_path(run, config.steps)
+
+
+def _step(
+    accelerator: Any, model: Any, optimizer: Any, batch: Sequence[Sample], config: Config, step: int
+) -> dict[str, float]:
+    """Make one optimizer step; returns its numbers."""
+    began = time.perf_counter()
+    lr = learning_rate(
+        step, config.steps, config.learning_rate, round(config.warmup_share * config.steps), config.schedule
+    )
+    set_learning_rate(optimizer, lr)
+    n_targets = sum(len(sample.completion_ids) for sample in batch)
+    mine = batch[accelerator.process_index :: accelerator.num_processes]
+    parts = (packs if config.packing else micro_batches)(mine, config.micro_batch_tokens)
+    n_parts = int(accelerator.gather(torch.tensor([len(parts)], device=accelerator.device)).max())
+    loss_sum = 0.0
+    model.train()
+    for number in range(n_parts):
+        # Every process makes as many passes as the busiest; one without samples left passes one that counts nothing.
+        part, counts = (parts[number], 1.0) if number < len(parts) else ([0], 0.0)
+        chosen = [(mine or batch)[i] for i in part]
+        with nullcontext() if number == n_parts - 1 else accelerator.no_sync(model):
+            loss = counts * negative_logprobs(model, chosen, config.packing, accelerator.device) / n_targets
+            # The wrapper averages gradients over processes; we want their sum.
+            accelerator.backward(loss * accelerator.num_processes)
+        loss_sum += float(loss.detach())
+    total = float(accelerator.reduce(torch.tensor(loss_sum, device=accelerator.device)))
+    norm = float(accelerator.clip_grad_norm_(model.parameters(), config.max_gradient_norm))
+    stop_unless_finite(total, norm, {"samples": [tuple(s) for s in batch], "step": step}, Path(config.output), step)
+    optimizer.step()
+    optimizer.zero_grad()
+    tokens = sum(n_tokens(sample) for sample in batch)
+    return {
+        "loss": total,
+        "gradient_norm": norm,
+        "learning_rate": lr,
+        "tokens/step": float(tokens),
+        "tokens/per_s": tokens / (time.perf_counter() - began),
+    }
+
+
+def negative_logprobs(model: Any, samples: Sequence[Sample], packing: bool, device: Any) -> torch.Tensor:
+    """Return the sum of -log p over the completion tokens of the samples, from one forward pass."""
+    if packing:
+        return -packed_logprobs(model, packed(samples, device)).sum()
+    batch = padded(samples, device)
+    return -(padded_logprobs(model, batch) * batch.completion_mask).sum()
+
+
+def _loaded(config: Config, accelerator: Any, start: Path | None) -> tuple[Any, Any, int]:
+    """Return model, optimizer and the step to go on from."""
+    lora = Lora(config.lora_rank, config.lora_alpha)
+    model = load_model(config.model if start is None or lora else start)
+    adapter = start / ADAPTER_FOLDER if start is not None else None
+    model = trainable(model, lora, adapter, seed_from("lora", config.seed), config.gradient_checkpointing)
+    model, optimizer = accelerator.prepare(model, adamw(model, config.weight_decay))
+    if start is None:
+        return model, optimizer, 0
+    state = load_state(start)
+    optimizer.load_state_dict(state["optimizer"])
+    return model, optimizer, int(state["step"])
+
+
+def _save(accelerator: Any, model: Any, optimizer: Any, tokenizer: Any, config: Config, step: int) -> None:
+    if accelerator.is_main_process:
+
+        def write(folder: Path) -> None:
+            save_model(accelerator.unwrap_model(model), tokenizer, folder)
+            save_state(folder, {"step": step, "optimizer": optimizer.state_dict()})
+
+        write_checkpoint(Path(config.output), step, write, config.keep)
+    accelerator.wait_for_everyone()
