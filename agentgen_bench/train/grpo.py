@@ -440,7 +440,7 @@ def play_groups(
             if episode.ending == "error":
                 crashed.append(episode)
                 continue
-            observations, samples = zip(*keeper.kept[job.spec.label, job.seed, job.repeat], strict=True)
+            observations, samples = zip(*keeper.kept[episode.level_id, job.seed, job.repeat], strict=True)
             rollouts.append(Rollout(number, episode, observations, samples))
     return rollouts, crashed
 

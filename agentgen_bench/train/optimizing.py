@@ -32,7 +32,9 @@ def accelerator_for(bf16: bool) -> Any:
     """Return accelerate's view of this process: one CPU, one GPU, or one of several started by `accelerate launch`."""
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # of loading and saving weights; the run's own bar stays readable
     AcceleratorState._reset_state()  # a second run in one process may have another precision
     return Accelerator(mixed_precision="bf16" if bf16 else "no")
 

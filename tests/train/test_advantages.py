@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentgen_bench.episodes import Episode, Step
+from agentgen_bench.spec import TaskSpec
+
+pytest.importorskip("torch")
+from agentgen_bench.train.grpo import Config, Rollout, advantages, discounted_returns, group_advantages, step_rewards
+from agentgen_bench.train.settings import Source
+
+SOURCES = (Source(TaskSpec("Sokoban")),)
+
+
+def config(**changes):
+    return Config(model="m", output="o", sources=SOURCES, **changes)
+
+
+def step(valid=True, reward=0.0):
+    return Step("up", "up", None, reward, 0.0, valid, "", {}, 1, 0, 0, 0, 0)
+
+
+def rollout(group, observations, *, success=False, invalid=(), rewards=()):
+    steps = tuple(
+        step(i not in invalid, rewards[i] if rewards else 0.0) for i in range(len(observations))
+    )
+    episode = Episode(
+        spec={}, seed=0, repeat=0, policy="p", level_id="l", task="t", max_steps=9, first_hash="", first_chars={},
+        first_admissible=1, steps=steps, ending="terminated", success=success, score=1.0 if success else 0.5,
+        expert_length=None, analysis={},
+    )  # fmt: skip
+    return Rollout(group, episode, tuple(observations), (None,) * len(observations))
+
+
+def test_advantages_are_deviations_from_the_mean_of_the_group():
+    # Group 0: 10, 0, 0, 2 with mean 3. Group 1: 4, 8 with mean 6.
+    result = group_advantages(np.array([10.0, 0, 4, 0, 2, 8]), np.array([0, 0, 1, 0, 0, 1]), divide_by_std=False)
+    assert result.tolist() == [7, -3, -2, -3, -1, 2]
+
+
+def test_dividing_by_the_deviation_uses_n_minus_one():
+    # 10, 0: mean 5, variance (25 + 25) / 1, deviation 7.0711.
+    result = group_advantages(np.array([10.0, 0.0]), np.array([0, 0]), divide_by_std=True)
+    assert result == pytest.approx([0.7071067, -0.7071067], abs=1e-6)
+
+
+@pytest.mark.parametrize("divide_by_std", [True, False])
+def test_a_group_of_one_has_no_advantage(divide_by_std):
+    assert group_advantages(np.array([5.0, 1.0, 1.0]), np.array([7, 3, 3]), divide_by_std).tolist() == [0, 0, 0]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(-20, 20)), min_size=1, max_size=20), st.integers(-50, 50))
+def test_advantages_sum_to_zero_in_each_group_and_ignore_a_constant(pairs, constant):
+    groups = np.array([group for group, _ in pairs])
+    returns = np.array([float(value) for _, value in pairs])
+    result = group_advantages(returns, groups, divide_by_std=False)
+    assert np.bincount(groups, result) == pytest.approx(0, abs=1e-9)
+    assert result == pytest.approx(group_advantages(returns + constant, groups, divide_by_std=False), abs=1e-9)
+
+
+def test_discounted_returns_look_ahead():
+    # .5 * .5 * 8 - .5 * 2 = 1; .5 * 8 - 2 = 2; 8.
+    assert discounted_returns([0.0, -2.0, 8.0], 0.5).tolist() == [1.0, 2.0, 8.0]
+
+
+def test_the_paper_reward_is_ten_for_success_less_a_tenth_for_each_invalid_action():
+    played = rollout(0, "abc", success=True, invalid={1}).episode
+    assert step_rewards(played, config()) == pytest.approx([0.0, -0.1, 10.0])
+
+
+def test_reward_by_score_scales_with_progress_and_reward_by_return_is_the_environments():
+    assert step_rewards(rollout(0, "ab").episode, config(reward="score")) == pytest.approx([0.0, 5.0])
+    own = rollout(0, "ab", rewards=(1.0, -2.0)).episode
+    assert step_rewards(own, config(reward="return")) == pytest.approx([1.0, -2.0])
+
+
+def test_all_steps_of_an_episode_share_its_advantage():
+    # Returns 10 and 0 in one group: +-5, for one and for three steps.
+    result = advantages([rollout(0, "a", success=True), rollout(0, "abc")], config(divide_by_std=False))
+    assert result.tolist() == [5, -5, -5, -5]
+
+
+def test_statistics_over_rows_weigh_long_episodes_more():
+    # Rows 10, 0, 0, 0: mean 2.5.
+    result = advantages(
+        [rollout(0, "a", success=True), rollout(0, "abc")], config(divide_by_std=False, statistics="rows")
+    )
+    assert result.tolist() == [7.5, -2.5, -2.5, -2.5]
+
+
+def test_step_credit_compares_steps_that_saw_the_same_observation():
+    # Discount .5. First episode solves: step returns 5, 10. Second fails: 0, 0.
+    # Anchor a: 5 (first), 0, 0 (second, twice): mean 5/3. Anchor b: 10 alone: 0. Episode level: +-5.
+    rollouts = [rollout(0, "ab", success=True), rollout(0, "aa")]
+    result = advantages(rollouts, config(divide_by_std=False, step_credit_weight=1.0, step_discount=0.5))
+    assert result == pytest.approx([5 + 10 / 3, 5, -5 - 5 / 3, -5 - 5 / 3])
+
+
+def test_step_credit_never_compares_across_levels():
+    rollouts = [rollout(0, "a", success=True), rollout(0, "b"), rollout(1, "a"), rollout(1, "b", success=True)]
+    with_credit = advantages(rollouts, config(divide_by_std=False, step_credit_weight=1.0))
+    assert with_credit.tolist() == advantages(rollouts, config(divide_by_std=False)).tolist()

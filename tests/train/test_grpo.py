@@ -1,0 +1,233 @@
+import json
+import math
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from agentgen_bench.errors import RunError, SpecError
+from agentgen_bench.policies.sampling import Sampling
+from agentgen_bench.policies.transformers import TransformersPolicy
+from agentgen_bench.train.checkpoints import STATE_FILE, checkpoint_path
+from agentgen_bench.train.grpo import Config, make_sampler, play_groups, train, training_rows
+from agentgen_bench.train.logs import read_log
+from agentgen_bench.train.settings import training_jobs
+from tests.counting import CountingEnv
+from tests.train.tiny import PROMPT, PROMPT_FIELDS, SOURCES, make_env
+
+
+def config(model, output, **changes):
+    own = {"steps": 3, "levels_per_step": 3, "group_size": 4, "max_tokens": 8, "mini_batch": 20, "save_every": 1}
+    own |= {"model": str(model), "output": str(output), "sources": SOURCES, "learning_rate": 1e-3}
+    return Config(**{**PROMPT_FIELDS, **own, **changes})
+
+
+def weights(checkpoint):
+    return load_file(checkpoint / "model.safetensors")
+
+
+def same_parameters(a, b):
+    first, second = weights(a), weights(b)
+    assert first.keys() == second.keys()
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_reward_rises_on_a_task_whose_warm_start_solves_some_levels(cloned_model, tmp_path):
+    train(config(cloned_model, tmp_path / "run", steps=12, levels_per_step=6, learning_rate=3e-3), make_env=make_env)
+    rewards = [line["reward/mean"] for line in read_log(tmp_path / "run")]
+    assert sum(rewards[-3:]) / 3 > sum(rewards[:3]) / 3 + 0.5
+
+
+class Interrupts:
+    """Makes environments until the given one, where the user presses Ctrl-C."""
+
+    def __init__(self, at):
+        self.left = at
+
+    def __call__(self, spec):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+        return make_env(spec)
+
+
+def test_an_interrupted_run_goes_on_to_the_same_parameters(cloned_model, tmp_path):
+    settings = config(cloned_model, tmp_path / "whole")
+    whole = train(settings, make_env=make_env)
+    cut = replace(settings, output=str(tmp_path / "cut"))
+    with pytest.raises(KeyboardInterrupt):
+        train(cut, make_env=Interrupts(at=12 * 2 + 5))
+    assert same_parameters(whole, train(cut, resume=True, make_env=make_env))
+    assert [line["step"] for line in read_log(tmp_path / "cut")] == [1, 2, 3]
+    states = [torch.load(tmp_path / name / "checkpoint-000003" / STATE_FILE) for name in ("whole", "cut")]
+    moments = [state["optimizer"]["state"][0]["exp_avg_sq"] for state in states]
+    assert torch.equal(*moments)
+
+
+KILLED_RUN = """
+import sys
+from dataclasses import replace
+from tests.train.test_grpo import config, make_env, train
+train(config(sys.argv[1], sys.argv[2], steps=50), make_env=make_env, resume=True)
+"""
+
+
+@pytest.mark.slow
+def test_kill_9_at_any_moment_and_resume_give_the_parameters_of_an_uninterrupted_run(cloned_model, tmp_path):
+    root = Path(__file__).resolve().parents[2]
+    run = tmp_path / "killed"
+    for wait_s in (0.0, 0.3, 0.7):
+        process = subprocess.Popen([sys.executable, "-c", KILLED_RUN, cloned_model, str(run)], cwd=root)
+        lines = len(read_log(run)) if run.exists() else 0
+        while process.poll() is None and (not run.exists() or len(read_log(run)) <= lines):
+            time.sleep(0.02)
+        time.sleep(wait_s)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    steps = len(read_log(run)) + 1
+    whole = train(config(cloned_model, tmp_path / "whole", steps=steps), make_env=make_env)
+    assert same_parameters(whole, train(config(cloned_model, run, steps=steps), make_env=make_env, resume=True))
+
+
+def test_another_seed_gives_other_parameters(cloned_model, tmp_path):
+    runs = [train(config(cloned_model, tmp_path / str(s), steps=1, seed=s), make_env=make_env) for s in (0, 1)]
+    assert not same_parameters(*runs)
+
+
+def test_the_size_of_micro_batches_leaves_the_parameters_alone(cloned_model, tmp_path):
+    runs = [
+        train(config(cloned_model, tmp_path / str(tokens), steps=1, micro_batch_tokens=tokens), make_env=make_env)
+        for tokens in (300, 100_000)
+    ]
+    for name, tensor in weights(runs[0]).items():
+        torch.testing.assert_close(tensor, weights(runs[1])[name], rtol=0, atol=2e-5)
+
+
+def test_a_checkpoint_is_a_model_folder_that_plays_as_the_trainer_did(cloned_model, tmp_path):
+    checkpoint = train(config(cloned_model, tmp_path / "run", steps=1), make_env=make_env)
+    policy = TransformersPolicy(checkpoint, PROMPT, Sampling(max_tokens=8))
+    ids = policy.chat.encode("1 of 4")
+    assert len(policy.generate([ids], [0])[0].ids) > 0
+
+
+def test_lora_trains_adapters_and_its_checkpoint_holds_merged_weights(cloned_model, tmp_path):
+    pytest.importorskip("peft")
+    settings = config(cloned_model, tmp_path / "run", steps=2, lora_rank=4, learning_rate=1e-2)
+    whole = train(settings, make_env=make_env)
+    initial, trained = weights(Path(cloned_model)), weights(whole)
+    assert initial.keys() == trained.keys()
+    changed = [name for name in initial if not torch.equal(initial[name], trained[name])]
+    assert changed
+    assert all("proj" in name for name in changed)
+
+
+def test_lora_resumes_to_the_same_parameters(cloned_model, tmp_path):
+    pytest.importorskip("peft")
+    settings = config(cloned_model, tmp_path / "whole", steps=2, lora_rank=4, learning_rate=1e-2)
+    whole = train(settings, make_env=make_env)
+    cut = replace(settings, output=str(tmp_path / "cut"))
+    with pytest.raises(KeyboardInterrupt):
+        train(cut, make_env=Interrupts(at=12 + 5))
+    assert same_parameters(whole, train(cut, resume=True, make_env=make_env))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kl_coef": 0.0, "importance_cap": None, "epochs": 2},
+        {"loss_mean": "samples", "clip_high": 0.28, "divide_by_std": False, "step_credit_weight": 1.0},
+        {"gradient_checkpointing": True, "bf16": True, "statistics": "rows", "schedule": "cosine"},
+    ],
+    ids=lambda changes: ",".join(changes),
+)
+def test_every_option_trains(cloned_model, tmp_path, changes):
+    train(config(cloned_model, tmp_path / "run", steps=1, **changes), make_env=make_env)
+    (line,) = read_log(tmp_path / "run")
+    assert line["updates"] >= 1
+    assert all(math.isfinite(value) for value in line.values())
+
+
+def test_sampler_and_trainer_agree_on_the_log_probabilities(cloned_model, tmp_path):
+    train(config(cloned_model, tmp_path / "run", steps=1, epochs=1), make_env=make_env)
+    assert read_log(tmp_path / "run")[0]["logprob_gap"] < 1e-5
+
+
+def test_crashed_episodes_are_left_out_and_counted(cloned_model, tmp_path):
+    settings = config(cloned_model, tmp_path / "run")
+    groups = training_jobs(SOURCES, 0, 1, 3, 4)
+    broken = groups[0][0].seed
+    sampler = make_sampler(settings, cloned_model)
+    rollouts, crashed = play_groups(groups, sampler, 8, lambda spec: CountingEnv(crash_seed=broken, max_steps=5))
+    assert (len(rollouts), len(crashed)) == (8, 4)
+    assert {rollout.group for rollout in rollouts} == {1, 2}
+    assert len(training_rows(rollouts, settings)) == sum(len(rollout.episode.steps) for rollout in rollouts)
+
+
+def test_every_row_holds_what_the_sampler_saw_and_said(cloned_model, tmp_path):
+    settings = config(cloned_model, tmp_path / "run")
+    sampler = make_sampler(settings, cloned_model)
+    rollouts, _ = play_groups(training_jobs(SOURCES, 0, 1, 2, 2), sampler, 8, make_env)
+    for rollout in rollouts:
+        for observation, sample, step in zip(
+            rollout.observations, rollout.samples, rollout.episode.steps, strict=True
+        ):
+            assert observation in sampler.chat.decode(sample.prompt_ids)
+            assert sampler.chat.decode(sample.completion_ids) == step.completion
+
+
+def test_a_step_draws_levels_by_weight_and_repeats_each(tmp_path):
+    rare, often = SOURCES[0], SOURCES[0]._replace(spec=SOURCES[0].spec.with_(difficulty="hard"), weight=9.0)
+    groups = training_jobs((rare, often), 0, 1, 200, 3)
+    share = sum(group[0].spec == often.spec for group in groups) / 200
+    assert 0.83 < share < 0.97
+    assert {tuple(job.repeat for job in group) for group in groups} == {(0, 1, 2)}
+    assert len({(group[0].spec, group[0].seed) for group in groups}) == 200
+
+
+def test_nan_stops_before_the_update_and_saves_the_batch(cloned_model, tmp_path):
+    settings = config(cloned_model, tmp_path / "run", importance_cap=float("nan"))
+    with pytest.raises(RunError, match=r"step 1: loss .* saved the batch to .*bad-batch-000001.pt"):
+        train(settings, make_env=make_env)
+    assert torch.load(tmp_path / "run" / "bad-batch-000001.pt")["rows"]
+
+
+def test_a_run_is_not_overwritten_nor_resumed_with_other_settings(cloned_model, tmp_path):
+    settings = config(cloned_model, tmp_path / "run", steps=1)
+    train(settings, make_env=make_env)
+    with pytest.raises(RunError, match="already holds a training run; add --resume"):
+        train(settings, make_env=make_env)
+    with pytest.raises(RunError, match=r"other settings:\n  kl_coef: 0.01 in the folder, 0.5 now"):
+        train(replace(settings, kl_coef=0.5), resume=True, make_env=make_env)
+
+
+def test_a_finished_run_can_be_prolonged(cloned_model, tmp_path):
+    settings = config(cloned_model, tmp_path / "run", steps=1, keep=1)
+    train(settings, make_env=make_env)
+    longer = train(replace(settings, steps=2), resume=True, make_env=make_env)
+    assert longer == checkpoint_path(tmp_path / "run", 2)
+    assert not checkpoint_path(tmp_path / "run", 1).exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"group_size": 1}, "group_size=1 is out of range; choose 2 or more"),
+        ({"temperature": 0.0}, "temperature=0.0 is out of range; choose a number above 0"),
+        ({"clip_low": 1.5}, r"clip_low=1.5 is out of range; choose a number in \(0, 1\]"),
+    ],
+)
+def test_settings_out_of_range_are_refused(changes, message):
+    with pytest.raises(SpecError, match=message):
+        config("m", "o", **changes)
+
+
+def test_the_log_is_json_lines_with_the_standard_names(cloned_model, tmp_path):
+    train(config(cloned_model, tmp_path / "run", steps=1), make_env=make_env)
+    line = json.loads((tmp_path / "run" / "log.jsonl").read_text())
+    assert {"reward/mean", "success/mean", "kl", "clip_frac", "tokens/prompt", "tokens/per_s"} <= line.keys()

@@ -1,0 +1,93 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from agentgen_bench.errors import DataError
+from agentgen_bench.train.logs import read_log
+from agentgen_bench.train.models import load_model, load_tokenizer
+from agentgen_bench.train.sft import Config, Sample, batches, load_data, negative_logprobs, train
+
+
+def config(model, data, output, **changes):
+    return Config(model=model, output=str(output), data=(data,), **{"steps": 4, "batch": 8, "save_every": 2, **changes})
+
+
+def test_the_loss_falls(tiny_model, counting_data, tmp_path):
+    train(config(tiny_model, counting_data, tmp_path / "run", steps=15, learning_rate=5e-3))
+    losses = [line["loss"] for line in read_log(tmp_path / "run")]
+    assert losses[-1] < losses[0] - 1
+
+
+def test_packing_computes_the_same_loss_as_padding(tiny_model):
+    model = load_model(tiny_model)
+    samples = [Sample((5, 6, 7), (8, 9)), Sample((10,), (11, 12, 13)), Sample((3,) * 9, (4,))]
+    padded, packed = (negative_logprobs(model, samples, packing, "cpu").item() for packing in (False, True))
+    alone = sum(negative_logprobs(model, [sample], False, "cpu").item() for sample in samples)
+    assert packed == pytest.approx(alone, rel=1e-5)
+    assert padded == pytest.approx(alone, rel=1e-5)
+
+
+def test_only_the_completion_is_learned(tiny_model):
+    model = load_model(tiny_model)
+    logits = model(torch.tensor([[5, 6, 7, 8]])).logits[0].log_softmax(-1)
+    expected = -(logits[1, 7] + logits[2, 8]).item()
+    assert negative_logprobs(model, [Sample((5, 6), (7, 8))], False, "cpu").item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_sample_ends_with_the_end_of_the_turn(tiny_model, counting_data, tmp_path):
+    tokenizer = load_tokenizer(tiny_model)
+    samples = load_data(config(tiny_model, counting_data, tmp_path), tokenizer).samples["sokoban"]
+    assert {sample.completion_ids[-1] for sample in samples} == {tokenizer.eos_token_id}
+    assert tokenizer.decode(samples[0].completion_ids[:-1]) == "<action>1</action>"
+    assert tokenizer.decode(samples[0].prompt_ids).endswith("<|im_start|>assistant\n")
+
+
+def test_an_interrupted_run_goes_on_to_the_same_parameters(tiny_model, counting_data, tmp_path, monkeypatch):
+    settings = config(tiny_model, counting_data, tmp_path / "whole")
+    whole = train(settings)
+    cut = replace(settings, output=str(tmp_path / "cut"))
+    from agentgen_bench.train import sft
+
+    def interrupted(*args):
+        if args[-1] == 4:
+            raise KeyboardInterrupt
+        return step(*args)
+
+    step = sft._step
+    monkeypatch.setattr(sft, "_step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train(cut)
+    monkeypatch.undo()
+    first, second = (load_file(path / "model.safetensors") for path in (whole, train(cut, resume=True)))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_the_mix_follows_the_weights_and_uses_all_before_any_twice():
+    settings = Config(model="m", output="o", data=("d",), mix=(("a", 19.0), ("b", 3.0)), steps=100, batch=20)
+    drawn = [use for batch in batches({"a": 500, "b": 40}, settings) for use in batch]
+    share = sum(name == "a" for name, _ in drawn) / len(drawn)
+    assert 0.83 < share < 0.90  # 19 / 22 = .864
+    of_b = [index for name, index in drawn if name == "b"]
+    assert sorted(of_b[:40]) == list(range(40))
+
+
+def test_the_order_of_a_longer_run_need_not_agree_but_the_same_run_does():
+    settings = Config(model="m", output="o", data=("d",), steps=5)
+    assert batches({"a": 9}, settings) == batches({"a": 9}, settings)
+    assert batches({"a": 9}, settings) != batches({"a": 9}, replace(settings, seed=1))
+
+
+def test_a_mix_of_what_is_not_there_is_refused(tiny_model, counting_data, tmp_path):
+    settings = config(tiny_model, counting_data, tmp_path, mix=(("webshop", 1.0),))
+    with pytest.raises(DataError, match="the mix names 'webshop', the demonstrations hold: sokoban"):
+        load_data(settings, load_tokenizer(tiny_model))
+
+
+def test_long_demonstrations_are_left_out_and_counted(tiny_model, counting_data, tmp_path):
+    tokenizer = load_tokenizer(tiny_model)
+    whole = load_data(config(tiny_model, counting_data, tmp_path), tokenizer)
+    assert whole.left_out == 0
+    with pytest.raises(DataError, match="no demonstration of at most 10 tokens"):
+        load_data(config(tiny_model, counting_data, tmp_path, max_sample_tokens=10), tokenizer)
