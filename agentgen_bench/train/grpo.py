@@ -19,7 +19,7 @@ Departures from the papers, and options that follow them:
   equal hidden states.
 - Clipping has a lower and an upper bound (`clip_high` above `clip_low` is DAPO's clip-higher, arXiv 2503.14476).
 - The KL penalty against the initial policy is the estimator k3 (http://joschu.net/blog/kl-approx.html), in the loss,
-  as in the GRPO paper; not in the reward.
+  as in the GRPO paper; not in the reward, and not weighted by the ratio (TRL's default since DeepSeek-V3.2).
 - The loss is a mean over tokens (DAPO) or over samples of their token means (GRPO). A sample is a step, not an
   episode. The denominator counts the whole mini-batch over all processes, so the gradient does not depend on how
   it is cut into micro-batches.

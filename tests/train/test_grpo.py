@@ -39,7 +39,8 @@ def same_parameters(a, b):
 
 
 def test_reward_rises_on_a_task_whose_warm_start_solves_some_levels(cloned_model, tmp_path):
-    train(config(cloned_model, tmp_path / "run", steps=12, levels_per_step=6, learning_rate=3e-3), make_env=make_env)
+    changes = {"steps": 10, "levels_per_step": 5, "learning_rate": 3e-3, "save_every": 10}
+    train(config(cloned_model, tmp_path / "run", **changes), make_env=make_env)
     rewards = [line["reward/mean"] for line in read_log(tmp_path / "run")]
     assert sum(rewards[-3:]) / 3 > sum(rewards[:3]) / 3 + 0.5
 
@@ -191,7 +192,7 @@ def test_a_step_draws_levels_by_weight_and_repeats_each(tmp_path):
 
 
 def test_nan_stops_before_the_update_and_saves_the_batch(cloned_model, tmp_path):
-    settings = config(cloned_model, tmp_path / "run", importance_cap=float("nan"))
+    settings = config(cloned_model, tmp_path / "run", success_reward=1e39, divide_by_std=False, reward="score")
     with pytest.raises(RunError, match=r"step 1: loss .* saved the batch to .*bad-batch-000001.pt"):
         train(settings, make_env=make_env)
     assert torch.load(tmp_path / "run" / "bad-batch-000001.pt")["rows"]
