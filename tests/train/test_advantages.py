@@ -5,8 +5,6 @@ from hypothesis import strategies as st
 
 from agentgen_bench.episodes import Episode, Step
 from agentgen_bench.spec import TaskSpec
-
-pytest.importorskip("torch")
 from agentgen_bench.train.grpo import Config, Rollout, advantages, discounted_returns, group_advantages, step_rewards
 from agentgen_bench.train.settings import Source
 
@@ -22,9 +20,7 @@ def step(valid=True, reward=0.0):
 
 
 def rollout(group, observations, *, success=False, invalid=(), rewards=()):
-    steps = tuple(
-        step(i not in invalid, rewards[i] if rewards else 0.0) for i in range(len(observations))
-    )
+    steps = tuple(step(i not in invalid, rewards[i] if rewards else 0.0) for i in range(len(observations)))
     episode = Episode(
         spec={}, seed=0, repeat=0, policy="p", level_id="l", task="t", max_steps=9, first_hash="", first_chars={},
         first_admissible=1, steps=steps, ending="terminated", success=success, score=1.0 if success else 0.5,

@@ -175,9 +175,7 @@ def test_every_row_holds_what_the_sampler_saw_and_said(cloned_model, tmp_path):
     sampler = make_sampler(settings, cloned_model)
     rollouts, _ = play_groups(training_jobs(SOURCES, 0, 1, 2, 2), sampler, 8, make_env)
     for rollout in rollouts:
-        for observation, sample, step in zip(
-            rollout.observations, rollout.samples, rollout.episode.steps, strict=True
-        ):
+        for observation, sample, step in zip(rollout.observations, rollout.samples, rollout.episode.steps, strict=True):
             assert observation in sampler.chat.decode(sample.prompt_ids)
             assert sampler.chat.decode(sample.completion_ids) == step.completion
 

@@ -1,8 +1,8 @@
 import math
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
 from agentgen_bench.train.grpo import importance_weights, reduced, token_loss
 
 
@@ -28,9 +28,7 @@ def test_a_bad_action_is_punished_down_to_the_lower_clip():
 
 def test_a_clipped_token_has_no_gradient():
     logprobs = torch.log(torch.tensor([[1.5, 1.1]])).requires_grad_()
-    token_loss(
-        logprobs, torch.zeros(1, 2), torch.tensor([1.0]), clip_low=0.2, clip_high=0.3
-    ).loss.sum().backward()
+    token_loss(logprobs, torch.zeros(1, 2), torch.tensor([1.0]), clip_low=0.2, clip_high=0.3).loss.sum().backward()
     assert logprobs.grad[0].tolist() == pytest.approx([0.0, -1.1])
 
 

@@ -1,17 +1,17 @@
 """Our advantages and loss against TRL's GRPOTrainer on random inputs."""
 
+from importlib.util import find_spec
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
-trl = pytest.importorskip("trl", reason="the comparison needs TRL: pip install trl==1.16.0 (a venv of its own is fine)")
-from types import SimpleNamespace
-
-from datasets import Dataset
-
 from agentgen_bench.train.grpo import group_advantages, importance_weights, reduced, token_loss
 from agentgen_bench.train.models import load_model, load_tokenizer
 from agentgen_bench.train.tokens import padded, padded_logprobs
+
+needs_trl = pytest.mark.skipif(find_spec("trl") is None, reason="needs TRL: pip install trl==1.16.0")
 
 SAMPLES = [
     SimpleNamespace(prompt_ids=(5, 6, 7, 8), completion_ids=(9, 10, 11)),
@@ -22,6 +22,9 @@ SAMPLES = [
 
 
 def trainer(model, folder, reward=lambda completions, **_: [0.0] * len(completions), **options):
+    import trl
+    from datasets import Dataset
+
     tokenizer = load_tokenizer(model)
     arguments = trl.GRPOConfig(
         output_dir=str(folder), report_to=[], use_cpu=True, bf16=False, num_generations=4, beta=0.3, epsilon=0.1,
@@ -38,6 +41,7 @@ def trainer(model, folder, reward=lambda completions, **_: [0.0] * len(completio
     return built
 
 
+@needs_trl
 @pytest.mark.parametrize(("theirs", "ours"), [("bnpo", "tokens"), ("grpo", "samples")])
 def test_the_loss_is_trls_on_random_inputs(cloned_model, tmp_path, theirs, ours):
     generator = torch.Generator().manual_seed(3)
@@ -72,6 +76,7 @@ def test_the_loss_is_trls_on_random_inputs(cloned_model, tmp_path, theirs, ours)
     assert result.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
+@needs_trl
 @pytest.mark.parametrize(("theirs", "divide_by_std"), [("group", True), ("none", False)])
 def test_the_advantages_are_trls_on_random_rewards(cloned_model, tmp_path, theirs, divide_by_std):
     rewards = np.random.default_rng(5).normal(size=8).round(3)
