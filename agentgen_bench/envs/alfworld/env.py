@@ -1,28 +1,22 @@
 """ALFWorldEnv: Gymnasium's protocol around levels, engine or official backend, and text."""
 
-from functools import lru_cache
+from pathlib import Path
 from typing import ClassVar
 
+from agentgen_bench.envs.alfworld import datasets, levels, tasks, text
 from agentgen_bench.envs.alfworld import friendly as friendlier
-from agentgen_bench.envs.alfworld import tasks, text
 from agentgen_bench.envs.alfworld.engine import Answer, Engine
-from agentgen_bench.envs.alfworld.generator import (
-    BANDS,
-    LEAST_RECEPTACLES,
-    MOST_RECEPTACLES,
-    SPLITS,
-    Knobs,
-    Level,
-    generate_level,
-)
+from agentgen_bench.envs.alfworld.generator import BANDS, LEAST_RECEPTACLES, MOST_RECEPTACLES, SPLITS, Knobs
 from agentgen_bench.envs.alfworld.memory import Memory
+from agentgen_bench.envs.alfworld.official import OfficialGame
 from agentgen_bench.envs.alfworld.planner import shortest_plan
 from agentgen_bench.envs.base import Outcome, TextEnv, checked_range
 from agentgen_bench.errors import SpecError
 from agentgen_bench.text import Richness, Section
 
-CACHED_LEVELS = 256  # a scene takes about 60 KB; groups of rollouts share one
 STEP_LIMIT = 50
+BACKENDS = ("engine", "textworld")
+IDLE = "look"  # what the oracle does where no plan is left
 _INVALID = Outcome(0.0, False, False)
 
 
@@ -64,6 +58,9 @@ class ALFWorldEnv(TextEnv):
         type), n_targets (1, 2 or 3 objects to bring): None leaves them to the difficulty.
         colocated: some receptacles share a stand point, as in the real rooms.
         friendly: take the verbs of both releases and say why a command did nothing.
+        data: a folder with the official games (`json_2.1.1/`), whose splits are then train, valid_seen and
+        valid_unseen; the latter two are also found by `$ALFWORLD_DATA`. Seeds 0 to n-1 play each of n games once.
+        backend: "engine" (ours), or "textworld", the official stack in a process of its own, on the same levels.
         max_steps: the step limit.
 
     Version history:
@@ -103,16 +100,23 @@ class ALFWorldEnv(TextEnv):
         n_targets: int | None = None,
         colocated: bool = False,
         friendly: bool = False,
+        backend: str = "engine",
+        data: str | None = None,
         max_steps: int = STEP_LIMIT,
         render_mode: str | None = None,
     ) -> None:
-        """Check all settings; raises SpecError naming the one that is wrong."""
-        super().__init__(richness=richness, difficulty=difficulty, split=split, render_mode=render_mode)
+        """Check all settings; raises SpecError naming the one that is wrong, DataError for data that is not there."""
+        is_official = data is not None or split in datasets.OFFICIAL_SPLITS[1:]
+        own_split = "train" if is_official else split
+        super().__init__(richness=richness, difficulty=difficulty, split=own_split, render_mode=render_mode)
+        if backend not in BACKENDS:
+            raise SpecError(f"unknown backend {backend!r}; choose one of: {', '.join(BACKENDS)}")
         self.max_steps = checked_range("max_steps", max_steps, 1, 100_000)
         self.friendly = bool(friendly)
+        self.backend = backend
         self._knobs = Knobs(
             difficulty=difficulty,
-            split=split,
+            split=own_split,
             task_types=_task_types(task_type, split),
             n_receptacles=_optional("n_receptacles", n_receptacles, LEAST_RECEPTACLES, MOST_RECEPTACLES),
             p_hidden=_probability(p_hidden),
@@ -120,21 +124,37 @@ class ALFWorldEnv(TextEnv):
             n_targets=_optional("n_targets", n_targets, 1, 3),
             colocated=bool(colocated),
         )
+        self._games: tuple[Path, ...] = ()
+        if is_official:
+            self.split = split
+            self._games = _official_games(data, split, self._knobs)
+        self._official = OfficialGame() if backend == "textworld" else None
 
     def _start(self, level_seed: int) -> None:
-        self._level = cached_level(self._knobs, level_seed)
-        scene = self._level.scene
-        self._engine = Engine(scene)
-        self.task, self.level_id = scene.task, f"alfworld:{scene.digest}"
-        self.success, self.score = False, self._engine.progress
-        self._plan: list[str] | None = list(self._level.plan)
-        room = self._engine.intro()
+        level = self._level = self._level_of(level_seed)
+        self.task, self.level_id = level.task, f"alfworld:{level.digest}"
+        self._engine = Engine(level.scene) if level.scene is not None else None
+        room = self._engine.intro() if self._engine is not None else ""
+        if self._official is not None:
+            first = self._official.load(levels.game_data(level))
+            room = text.room_of(first, self.task)
+        self._plan = list(level.plan) if level.plan is not None else None
+        self.success = False
+        self.score = self._engine.progress if self._engine is not None else 0.0
         self._shown = text.first_sections(room, self.task)
         self._memory = Memory()
         self._memory.begin(room)
 
+    def _level_of(self, seed: int) -> levels.Level:
+        if not self._games:
+            return levels.generated(self._knobs, seed)
+        path = datasets.game_of_seed(self._games, self.split, seed)
+        return levels.official(path, any_rules=self._official is not None)
+
     def _apply(self, action: str) -> Outcome:
-        command = friendlier.translated(self._engine.scene.dialect, action) if self.friendly else action
+        command = action
+        if self.friendly and self._engine is not None:
+            command = friendlier.translated(self._engine.scene.dialect, action)
         answer = self._answer(command)
         self._shown = text.later_sections(answer.feedback, self.task, self.richness)
         if not answer.is_valid:
@@ -143,14 +163,31 @@ class ALFWorldEnv(TextEnv):
             self._memory.observe(command, answer.feedback)
         if self._plan is not None:
             self._plan = self._plan[1:] if self._plan[:1] == [command] else None
-        self.success, self.score = self._engine.won, self._engine.progress
+        self._judge()
         return Outcome(float(self.success), self.success, True)
 
     def _answer(self, command: str) -> Answer:
+        """Return the backend's answer; the engine goes along with the official stack, for score and oracle."""
+        if self._engine is None:
+            return self._played().step(command)
         answer = self._engine.step(command)
+        if self._official is not None:
+            answer = self._official.step(command)
         if self.friendly and not answer.is_valid:
             return Answer(friendlier.explained(self._engine, command), False)
         return answer
+
+    def _judge(self) -> None:
+        self.success = self._played().won
+        self.score = self._engine.progress if self._engine is not None else float(self.success)
+
+    def _played(self) -> Engine | OfficialGame:
+        """Return the backend in use."""
+        if self._official is not None:
+            return self._official
+        if self._engine is None:
+            raise SpecError("the environment was not reset; call reset first")
+        return self._engine
 
     def _sections(self) -> tuple[Section, ...]:
         if self.richness is Richness.RICH:
@@ -161,19 +198,23 @@ class ALFWorldEnv(TextEnv):
         return self._shown
 
     def _admissible_commands(self) -> tuple[str, ...]:
-        return self._engine.admissible_commands()
+        return self._played().admissible_commands()
 
     def expert_action(self) -> str:
-        """Return the next command of a shortest plan from the current state."""
-        if self._plan is None:
-            plan = shortest_plan(self._engine)
-            self._plan = list(plan) if plan is not None else []
-        return self._plan[0] if self._plan else "look"
+        """Return the next command of a shortest plan from the current state.
+
+        Where only the official stack knows the rules, its planner answers, whose plans need not be shortest.
+        """
+        if self._plan is None and self._engine is not None:
+            self._plan = list(shortest_plan(self._engine) or ())
+        elif self._plan is None and self._official is not None:
+            self._plan = list(self._official.plan())
+        return self._plan[0] if self._plan else IDLE
 
     @property
-    def expert_length(self) -> int:
-        """Length of a shortest plan from the level's start."""
-        return len(self._level.plan)
+    def expert_length(self) -> int | None:
+        """Length of a shortest plan from the level's start; None where the engine does not know the rules."""
+        return len(self._level.plan) if self._level.plan is not None else None
 
     def names(self) -> frozenset[str]:
         """Return names and types of all receptacles and objects of the scene, seen or not."""
@@ -182,20 +223,35 @@ class ALFWorldEnv(TextEnv):
 
     def analysis(self) -> dict[str, float | int | None]:
         """Return the level's labels: expected search steps, plan length, and how much is in the room."""
-        scene = self._level.scene
-        return {
+        labels: dict[str, float | int | None] = {
             "search_steps": self._level.search_steps,
-            "plan_steps": len(self._level.plan),
-            "n_receptacles": len(scene.receptacle_names),
-            "n_openable": sum(scene.openable),
-            "n_objects": len(scene.object_names),
+            "plan_steps": self.expert_length,
         }
+        scene = self._level.scene
+        if scene is not None:
+            labels["n_receptacles"] = len(scene.receptacle_names)
+            labels["n_openable"] = sum(scene.openable)
+            labels["n_objects"] = len(scene.object_names)
+        return labels
+
+    def close(self) -> None:
+        """End the official stack's process, where there is one."""
+        if self._official is not None:
+            self._official.close()
 
 
-@lru_cache(maxsize=CACHED_LEVELS)
-def cached_level(knobs: Knobs, seed: int) -> Level:
-    """Return a level, generated once and shared by the environments and threads of this process."""
-    return generate_level(knobs, seed)
+def _official_games(data: str | None, split: str, knobs: Knobs) -> tuple[Path, ...]:
+    """Return the files of an official split; raises SpecError for settings that only generated levels have."""
+    if split not in datasets.OFFICIAL_SPLITS:
+        raise SpecError(
+            f"unknown split {split!r} of the official data; choose one of: {', '.join(datasets.OFFICIAL_SPLITS)}"
+        )
+    if knobs != Knobs(difficulty=knobs.difficulty):
+        raise SpecError(
+            "task_type, n_receptacles, p_hidden, n_instances, n_targets and colocated shape generated levels; "
+            "the official games are what they are"
+        )
+    return datasets.game_files(datasets.data_folder(data), split)
 
 
 def _task_types(task_type: str | tuple[str, ...], split: str) -> tuple[str, ...]:

@@ -61,14 +61,25 @@ class Game(NamedTuple):
     task: str
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object of a game file, plain or gzipped; raises DataError naming the file."""
+    try:
+        raw = path.read_bytes()
+        data = json.loads(gzip.decompress(raw) if path.suffix == ".gz" else raw)
+    except FileNotFoundError:
+        raise DataError(f"no game file at {path}") from None
+    except (ValueError, OSError) as error:
+        raise DataError(f"{path}: not a game file ({error})") from error
+    if not isinstance(data, dict):
+        raise DataError(f"{path}: not a game file: expected a JSON object, got a {type(data).__name__}")
+    return data
+
+
 def read_game(path: Path) -> Game:
     """Return the game of a `game.tw-pddl` file, plain or gzipped; raises DataError naming the file."""
     try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        return parse_game(json.loads(raw))
-    except FileNotFoundError:
-        raise DataError(f"no game file at {path}") from None
-    except (ValueError, OSError, DataError) as error:
+        return parse_game(read_json(path))
+    except DataError as error:
         raise DataError(f"{path}: {error}") from error
 
 
@@ -77,11 +88,16 @@ def parse_game(data: dict[str, Any]) -> Game:
     missing = {"pddl_domain", "grammar", "pddl_problem"} - set(data)
     if missing:
         raise DataError(f"not a game.tw-pddl file: it lacks {sorted(missing)}")
-    match = _TASK.search(data["grammar"])
+    problem = parse_problem(data["pddl_problem"])
+    return Game(_dialect(data), problem.facts, parse_goal(problem.goal), task_of(data))
+
+
+def task_of(data: dict[str, Any]) -> str:
+    """Return the task sentence that the grammar of a game file holds; raises DataError where there is none."""
+    match = _TASK.search(str(data.get("grammar")))
     if match is None:
         raise DataError("the grammar holds no task sentence ('Your task is to: ...')")
-    problem = parse_problem(data["pddl_problem"])
-    return Game(_dialect(data), problem.facts, parse_goal(problem.goal), json.loads(f'"{match[2]}"'))
+    return str(json.loads(f'"{match[2]}"'))
 
 
 def game_json(game: Game, walkthrough: tuple[str, ...] | None = None) -> dict[str, Any]:

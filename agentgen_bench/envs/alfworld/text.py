@@ -16,6 +16,11 @@ def first_sections(room: str, task: str) -> tuple[Section, ...]:
     )
 
 
+def room_of(observation: str, task: str) -> str:
+    """Return the view of the room in an official first observation, without greeting and task."""
+    return observation.removeprefix(wording.WELCOME).removesuffix(f"\n\n{wording.task_text(task)}")
+
+
 def later_sections(feedback: str, task: str, richness: Richness) -> tuple[Section, ...]:
     """Return the official observation after a command, its feedback; rich repeats the task below it."""
     shown = (Section(feedback, Richness.LEAN, "state"),)
