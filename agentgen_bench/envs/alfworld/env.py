@@ -217,8 +217,14 @@ class ALFWorldEnv(TextEnv):
         return len(self._level.plan) if self._level.plan is not None else None
 
     def names(self) -> frozenset[str]:
-        """Return names and types of all receptacles and objects of the scene, seen or not."""
+        """Return names and types of all receptacles and objects of the scene, seen or not.
+
+        Where only the official stack knows the scene: those that the first observation lists.
+        """
         scene = self._level.scene
+        if scene is None:
+            listed = self._memory.receptacles
+            return frozenset((*listed, *(name.partition(" ")[0] for name in listed)))
         return frozenset((*scene.receptacle_names, *scene.object_names, *scene.receptacle_types, *scene.object_types))
 
     def analysis(self) -> dict[str, float | int | None]:

@@ -1,0 +1,57 @@
+"""agentgen-bench data: get the data sets that a family can use but that are not ours to ship."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from agentgen_bench.data.alfworld import OFFICIAL_COUNTS, RELEASES, download_alfworld
+
+ALFWORLD_FOLDER = os.environ.get("ALFWORLD_DATA", "~/.cache/alfworld")
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb with one subcommand per data set."""
+    parser = subparsers.add_parser(
+        "data",
+        help="download the official data of a family",
+        description="Download data that is not part of this package. No family needs any to run.",
+        epilog="examples:\n  agentgen-bench data alfworld\n  agentgen-bench data alfworld --folder /data/alfworld",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    sets = parser.add_subparsers(title="data sets", metavar="NAME", required=True, help="which data set")
+    _add_alfworld(sets)
+
+
+def _add_alfworld(sets: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    alfworld = sets.add_parser(
+        "alfworld",
+        help="the official ALFWorld games (json_2.1.1)",
+        description="Download the official ALFWorld games; goes on where an earlier download broke off.",
+    )
+    alfworld.add_argument(
+        "--folder",
+        type=Path,
+        default=Path(ALFWORLD_FOLDER),
+        help="where to (default: $ALFWORLD_DATA, else ~/.cache/alfworld)",
+    )
+    alfworld.add_argument(
+        "--everything", action="store_true", help="also trajectories and PDDL files, for alfworld's own scripts"
+    )
+    alfworld.add_argument("--url", default=RELEASES, help="where the releases are (default: %(default)s)")
+    alfworld.add_argument("--quiet", action="store_true", help="draw no progress bars")
+    alfworld.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Download, then say what is there; returns 1 where fewer games arrived than the official release has."""
+    folder = args.folder.expanduser()
+    progress = None if args.quiet else sys.stderr
+    counts = download_alfworld(folder, everything=args.everything, base_url=args.url, progress=progress)
+    for count in counts:
+        print(f"{count.split:<13} {count.found:>5} games of {count.official}")
+    if any(count.found < OFFICIAL_COUNTS[count.split] for count in counts):
+        print("agentgen-bench: fewer games than the official release has", file=sys.stderr)
+        return 1
+    print(f"use it with data={str(folder)!r}, or set ALFWORLD_DATA={folder}")
+    return 0
