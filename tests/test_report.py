@@ -1,0 +1,189 @@
+import base64
+import gzip
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+
+import pytest
+
+from agentgen_bench.episodes import to_line
+from agentgen_bench.errors import RunError
+from agentgen_bench.evaluation.plan import single_plan
+from agentgen_bench.evaluation.run import evaluate
+from agentgen_bench.parsing import parse
+from agentgen_bench.policies.base import Decision
+from agentgen_bench.policies.scripted import OraclePolicy, RandomPolicy
+from agentgen_bench.prompts import PromptConfig, messages
+from agentgen_bench.report.charts import Point, heat_map, shown, small_multiples
+from agentgen_bench.report.collect import collect, prompts_of
+from agentgen_bench.report.page import page, write_report
+from agentgen_bench.rollout import Job, play
+from agentgen_bench.spec import TaskSpec
+
+SPEC = TaskSpec("Sokoban", richness="lean", split="test")
+HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=document.title='owned'>\x1b[31m\u202eevil"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+class Prompted:
+    """Builds prompts and answers as a model would; keeps the prompts it saw."""
+
+    name = "prompted"
+
+    def __init__(self, answer="<think>{thought}</think><action>{action}</action>", config=None):
+        self.answer = answer
+        self.config = config or PromptConfig()
+        self.prompts = []
+
+    def act(self, histories):
+        return [self._decide(history) for history in histories]
+
+    def describe(self):
+        return {"kind": "prompted"}
+
+    def _decide(self, history):
+        prompt = messages(history, self.config)[0].content
+        self.prompts.append(prompt)
+        completion = self.answer.format(thought=HOSTILE, action=history.admissible_commands[0])
+        return Decision(completion, *parse(completion), prompt_chars=len(prompt))
+
+
+@pytest.fixture
+def runs(tmp_path):
+    plan = single_plan([SPEC, SPEC.with_(richness="rich")], 3)
+    for name, policy in (("random", RandomPolicy()), ("oracle", OraclePolicy()), ("model", Prompted())):
+        evaluate(plan, policy, PromptConfig(), tmp_path / name)
+    return [tmp_path / name for name in ("random", "oracle", "model")]
+
+
+def unpacked(report, i=0):
+    return json.loads(gzip.decompress(base64.b64decode(report.packed[i])))
+
+
+@pytest.mark.parametrize("action_hints", ["none", "templates", "full"])
+def test_every_prompt_is_rebuilt_from_the_record(action_hints):
+    config = PromptConfig(action_hints=action_hints)
+    policy = Prompted(config=config)
+    (episode,) = play([Job(SPEC, 0)], policy)
+    assert prompts_of(episode, config) == policy.prompts
+
+
+def test_a_scripted_policy_had_no_prompts():
+    (episode,) = play([Job(SPEC, 0)], OraclePolicy())
+    assert set(prompts_of(episode, PromptConfig())) == {None}
+
+
+def test_a_compact_record_has_no_texts_to_show():
+    (episode,) = play([Job(SPEC, 0)], Prompted(), record_text=False)
+    assert set(prompts_of(episode, PromptConfig())) == {None}
+
+
+def test_an_episode_is_packed_whole(runs):
+    report = collect(runs[2])
+    first = unpacked(report)
+    assert len(first["steps"]) == report.index[0]["steps"]
+    assert HOSTILE in first["steps"][0]["completion"]
+    assert first["steps"][0]["prompt"].startswith("You are solving a Sokoban puzzle.")
+
+
+def test_the_same_runs_give_the_same_page(runs):
+    assert page([collect(run) for run in runs]) == page([collect(run) for run in runs])
+
+
+def test_the_page_needs_no_network(runs):
+    text = page([collect(run) for run in runs])
+    assert not re.search(r"(src|href)=", text)
+    assert "http://" not in text
+    assert "https://" not in text
+
+
+def test_no_text_of_a_model_can_end_the_data(runs):
+    text = page([collect(run) for run in runs])
+    assert text.count("</script>") == text.count("<script") == 2
+
+
+def test_hostile_names_are_escaped_in_the_static_parts(runs):
+    manifest = json.loads((runs[0] / "manifest.json").read_text())
+    manifest["policy"]["name"] = HOSTILE
+    manifest["command"] = HOSTILE
+    (runs[0] / "manifest.json").write_text(json.dumps(manifest))
+    text = page([collect(runs[0])])
+    assert "<img" not in text
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+
+
+def test_a_run_without_episodes_makes_a_page(tmp_path, runs):
+    (runs[0] / "episodes.jsonl").write_text("")
+    assert "Episodes (0)" in page([collect(runs[0])])
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    with pytest.raises(RunError, match="is not a run folder: it holds no manifest.json"):
+        write_report([tmp_path], tmp_path / "report.html")
+
+
+def test_a_page_that_cannot_be_written_is_one_clear_line(tmp_path, runs):
+    with pytest.raises(RunError, match=r"cannot write .*missing/report.html: No such file or directory"):
+        write_report(runs, tmp_path / "missing" / "report.html")
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"), [("<b>", "&lt;b&gt;"), ("\x1b[1m", r"\x1b[1m"), ('"', "&quot;"), ("é√", "é√")]
+)
+def test_shown_text_is_safe(text, safe):
+    assert shown(text) == safe
+
+
+def test_a_missing_cell_is_a_dash_and_never_zero():
+    table = heat_map(["a"], ["x", "y"], {("a", "x"): 0.25})
+    assert "25.0" in table
+    assert '<td class="missing">-</td>' in table
+    assert "0.0<" not in table
+
+
+def test_a_panel_has_a_mark_and_an_interval_per_point():
+    points = [Point("easy", "base", 0.5, 0.4, 0.6, 100), Point("hard", "base", 0.1, 0.05, 0.2, 100)]
+    chart = small_multiples({"Sokoban": points}, ["easy", "hard"])
+    assert chart.count('class="whisker"') == 2
+    assert "base, easy: 50.0 % (40.0 - 60.0)" in chart
+
+
+def in_browser(path, tmp_path, script=""):
+    """Return the page's DOM after its scripts have run in a headless browser."""
+    shown_page = tmp_path / "shown.html"
+    shown_page.write_text(path.read_text().replace("</body>", f"<script>{script}</script></body>"))
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    flags += ["--disable-sync", "--disable-component-update", f"--user-data-dir={tmp_path / 'profile'}"]
+    command = [CHROMIUM, *flags, "--virtual-time-budget=5000", "--dump-dom", f"file://{shown_page}"]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+
+
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium found; install Debian's package chromium")
+
+
+@needs_browser
+def test_a_browser_shows_an_episode_and_obeys_none_of_its_text(runs, tmp_path):
+    write_report(runs, tmp_path / "report.html")
+    dom = in_browser(tmp_path / "report.html", tmp_path, "open(visible.find((row) => row.run === 'model'));")
+    assert "<title>agentgen-bench: random, oracle, prompted</title>" in dom
+    assert "&lt;/script&gt;&lt;script&gt;document.title='owned'" in dom
+    assert r"\u001b[31m\u202eevil" in dom
+    assert '<span class="task" title="task">' in dom or '<span class="state" title="state">' in dom
+
+
+@needs_browser
+def test_ten_thousand_episodes_are_listed_at_once_but_drawn_few(runs, tmp_path):
+    manifest = json.loads((runs[1] / "manifest.json").read_text())
+    (episode,) = play([Job(SPEC, 0)], OraclePolicy())
+    manifest["plan"]["cells"] = [{"spec": SPEC.to_json(), "seeds": list(range(10_000))}]
+    (runs[1] / "manifest.json").write_text(json.dumps(manifest))
+    lines = [to_line(replace(episode, seed=seed)) for seed in range(10_000)]
+    (runs[1] / "episodes.jsonl").write_text("\n".join(lines) + "\n")
+    write_report([runs[1]], tmp_path / "report.html")
+    dom = in_browser(tmp_path / "report.html", tmp_path, "list.scrollTop = 44 * 7000; drawList();")
+    assert "10000 of 10000" in dom
+    assert "seed 7000," in dom
+    assert dom.count('role="option"') < 60
