@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import pytest
 
-from agentgen_bench.episodes import to_line
 from agentgen_bench.errors import RunError
 from agentgen_bench.evaluation.plan import single_plan
 from agentgen_bench.evaluation.run import evaluate
@@ -20,6 +19,7 @@ from agentgen_bench.report.charts import Point, heat_map, shown, small_multiples
 from agentgen_bench.report.collect import collect, prompts_of
 from agentgen_bench.report.page import page, write_report
 from agentgen_bench.rollout import Job, play
+from agentgen_bench.scores.study import Study, StudyRun
 from agentgen_bench.spec import TaskSpec
 
 SPEC = TaskSpec("Sokoban", richness="lean", split="test")
@@ -115,13 +115,33 @@ def test_hostile_names_are_escaped_in_the_static_parts(runs):
     assert "\u202e" not in text
 
 
+def test_a_study_adds_its_matrix_its_curves_and_its_scores(runs):
+    entries = [
+        StudyRun("random", "initial"),
+        StudyRun("model", "stage", source="Sokoban", stage=1),
+        StudyRun("oracle", "trained", source="Sokoban"),
+    ]
+    by_name = {run.name: run for run in runs}
+    text = page([collect(by_name[entry.run]) for entry in entries], Study("tiny", tuple(entries)))
+    matrix = text[text.index("Transfer matrix") : text.index("Success after each stage")]
+    assert re.search(r"trained on Sokoban</th><td[^>]*>100.0</td>", matrix)
+    assert "delta_held_in" in text
+    assert 'aria-label="success % after each stage"' in text
+
+
+def test_failure_modes_are_counted_per_setting(runs):
+    text = page([collect(runs[0])])
+    table = text[text.index("Failure modes, % of episodes") : text.index("Episodes (6)")]
+    assert table.count("<tr>") == 1 + 2
+
+
 def test_a_run_without_episodes_makes_a_page(tmp_path, runs):
     (runs[0] / "episodes.jsonl").write_text("")
     assert "Episodes (0)" in page([collect(runs[0])])
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
-    with pytest.raises(RunError, match="is not a run folder: it holds no manifest.json"):
+    with pytest.raises(RunError, match=r"is not a run folder: it holds no manifest.json"):
         write_report([tmp_path], tmp_path / "report.html")
 
 
@@ -176,13 +196,9 @@ def test_a_browser_shows_an_episode_and_obeys_none_of_its_text(runs, tmp_path):
 
 @needs_browser
 def test_ten_thousand_episodes_are_listed_at_once_but_drawn_few(runs, tmp_path):
-    manifest = json.loads((runs[1] / "manifest.json").read_text())
-    (episode,) = play([Job(SPEC, 0)], OraclePolicy())
-    manifest["plan"]["cells"] = [{"spec": SPEC.to_json(), "seeds": list(range(10_000))}]
-    (runs[1] / "manifest.json").write_text(json.dumps(manifest))
-    lines = [to_line(replace(episode, seed=seed)) for seed in range(10_000)]
-    (runs[1] / "episodes.jsonl").write_text("\n".join(lines) + "\n")
-    write_report([runs[1]], tmp_path / "report.html")
+    one = collect(runs[1])
+    index = tuple({**one.index[0], "seed": seed} for seed in range(10_000))
+    (tmp_path / "report.html").write_text(page([replace(one, index=index, packed=one.packed[:1] * 10_000)]))
     dom = in_browser(tmp_path / "report.html", tmp_path, "list.scrollTop = 44 * 7000; drawList();")
     assert "10000 of 10000" in dom
     assert "seed 7000," in dom

@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from agentgen_bench.cli.score import study_from_file
+from agentgen_bench.errors import SpecError
 from agentgen_bench.report.page import write_report
 
 
@@ -14,10 +16,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="write one self-contained HTML page from recorded runs",
         description="Write scores, charts and a browser of episodes as one HTML file that needs no network.",
         epilog="examples:\n  agentgen-bench report runs/smoke_random\n"
-        "  agentgen-bench report runs/before runs/after --output transfer.html",
+        "  agentgen-bench report --study study.yaml --output transfer.html",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("runs", metavar="RUN", type=Path, nargs="+", help="a run folder")
+    parser.add_argument("runs", metavar="RUN", type=Path, nargs="*", help="a run folder")
+    parser.add_argument(
+        "--study", metavar="FILE", type=Path, help="a study file: its runs, and the scores that their roles allow"
+    )
     parser.add_argument(
         "--output", metavar="FILE", type=Path, default=Path("report.html"), help="the page (default: report.html)"
     )
@@ -26,6 +31,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Write the page."""
-    write_report(args.runs, args.output)
+    if bool(args.runs) == bool(args.study):
+        raise SpecError("name run folders, or one study file with --study")
+    study = study_from_file(args.study) if args.study else None
+    runs = [args.study.parent / entry.run for entry in study.runs] if study else args.runs
+    write_report(runs, args.output, study)
     print(f"wrote {args.output}", file=sys.stderr)
     return 0

@@ -10,10 +10,11 @@ from agentgen_bench.cli.table import aligned
 from agentgen_bench.episodes import Episode
 from agentgen_bench.errors import ScoreError, SpecError
 from agentgen_bench.evaluation.folder import read_run, write_json
-from agentgen_bench.scores.base import Score, by_setting, setting_label
+from agentgen_bench.scores.base import by_setting, setting_label
 from agentgen_bench.scores.failures import MODES, failures_json
 from agentgen_bench.scores.study import Study, StudyRun, read_study
 from agentgen_bench.scores.study_scores import Line, StudyScores, score_study
+from agentgen_bench.scores.units import in_units, interval_in_units
 from agentgen_bench.seeding import stream
 from agentgen_bench.spec import FAMILIES
 
@@ -38,21 +39,6 @@ A study file:
     - {run: runs/mixture, role: joint}
 Its paths are relative to the file.
 """
-
-# Differences of rates, shown in percentage points; the other scores are shares, shown in percent, but for RAW.
-POINTS = {
-    "generalization_tax",
-    "delta_held_in",
-    "delta_held_out",
-    "delta_overall",
-    "difficulty_transfer",
-    "difficulty_drop",
-    "backward_transfer",
-    "forward_transfer",
-    "forgetting",
-    "forgetting_end",
-}
-RAW = {"ood_rank_score"}
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -111,26 +97,9 @@ def scores_text(scores: StudyScores, failures: Mapping[str, Any]) -> str:
     return "\n".join(parts[1:])
 
 
-def shown(name: str, value: float | None) -> str:
-    """Return a score's value for readers: percent, percentage points, or a plain number."""
-    if value is None:
-        return "-"
-    if name in RAW:
-        return f"{value:g}"
-    return f"{100 * value:.1f} pp" if name in POINTS or name.startswith("intransigence") else f"{100 * value:.1f} %"
-
-
 def _row(line: Line) -> tuple[str, ...]:
     score = line.score
-    return (line.subject, score.name, shown(score.name, score.value), _interval(score), str(score.n))
-
-
-def _interval(score: Score) -> str:
-    if score.low is None or score.high is None:
-        return "-"
-    if score.name in RAW:
-        return f"{score.low:g} - {score.high:g}"
-    return f"{100 * score.low:.1f} - {100 * score.high:.1f}"
+    return (line.subject, score.name, in_units(score.name, score.value), interval_in_units(score), str(score.n))
 
 
 def _remarks(lines: Sequence[Line]) -> list[str]:
@@ -154,7 +123,7 @@ def _failure_table(failures: Mapping[str, Any]) -> list[str]:
     for name, settings in failures.items():
         for label, found in settings.items():
             scores = found["scores"]
-            rows.append((f"{name}: {label}", *(shown(mode, scores[mode]["value"]) for mode in MODES)))
+            rows.append((f"{name}: {label}", *(in_units(mode, scores[mode]["value"]) for mode in MODES)))
             reasons += [f"  {mode}: {scores[mode]['reason']}" for mode in MODES if scores[mode]["reason"]]
     return [*aligned(rows), *dict.fromkeys(reasons)]
 
@@ -165,16 +134,21 @@ def _study(args: argparse.Namespace) -> tuple[Study, Path]:
     if args.study is not None:
         if args.runs or by_role:
             raise SpecError("--study names the runs and their roles itself; give no others")
-        try:
-            text = args.study.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ScoreError(f"cannot read the study {args.study}: {error}") from None
-        return read_study(text, str(args.study)), args.study.parent
+        return study_from_file(args.study), args.study.parent
     runs = [*_plain_runs(args), *_trained_runs(args.trained, False), *_trained_runs(args.augmented, True)]
     runs += _stage_runs(args.stage)
     if not runs:
         raise SpecError("name a run, runs with roles, or a study; see agentgen-bench score --help")
     return Study("command line", tuple(runs)), Path()
+
+
+def study_from_file(path: Path) -> Study:
+    """Return the study that a YAML file describes; raises ScoreError where it cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScoreError(f"cannot read the study {path}: {error}") from None
+    return read_study(text, str(path))
 
 
 def _plain_runs(args: argparse.Namespace) -> list[StudyRun]:

@@ -12,6 +12,7 @@ from agentgen_bench.episodes import Episode, Step, read_episodes
 from agentgen_bench.evaluation.folder import EPISODES, read_manifest
 from agentgen_bench.prompts import History, PromptConfig, Turn, messages
 from agentgen_bench.scores.base import family, setting_label
+from agentgen_bench.scores.failures import MODES, failures
 from agentgen_bench.scores.success import results
 from agentgen_bench.text import render
 
@@ -116,6 +117,7 @@ def pack(value: Any) -> str:
 
 
 def _index_entry(episode: Episode) -> dict[str, Any]:
+    found = failures(episode)
     return {
         "setting": setting_label(episode.spec),
         "seed": episode.seed,
@@ -125,6 +127,7 @@ def _index_entry(episode: Episode) -> dict[str, Any]:
         "score": round(episode.score, 4),
         "steps": len(episode.steps),
         "task": episode.task[:200],
+        "modes": {mode: getattr(found, mode) for mode in MODES},
     }
 
 

@@ -9,15 +9,22 @@ from typing import Any
 from agentgen_bench.errors import RunError
 from agentgen_bench.report.charts import Point, heat_map, interval_bar, shown, small_multiples
 from agentgen_bench.report.collect import RunReport, collect
+from agentgen_bench.report.study import study_sections
 from agentgen_bench.scores.base import family, setting_label
+from agentgen_bench.scores.failures import MODES
+from agentgen_bench.scores.study import Study
 
 RICHNESS_ORDER = ("lean", "base", "rich")
 DIFFICULTY_ORDER = ("paper", "easy", "medium", "hard", "extreme")
 
 
-def write_report(runs: Sequence[Path], output: Path, extra_sections: Sequence[str] = ()) -> None:
-    """Write the report of run folders to a file; raises RunError where it cannot be written."""
-    text = page([collect(run) for run in runs], extra_sections)
+def write_report(runs: Sequence[Path], output: Path, study: Study | None = None) -> None:
+    """Write the report of run folders to a file; with a study, `runs` are the folders of its runs, in its order.
+
+    Raises:
+        RunError: a folder is no run, or the file cannot be written.
+    """
+    text = page([collect(run) for run in runs], study)
     temporary = output.with_name(output.name + ".tmp")
     try:
         temporary.write_text(text, encoding="utf-8")
@@ -27,17 +34,19 @@ def write_report(runs: Sequence[Path], output: Path, extra_sections: Sequence[st
         raise RunError(f"cannot write {output}: {error.strerror or error}") from None
 
 
-def page(runs: Sequence[RunReport], extra_sections: Sequence[str] = ()) -> str:
-    """Return the whole HTML page; `extra_sections` are HTML sections put before the browser of episodes."""
+def page(runs: Sequence[RunReport], study: Study | None = None) -> str:
+    """Return the whole HTML page; with a study, its scores come first."""
     title = "agentgen-bench: " + ", ".join(str(run.manifest["policy"]["name"]) for run in runs)
+    studied = study_sections(study, [run.episodes for run in runs]) if study else []
     sections = [
         _runs_section(runs),
+        *(_section(name, body) for name, body in studied),
         _success_section(runs),
         _charts_section(runs),
-        *([_matrix_section(runs)] if len(runs) > 1 else []),
+        *([_matrix_section(runs)] if len(runs) > 1 and study is None else []),
         _lengths_section(runs),
+        _endings_section(runs),
         _failures_section(runs),
-        *extra_sections,
         _browser_section(runs),
     ]
     return (
@@ -158,7 +167,7 @@ def _lengths_section(runs: Sequence[RunReport]) -> str:
     return _section("Steps, tokens and actions", _table(head, rows))
 
 
-def _failures_section(runs: Sequence[RunReport]) -> str:
+def _endings_section(runs: Sequence[RunReport]) -> str:
     head = "".join(
         f"<th>{name}</th>"
         for name in ("policy", "environment", "solved or ended", "out of steps", "crashed", "unparsed completions, why")
@@ -175,6 +184,30 @@ def _failures_section(runs: Sequence[RunReport]) -> str:
     return _section("How episodes end", _table(head, rows))
 
 
+def _failures_section(runs: Sequence[RunReport]) -> str:
+    head = "<th>policy</th><th>environment</th>" + "".join(f"<th>{mode.replace('_', ' ')}</th>" for mode in MODES)
+    rows = "".join(
+        f"<tr><td>{shown(run.manifest['policy']['name'])}</td><td>{shown(setting)}</td>"
+        + "".join(f'<td class="number">{_percent(share)}</td>' for share in shares.values())
+        + "</tr>"
+        for run in runs
+        for setting, shares in _mode_shares(run).items()
+    )
+    return _section("Failure modes, % of episodes", _table(head, rows))
+
+
+def _mode_shares(run: RunReport) -> dict[str, dict[str, float | None]]:
+    """Return by setting the share of episodes that show each mode; None where no record can tell."""
+    by_setting: dict[str, list[Mapping[str, Any]]] = {}
+    for entry in run.index:
+        by_setting.setdefault(entry["setting"], []).append(entry["modes"])
+    shares: dict[str, dict[str, float | None]] = {}
+    for setting, found in by_setting.items():
+        known = {mode: [modes[mode] for modes in found if modes[mode] is not None] for mode in MODES}
+        shares[setting] = {mode: sum(values) / len(values) if values else None for mode, values in known.items()}
+    return shares
+
+
 def _browser_section(runs: Sequence[RunReport]) -> str:
     n_episodes = sum(len(run.index) for run in runs)
     return _section(
@@ -184,6 +217,7 @@ def _browser_section(runs: Sequence[RunReport]) -> str:
         '<label>environment <select id="filter-setting"></select></label>'
         '<label>outcome <select id="filter-outcome"><option value="">all</option><option>solved</option>'
         "<option>failed</option><option>error</option></select></label>"
+        '<label>failure mode <select id="filter-mode"></select></label>'
         '<label>task or seed <input id="filter-text" type="search"></label><output id="count"></output></div>'
         '<div class="panes"><div id="list" tabindex="0" role="listbox" aria-label="episodes"></div>'
         '<article id="episode"><p>Choose an episode.</p></article></div></div>',

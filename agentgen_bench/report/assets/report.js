@@ -2,7 +2,8 @@
 // The browser of episodes. Every text from a run enters the page through textContent, never as HTML.
 
 const runs = JSON.parse(document.getElementById("data").textContent);
-const rows = runs.flatMap((run, r) => run.index.map((entry, i) => ({ ...entry, run: run.name, r, i })));
+const rows = runs.flatMap((run, r) => run.index.map((entry, i) => ({ ...entry, run: run.name, r, i })))
+  .sort((a, b) => a.r - b.r || a.setting.localeCompare(b.setting) || a.seed - b.seed || a.repeat - b.repeat);
 const list = document.getElementById("list");
 const ROW_HEIGHT = 44;
 let visible = rows;
@@ -36,6 +37,7 @@ function filter() {
     (!value("run") || row.run === value("run")) &&
     (!value("setting") || row.setting === value("setting")) &&
     (!value("outcome") || outcome(row) === value("outcome")) &&
+    (!value("mode") || row.modes[value("mode")]) &&
     (!text || row.task.toLowerCase().includes(text) || String(row.seed) === text));
   document.getElementById("count").textContent = `${visible.length} of ${rows.length}`;
   list.scrollTop = 0;
@@ -80,7 +82,7 @@ async function open(row) {
     element("p", episode.task),
     element("p", `${outcome(row)}, score ${row.score}, ended: ${row.ending}, ${row.steps} steps` +
       (episode.expert_length === null ? "" : `, the oracle needs ${episode.expert_length}`), outcome(row)),
-    ...Object.entries(episode.analysis).map(([name, value]) => element("p", `${name}: ${value}`, "key")),
+    element("p", Object.entries(episode.analysis).map(([name, value]) => `${name} ${value}`).join(", "), "key"),
     ...(episode.error ? [element("pre", episode.error)] : []),
     observation(episode.first, "First observation"),
     ...episode.steps.map((step, i) => stepCard(step, i)));
@@ -125,7 +127,8 @@ function stepCard(step, i) {
 
 choices(document.getElementById("filter-run"), [...new Set(rows.map((row) => row.run))]);
 choices(document.getElementById("filter-setting"), [...new Set(rows.map((row) => row.setting))]);
-for (const name of ["run", "setting", "outcome", "text"]) {
+choices(document.getElementById("filter-mode"), rows.length ? Object.keys(rows[0].modes) : []);
+for (const name of ["run", "setting", "outcome", "mode", "text"]) {
   document.getElementById("filter-" + name).addEventListener("input", filter);
 }
 list.addEventListener("scroll", drawList);

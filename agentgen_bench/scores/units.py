@@ -1,0 +1,36 @@
+"""How a score is written for readers: percent, percentage points, or a plain number."""
+
+from agentgen_bench.scores.base import Score
+
+# Differences of rates, shown in percentage points; the other scores are shares, shown in percent, but for RAW.
+POINTS = {
+    "generalization_tax",
+    "delta_held_in",
+    "delta_held_out",
+    "delta_overall",
+    "difficulty_transfer",
+    "difficulty_drop",
+    "backward_transfer",
+    "forward_transfer",
+    "forgetting",
+    "forgetting_end",
+}
+RAW = {"ood_rank_score"}
+
+
+def in_units(name: str, value: float | None) -> str:
+    """Return a score's value for readers: percent, percentage points, or a plain number."""
+    if value is None:
+        return "-"
+    if name in RAW:
+        return f"{value:g}"
+    return f"{100 * value:.1f} pp" if name in POINTS or name.startswith("intransigence") else f"{100 * value:.1f} %"
+
+
+def interval_in_units(score: Score) -> str:
+    """Return a score's interval in the same units, without naming them."""
+    if score.low is None or score.high is None:
+        return "-"
+    if score.name in RAW:
+        return f"{score.low:g} - {score.high:g}"
+    return f"{100 * score.low:.1f} - {100 * score.high:.1f}"
