@@ -31,3 +31,7 @@ class LevelChangedError(AgentGenError):
 
 class ScoreError(AgentGenError, ValueError):
     """Episodes, runs or a study that cannot be scored as asked."""
+
+
+class EntryError(AgentGenError):
+    """A leaderboard entry that cannot be made, or that does not hold what it claims."""

@@ -12,6 +12,7 @@ from agentgen_bench.episodes import ENDINGS, Episode, canonical_json
 from agentgen_bench.scores.base import (
     Score,
     by_setting,
+    family,
     is_crash,
     level_key,
     mean,
@@ -86,8 +87,17 @@ def results(episodes: Iterable[Episode]) -> dict[str, Any]:
         "policy": policy,
         "episodes": len(episodes),
         "overall": scores_json(overall(settings)),
+        "families": {name: scores_json(overall(own)) for name, own in _by_family(settings).items()},
         "settings": [summary(group).to_json() for group in settings.values()],
     }
+
+
+def _by_family(settings: Mapping[str, list[Episode]]) -> dict[str, dict[str, list[Episode]]]:
+    """Return the settings of each family, families sorted."""
+    families: dict[str, dict[str, list[Episode]]] = {}
+    for key, group in settings.items():
+        families.setdefault(family(group[0].spec), {})[key] = group
+    return {name: families[name] for name in sorted(families)}
 
 
 def summarize(episodes: Iterable[Episode]) -> list[SettingSummary]:

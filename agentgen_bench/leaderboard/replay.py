@@ -1,0 +1,166 @@
+"""Replay: play the recorded actions again, and compare everything the environment answers, bit for bit.
+
+The same rollout loop records the replay, so the comparison is field by field between two records. What only the
+policy knows (completions, prompt and token counts) cannot be replayed and is carried over.
+"""
+
+import math
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import fields
+from itertools import islice
+from multiprocessing import get_context
+from typing import Any, NamedTuple
+
+from agentgen_bench.episodes import Episode, Step
+from agentgen_bench.leaderboard.entry import name_of
+from agentgen_bench.parsing import ParseReason
+from agentgen_bench.policies.base import Decision
+from agentgen_bench.prompts import History
+from agentgen_bench.rollout import Job, play
+from agentgen_bench.spec import TaskSpec
+
+CHUNK = 40  # episodes of one setting that a process replays at a time
+ENVIRONMENTS = 8  # that a process has open at once
+TEXTS = ("sections", "first_sections")  # compact records leave them out
+START_FIELDS = ("level_id", "task", "max_steps", "first_hash", "first_chars", "first_admissible")
+STEP_FIELDS = tuple(field.name for field in fields(Step) if field.name not in TEXTS)
+END_FIELDS = tuple(field.name for field in fields(Episode) if field.name not in ("steps", *START_FIELDS, *TEXTS))
+
+
+class Replayed(NamedTuple):
+    """The outcome of a chunk: how many steps were replayed, and a line for each episode that differs."""
+
+    episodes: int
+    steps: int
+    differences: list[str]
+
+
+class RecordedPolicy:
+    """Gives back the decisions of records of one setting; past a record's end it has no action."""
+
+    def __init__(self, name: str, episodes: Iterable[Episode]) -> None:
+        """Create the policy of these records, played under `name`."""
+        self.name = name
+        self._steps = {(episode.seed, episode.repeat): episode.steps for episode in episodes}
+
+    def act(self, histories: Sequence[History]) -> list[Decision]:
+        """Return the recorded decision of each history's step."""
+        return [self._decide(history) for history in histories]
+
+    def describe(self) -> dict[str, Any]:
+        """Return the kind."""
+        return {"kind": "recorded"}
+
+    def _decide(self, history: History) -> Decision:
+        _, seed, repeat, number = history.key
+        steps = self._steps[int(seed), int(repeat)]
+        if int(number) > len(steps):
+            return Decision("", None, ParseReason.EMPTY)
+        step = steps[int(number) - 1]
+        return Decision(
+            completion=step.completion,
+            action=step.action,
+            reason=None if step.parse_reason is None else ParseReason(step.parse_reason),
+            prompt_chars=step.prompt_chars,
+            prompt_tokens=step.prompt_tokens,
+            completion_tokens=step.completion_tokens,
+            dropped_turns=step.dropped_turns,
+        )
+
+
+def replay(episodes: Sequence[Episode], record_text: bool = False) -> list[Episode]:
+    """Return new records of the same actions, in the order of the given ones; all must be of one setting.
+
+    With `record_text` the new records hold the texts of the observations, which compact ones lack.
+    """
+    spec = TaskSpec.from_json(episodes[0].spec)
+    policy = RecordedPolicy(episodes[0].policy, episodes)
+    jobs = [Job(spec, episode.seed, episode.repeat, episode.level_id) for episode in episodes]
+    played = {new.key: new for new in play(jobs, policy, workers=ENVIRONMENTS, record_text=record_text)}
+    return [played[episode.key] for episode in episodes]
+
+
+def replay_chunk(episodes: Sequence[Episode]) -> Replayed:
+    """Return how the replay of episodes of one setting differs from their records."""
+    found = [difference(old, new) for old, new in zip(episodes, replay(episodes), strict=True)]
+    return Replayed(
+        len(episodes), sum(len(episode.steps) for episode in episodes), [line for line in found if line is not None]
+    )
+
+
+def replay_all(episodes: Iterable[Episode], workers: int | None = None) -> Iterator[Replayed]:
+    """Yield the outcome of each chunk, over `workers` processes (default: all cores); records are taken as needed.
+
+    With one worker everything happens in this process.
+    """
+    workers = workers or os.cpu_count() or 1
+    chunks = _chunks(episodes)
+    if workers == 1:
+        yield from map(replay_chunk, chunks)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        running: set[Future[Replayed]] = set()
+        try:
+            while True:
+                running |= {pool.submit(replay_chunk, chunk) for chunk in islice(chunks, 2 * workers - len(running))}
+                if not running:
+                    return
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def difference(recorded: Episode, replayed: Episode) -> str | None:
+    """Return where the replay first differs from the record, in one line; None where they are the same."""
+    name = name_of(recorded)
+    if replayed.ending == "error":
+        return f"{name}: the replay failed: {_short(replayed.error)}"
+    if (found := _differing_field(START_FIELDS, recorded, replayed)) is not None:
+        return f"{name}: {found}"
+    for number, (old, new) in enumerate(zip(recorded.steps, replayed.steps, strict=False), 1):
+        if (found := _differing_field(STEP_FIELDS, old, new)) is not None:
+            return f"{name}, step {number}: {found}"
+    if len(recorded.steps) != len(replayed.steps):
+        more = len(replayed.steps) > len(recorded.steps)
+        return f"{name}: {len(recorded.steps)} steps are recorded, the episode has {'more' if more else 'fewer'}"
+    found = _differing_field(END_FIELDS, recorded, replayed)
+    return None if found is None else f"{name}: {found}"
+
+
+def same(a: Any, b: Any) -> bool:
+    """Return whether two plain values are equal, bools and numbers apart, numbers to the last bit."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, bool) or isinstance(b, bool):
+        return a is b
+    if isinstance(a, float) and isinstance(b, float):
+        return a == b and math.copysign(1, a) == math.copysign(1, b)
+    return bool(a == b)
+
+
+def _chunks(episodes: Iterable[Episode]) -> Iterator[list[Episode]]:
+    """Yield the episodes in chunks of one setting; at most a chunk per setting is held back."""
+    open_chunks: dict[str, list[Episode]] = {}
+    for episode in episodes:
+        chunk = open_chunks.setdefault(episode.key[0], [])
+        chunk.append(episode)
+        if len(chunk) == CHUNK:
+            yield open_chunks.pop(episode.key[0])
+    yield from open_chunks.values()
+
+
+def _differing_field(names: Sequence[str], old: object, new: object) -> str | None:
+    for name in names:
+        a, b = getattr(old, name), getattr(new, name)
+        if not same(a, b):
+            return f"{name} is recorded as {_short(a)}, the replay gives {_short(b)}"
+    return None
+
+
+def _short(value: object, limit: int = 80) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."

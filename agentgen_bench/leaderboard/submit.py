@@ -1,0 +1,169 @@
+"""Making an entry from a run: refused where the run is incomplete, of no frozen suite, or edited."""
+
+import gzip
+import shutil
+import tempfile
+from collections.abc import Callable
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from agentgen_bench.episodes import canonical_json, to_line
+from agentgen_bench.errors import EntryError, SpecError
+from agentgen_bench.evaluation.folder import RESULTS as RUN_RESULTS
+from agentgen_bench.evaluation.folder import Run, read_run
+from agentgen_bench.leaderboard.entry import (
+    ENTRY_VERSION,
+    EPISODES,
+    METADATA,
+    README,
+    RESULTS,
+    Metadata,
+    expected_levels,
+    first_difference,
+    metadata_from_json,
+    name_of,
+)
+from agentgen_bench.leaderboard.replay import Replayed
+from agentgen_bench.leaderboard.safe import parse_json, read_json
+from agentgen_bench.leaderboard.verify import json_text, verify
+from agentgen_bench.scores.success import results
+from agentgen_bench.suites import Suite, load_suite
+
+PRIVATE = ("path", "base_url")  # of the policy's description: where the submitter's files and servers are
+MAX_LISTED = 3
+
+
+def submit(
+    run_path: Path,
+    *,
+    org: str,
+    model: str,
+    date: str,
+    leaderboards: Path,
+    readme: str | None = None,
+    suite: Suite | None = None,
+    workers: int | None = None,
+    on_replayed: Callable[[Replayed], None] | None = None,
+) -> Path:
+    """Make an entry's folder from a run, verify it, and return its path below `leaderboards`.
+
+    The folder appears whole or not at all.
+
+    Args:
+        run_path: the run folder.
+        org: who submits.
+        model: the model's name, as it is to be shown.
+        date: YYYY-MM-DD.
+        leaderboards: the folder that holds a folder per suite.
+        readme: text of the README (default: one made from the metadata).
+        suite: the suite (default: the shipped one that the run names).
+        workers: processes of the verification (default: all cores).
+        on_replayed: told of each chunk of episodes.
+
+    Raises:
+        EntryError: with every reason why the run cannot be submitted, or with what the verification found.
+    """
+    run = read_run(run_path)
+    suite = _suite_of(run) if suite is None else suite
+    problems = run_problems(run, suite)
+    if problems:
+        raise EntryError(f"{run_path} cannot be submitted: " + "; ".join(problems))
+    metadata = _metadata(run, suite, org, model, date)
+    target = leaderboards / suite.name / metadata.folder
+    if target.exists():
+        raise EntryError(f"{target} exists; entries are never overwritten, choose another date or model name")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new-") as folder:
+        made = Path(folder) / metadata.folder
+        _write_entry(made, run, metadata, readme or _readme(metadata))
+        verification = verify(made, suite=suite, workers=workers, on_replayed=on_replayed)
+        if not verification.holds:
+            raise EntryError(f"{run_path} does not hold: " + "; ".join(verification.problems))
+        shutil.move(made, target)
+    return target
+
+
+def run_problems(run: Run, suite: Suite) -> list[str]:
+    """Return why a run is no submission to a suite: everything at once, each with what to do."""
+    problems = []
+    if (run.plan.suite_name, run.plan.suite_hash) != (suite.name, suite.hash):
+        problems.append(
+            f"it was made with another version of {suite.name} (hash {run.plan.suite_hash}); evaluate again"
+        )
+    planned = [(cell.spec, cell.seeds) for cell in run.plan.cells]
+    if planned != [(cell.spec, cell.seeds) for cell in suite.cells]:
+        problems.append(f"its plan is not {suite.name} as it is; evaluate without --limit and without other knobs")
+        return problems
+    missing = sorted(expected_levels(suite, run.plan.repeats).keys() - {episode.key for episode in run.episodes})
+    if missing:
+        problems.append(f"{len(missing)} episodes are missing; go on with evaluate --resume")
+    crashed = [name_of(episode) for episode in run.episodes if episode.ending == "error"]
+    if crashed:
+        more = f" and {len(crashed) - MAX_LISTED} more" if len(crashed) > MAX_LISTED else ""
+        problems.append(f"episodes ended in an error: {', '.join(crashed[:MAX_LISTED])}{more}; play them again")
+    return problems or _result_problems(run)
+
+
+def _result_problems(run: Run) -> list[str]:
+    path = run.path / RUN_RESULTS
+    if not path.exists():
+        return [f"it has no {RUN_RESULTS}; finish it with evaluate --resume"]
+    found = first_difference(read_json(path), parse_json(json_text(results(run.episodes)), RUN_RESULTS))
+    if found is None:
+        return []
+    return [f"its {RUN_RESULTS} is not what its episodes give ({found}); it was edited, or made by another version"]
+
+
+def _suite_of(run: Run) -> Suite:
+    if run.plan.suite_name is None:
+        raise EntryError(f"{run.path} is not a run of a frozen suite; evaluate with --suite NAME")
+    try:
+        return load_suite(run.plan.suite_name)
+    except SpecError as error:
+        raise EntryError(f"{run.path}: {error}") from None
+
+
+def _metadata(run: Run, suite: Suite, org: str, model: str, date: str) -> Metadata:
+    policy = {name: value for name, value in run.manifest["policy"].items() if name not in PRIVATE}
+    data: dict[str, Any] = {
+        "entry_version": ENTRY_VERSION,
+        "suite": suite.name,
+        "suite_hash": suite.hash,
+        "repeats": run.plan.repeats,
+        "org": org,
+        "model": model,
+        "date": date,
+        "policy": policy,
+        "prompt": run.manifest["prompt"],
+        "versions": run.manifest["versions"],
+    }
+    return metadata_from_json(data, "the entry")
+
+
+def _write_entry(path: Path, run: Run, metadata: Metadata, readme: str) -> None:
+    """Write the four files; the same run gives the same bytes."""
+    path.mkdir()
+    text = yaml.safe_dump(metadata.to_json(), sort_keys=False, allow_unicode=True)
+    (path / METADATA).write_text(text, encoding="utf-8")
+    (path / RESULTS).write_text(json_text(results(run.episodes)), encoding="utf-8")
+    (path / README).write_text(readme.rstrip() + "\n", encoding="utf-8")
+    order = {canonical_json(cell.spec.to_json()): i for i, cell in enumerate(run.plan.cells)}
+    episodes = sorted(run.episodes, key=lambda episode: (order[episode.key[0]], episode.seed, episode.repeat))
+    with (
+        (path / EPISODES).open("wb") as file,
+        gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as packed,
+        TextIOWrapper(packed, encoding="ascii") as lines,
+    ):
+        lines.writelines(to_line(episode.compact()) + "\n" for episode in episodes)
+
+
+def _readme(metadata: Metadata) -> str:
+    policy = metadata.policy.get("kind", "policy")
+    return (
+        f"# {metadata.model}\n\n"
+        f"Submitted by {metadata.org} on {metadata.date} to {metadata.suite}: a {policy} "
+        f"named {metadata.policy.get('name')}, {metadata.repeats} episode(s) a level.\n"
+    )
