@@ -1,0 +1,61 @@
+"""agentgen-bench submit: make a leaderboard entry from a run."""
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agentgen_bench.cli.options import integer
+from agentgen_bench.cli.verify import Counter
+from agentgen_bench.leaderboard.audit import Record, append, entry_name
+from agentgen_bench.leaderboard.entry import digests
+from agentgen_bench.leaderboard.safe import read_text
+from agentgen_bench.leaderboard.submit import submit
+
+EXAMPLES = """examples:
+  agentgen-bench submit runs/core-v1_mine --org "My Lab" --model my-model-4b
+  agentgen-bench submit runs/core-v1_mine --org "My Lab" --model my-model-4b --readme notes.md
+"""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb and its options."""
+    parser = subparsers.add_parser(
+        "submit",
+        help="make a leaderboard entry from a run",
+        description="Make a leaderboard entry from a complete run of a frozen suite, and verify it by replay.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("run_folder", metavar="RUN", type=Path, help="the run folder")
+    parser.add_argument("--org", required=True, help="who submits: a lab, a company, a name")
+    parser.add_argument("--model", required=True, help="the model's name as it is to be shown")
+    parser.add_argument("--date", metavar="YYYY-MM-DD", help="day of the submission (default: today, UTC)")
+    parser.add_argument("--readme", metavar="FILE", type=Path, help="text for readers (default: made from the run)")
+    parser.add_argument(
+        "--leaderboards", metavar="DIR", type=Path, default=Path("leaderboards"), help="default: leaderboards"
+    )
+    parser.add_argument("--workers", type=integer(1), help="processes of the replay (default: all cores)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the entry; prints its folder."""
+    readme = None if args.readme is None else read_text(args.readme)
+    counter = Counter()
+    path = submit(
+        args.run_folder,
+        org=args.org,
+        model=args.model,
+        date=args.date or datetime.now(UTC).date().isoformat(),
+        leaderboards=args.leaderboards,
+        readme=readme,
+        workers=args.workers,
+        on_replayed=counter.add,
+    )
+    counter.close()
+    date = f"{path.name[:4]}-{path.name[4:6]}-{path.name[6:8]}"
+    append(args.leaderboards, Record(date, "added", entry_name(path), digests=digests(path)))
+    print(path)
+    print("every episode replayed; commit the folder and open a pull request", file=sys.stderr)
+    return 0

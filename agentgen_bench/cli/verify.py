@@ -1,0 +1,109 @@
+"""agentgen-bench verify: replay leaderboard entries and recompute their scores."""
+
+import argparse
+import json
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agentgen_bench.cli.options import integer
+from agentgen_bench.evaluation.folder import read_run
+from agentgen_bench.leaderboard.audit import Record, append, entry_name
+from agentgen_bench.leaderboard.replay import Replayed
+from agentgen_bench.leaderboard.rerun import rerun_note
+from agentgen_bench.leaderboard.verify import Verification, verify
+
+EXAMPLES = """examples:
+  agentgen-bench verify leaderboards/core-v1/20260131_My-Lab__my-model-4b
+  agentgen-bench verify leaderboards/core-v1/* --workers 4 --json
+
+Replay shows that the recorded actions earn the claimed scores on the frozen levels. It does not show which model
+chose the actions.
+"""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb and its options."""
+    parser = subparsers.add_parser(
+        "verify",
+        help="replay every episode of leaderboard entries and recompute their scores",
+        description="Replay every recorded action on this machine's CPU, compare everything, recompute all scores.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="an entry's folder")
+    parser.add_argument("--workers", type=integer(1), help="processes (default: all cores)")
+    parser.add_argument("--rerun", metavar="RUN", type=Path, help="a run of the same model by you, to compare with")
+    parser.add_argument("--record", action="store_true", help="append the outcome to the audit trail (maintainers)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Verify each entry; returns 1 where one does not hold."""
+    found = [_verified(path, args) for path in args.paths]
+    if args.json:
+        print(json.dumps([verification.to_json() for verification in found], indent=2))
+    return 0 if all(verification.holds for verification in found) else 1
+
+
+def _verified(path: Path, args: argparse.Namespace) -> Verification:
+    counter = Counter()
+    verification = verify(path, workers=args.workers, on_replayed=counter.add)
+    counter.close()
+    if not args.json:
+        _print(verification, counter.seconds)
+    if verification.holds and args.rerun is not None:
+        note = rerun_note(path.absolute(), read_run(args.rerun))
+        print(note, file=sys.stderr)
+        _record(path, args, Record(_today(), "rerun", entry_name(path), note, verification.digests))
+    elif verification.holds:
+        _record(path, args, Record(_today(), "verified", entry_name(path), "", verification.digests))
+    return verification
+
+
+def _record(path: Path, args: argparse.Namespace, record: Record) -> None:
+    if args.record:
+        append(path.absolute().parent.parent, record)
+
+
+def _print(verification: Verification, seconds: float) -> None:
+    if verification.holds:
+        print(
+            f"{verification.path}: holds; {verification.episodes} episodes, {verification.steps} steps replayed "
+            f"in {seconds:.0f} s, scores recomputed"
+        )
+        return
+    for problem in verification.problems:
+        print(f"{verification.path}: {problem}")
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
+
+
+class Counter:
+    """Shows on stderr how many episodes were replayed, where stderr is a terminal."""
+
+    def __init__(self) -> None:
+        """Start the clock."""
+        self._episodes = self._steps = 0
+        self._start = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._start
+
+    def add(self, chunk: Replayed) -> None:
+        """Count a chunk."""
+        self._episodes += chunk.episodes
+        self._steps += chunk.steps
+        if sys.stderr.isatty():
+            print(f"\rreplayed {self._episodes} episodes, {self._steps} steps", end="", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """End the line."""
+        if sys.stderr.isatty() and self._episodes:
+            print(file=sys.stderr)

@@ -1,0 +1,95 @@
+"""The audit trail, leaderboards/audit.jsonl: what happened to which entry, and hence how far to trust each.
+
+One JSON object a line, only ever appended: date, event, entry (suite/folder), the digests of its files, a note.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from agentgen_bench.errors import EntryError
+from agentgen_bench.leaderboard.entry import FILES, digests
+from agentgen_bench.leaderboard.safe import parse_json, read_text
+
+AUDIT = "audit.jsonl"
+MAX_AUDIT_BYTES = 64 * 1024 * 1024
+Event = Literal["added", "verified", "rerun", "rescored", "removed"]
+EVENTS: tuple[Event, ...] = get_args(Event)
+Trust = Literal["claimed", "replayed", "rerun"]
+TRUSTS: tuple[Trust, ...] = get_args(Trust)  # from least to most
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line of the audit trail."""
+
+    date: str
+    event: Event
+    entry: str
+    note: str = ""
+    digests: dict[str, str] = field(default_factory=dict)
+
+
+def entry_name(path: Path) -> str:
+    """Return how the audit trail names the entry in a folder: suite/folder."""
+    path = path.absolute()
+    return f"{path.parent.name}/{path.name}"
+
+
+def read_audit(leaderboards: Path) -> list[Record]:
+    """Return the records in order; no file means no records."""
+    path = leaderboards / AUDIT
+    if not path.exists():
+        return []
+    lines = read_text(path, MAX_AUDIT_BYTES).splitlines()
+    return [_record(parse_json(line, f"{path}, line {i}"), f"{path}, line {i}") for i, line in enumerate(lines, 1)]
+
+
+def append(leaderboards: Path, record: Record) -> None:
+    """Append one record."""
+    data = {name: getattr(record, name) for name in ("date", "event", "entry", "note", "digests")}
+    with (leaderboards / AUDIT).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(data) + "\n")
+
+
+def trust(path: Path, records: Iterable[Record]) -> Trust:
+    """Return how far to trust the entry in a folder: by what was recorded of exactly these files."""
+    now, name = digests(path), entry_name(path)
+    events = {record.event for record in records if record.entry == name and record.digests == now}
+    if "rerun" in events:
+        return "rerun"
+    return "replayed" if "verified" in events else "claimed"
+
+
+def entry_folders(leaderboards: Path) -> list[Path]:
+    """Return the folders of all entries, sorted; hidden folders are work in progress."""
+    return sorted(
+        path
+        for suite in leaderboards.iterdir()
+        if suite.is_dir() and not suite.name.startswith(".")
+        for path in suite.iterdir()
+        if path.is_dir() and not path.name.startswith(".")
+    )
+
+
+def audit_problems(leaderboards: Path) -> list[str]:
+    """Return where the folders and the trail disagree: unrecorded additions, changes and removals."""
+    last = {record.entry: record for record in read_audit(leaderboards)}
+    folders = {entry_name(path): path for path in entry_folders(leaderboards)}
+    problems = []
+    for name, path in folders.items():
+        if name not in last or last[name].event == "removed":
+            problems.append(f"{name} is there, but the audit trail does not say that it was added")
+        elif all((path / file).exists() for file in FILES) and last[name].digests != digests(path):
+            problems.append(f"{name} has other files than the audit trail's last record of it; record it as rescored")
+    gone = [name for name, record in last.items() if record.event != "removed" and name not in folders]
+    return problems + [f"{name} is gone, but the audit trail does not say that it was removed" for name in gone]
+
+
+def _record(data: Any, where: str) -> Record:
+    keys = {"date", "event", "entry", "note", "digests"}
+    if not isinstance(data, dict) or set(data) != keys or data["event"] not in EVENTS:
+        raise EntryError(f"{where} is not an audit record; it needs {sorted(keys)} and one of the events {EVENTS}")
+    return Record(**data)

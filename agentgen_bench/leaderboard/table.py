@@ -1,0 +1,205 @@
+"""The leaderboard's rows: scores of every entry of a suite, their ranks, and how stable each rank is."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agentgen_bench.episodes import Episode, canonical_json
+from agentgen_bench.errors import EntryError
+from agentgen_bench.leaderboard.audit import Trust, entry_folders, entry_name, read_audit, trust
+from agentgen_bench.leaderboard.entry import EPISODES, METADATA, RESULTS, Metadata, metadata_from_json
+from agentgen_bench.leaderboard.safe import parse_json, read_gzip_lines, read_json, read_yaml
+from agentgen_bench.scores.base import Score
+from agentgen_bench.scores.bootstrap import RESAMPLES, Draws, percentile_interval
+from agentgen_bench.scores.ood import ranking_stability
+from agentgen_bench.scores.sampling import PolicyRates, sample
+
+BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One entry of a suite."""
+
+    entry: str
+    metadata: Metadata
+    trust: Trust
+    episodes: int
+    success: Score
+    families: dict[str, Score]
+    rank: int
+    rank_low: int  # the rank in 95 % of the redraws of the levels
+    rank_high: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "entry": self.entry,
+            "model": self.metadata.model,
+            "org": self.metadata.org,
+            "date": self.metadata.date,
+            "trust": self.trust,
+            "episodes": self.episodes,
+            "success": self.success.to_json(),
+            "families": {name: score.to_json() for name, score in self.families.items()},
+            "rank": self.rank,
+            "rank_low": self.rank_low,
+            "rank_high": self.rank_high,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """One suite's leaderboard: rows from best to worst, and how often the whole ranking holds."""
+
+    suite: str
+    rows: tuple[Row, ...]
+    stability: Score | None  # None for fewer than two rows
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        stability = None if self.stability is None else self.stability.to_json()
+        return {"suite": self.suite, "ranking_stability": stability, "rows": [row.to_json() for row in self.rows]}
+
+
+def read_boards(leaderboards: Path) -> list[Board]:
+    """Return the leaderboard of each suite that has entries, suites sorted.
+
+    Entries are read, not verified; `trust` says what was recorded about each.
+    """
+    if not leaderboards.is_dir():
+        raise EntryError(f"{leaderboards} is not a folder of leaderboards")
+    records = read_audit(leaderboards)
+    suites: dict[str, list[Path]] = {}
+    for path in entry_folders(leaderboards):
+        suites.setdefault(path.parent.name, []).append(path)
+    return [_board(suite, {path: trust(path, records) for path in paths}) for suite, paths in suites.items()]
+
+
+def _board(suite: str, trusts: Mapping[Path, Trust]) -> Board:
+    names = {path: entry_name(path) for path in trusts}
+    sampled = sample({names[path]: list(_outcomes(path)) for path in trusts}, canonical_json)
+    draws = {name: _overall_draws(rates) for name, rates in sampled.runs.items()}
+    rows = [_row(path, names[path], trusts[path]) for path in trusts]
+    observed = {row.entry: -_value(row) for row in rows}
+    stability = None
+    if len(rows) > 1:
+        stability = ranking_stability(observed, [dict(zip(draws, row, strict=True)) for row in _negated_rows(draws)])
+    ranked = [_ranked(row, observed, draws) for row in rows]
+    return Board(suite, tuple(sorted(ranked, key=lambda row: (row.rank, row.metadata.date, row.entry))), stability)
+
+
+def _outcomes(path: Path) -> Iterator[Episode]:
+    """Yield the episodes of an entry without their steps: who solved what."""
+    where = str(path / EPISODES)
+    for number, line in enumerate(read_gzip_lines(path / EPISODES), 1):
+        data = parse_json(line, f"{where}, line {number}")
+        try:
+            yield Episode(**{name: value for name, value in data.items() if name != "schema_version"} | {"steps": ()})
+        except (TypeError, AttributeError):
+            raise EntryError(f"{where}, line {number} is not an episode") from None
+
+
+def _overall_draws(rates: PolicyRates) -> Draws:
+    total = np.zeros(RESAMPLES)
+    for name in sorted(rates.draws):
+        total = total + rates.draws[name]
+    return total / max(1, len(rates.draws))
+
+
+def _negated_rows(draws: Mapping[str, Draws]) -> list[tuple[float, ...]]:
+    return list(zip(*((-values).tolist() for values in draws.values()), strict=True))
+
+
+def _row(path: Path, name: str, trusted: Trust) -> Row:
+    metadata = metadata_from_json(read_yaml(path / METADATA), str(path / METADATA))
+    results = read_json(path / RESULTS)
+    try:
+        families = {family: _score(scores) for family, scores in results["families"].items()}
+        return Row(name, metadata, trusted, int(results["episodes"]), _score(results["overall"]), families, 0, 0, 0)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise EntryError(f"{path / RESULTS} lacks what a row needs: {error!r}") from None
+
+
+def _score(scores: Mapping[str, Any]) -> Score:
+    data = scores["success"]
+    return Score("success", data["value"], data["low"], data["high"], data["n"], data["reason"])
+
+
+def _value(row: Row) -> float:
+    if row.success.value is None:
+        raise EntryError(f"{row.entry} has no overall success: {row.success.reason}")
+    return row.success.value
+
+
+def _ranked(row: Row, observed: Mapping[str, float], draws: Mapping[str, Draws]) -> Row:
+    """Return the row with its rank (1 + number of better entries) and the rank's interval over the redraws."""
+    better = np.zeros(RESAMPLES)
+    for values in draws.values():
+        better = better + (values > draws[row.entry])
+    low, high = percentile_interval(better + 1)
+    rank = 1 + sum(value < observed[row.entry] for value in observed.values())
+    return Row(
+        row.entry,
+        row.metadata,
+        row.trust,
+        row.episodes,
+        row.success,
+        row.families,
+        rank,
+        int(low or rank),
+        int(high or rank),
+    )
+
+
+def markdown(boards: Sequence[Board]) -> str:
+    """Return the leaderboards as Markdown."""
+    return "\n\n".join(_board_markdown(board) for board in boards) if boards else "No entries yet."
+
+
+def _board_markdown(board: Board) -> str:
+    families = sorted({family for row in board.rows for family in row.families})
+    header = ["rank", "95 % of redraws", "model", "submitted by", "success", *families, "trust", "date"]
+    lines = [f"### {board.suite}", "", _markdown_row(header), _markdown_row(["---"] * len(header))]
+    for row in board.rows:
+        scores = [_percent(row.success), *(_percent(row.families[f]) if f in row.families else "-" for f in families)]
+        ranks = str(row.rank_low) if row.rank_low == row.rank_high else f"{row.rank_low} - {row.rank_high}"
+        link = f"[{_escaped(row.metadata.model)}]({row.entry})"
+        cells = [str(row.rank), ranks, link, _escaped(row.metadata.org), *scores, row.trust, row.metadata.date]
+        lines.append(_markdown_row(cells))
+    if board.stability is not None and board.stability.value is not None:
+        share = 100 * board.stability.value
+        lines += ["", f"The whole ranking comes back in {share:.0f} of 100 redraws of the levels."]
+    return "\n".join(lines)
+
+
+def _markdown_row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _percent(score: Score) -> str:
+    if score.value is None:
+        return "-"
+    ends = "" if score.low is None or score.high is None else f" ({100 * score.low:.1f} - {100 * score.high:.1f})"
+    return f"{100 * score.value:.1f}{ends}"
+
+
+def _escaped(text: str) -> str:
+    """Return text that Markdown shows as it is, without links, tags or table cells."""
+    return "".join(f"\\{char}" if char in "\\`*_{}[]()<>#+-.!|&~" else char for char in text)
+
+
+def with_table(document: str, table: str) -> str:
+    """Return a document with the text between its table marks replaced.
+
+    Raises:
+        EntryError: it has no marks.
+    """
+    before, begin, rest = document.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise EntryError(f"the document lacks the marks {BEGIN} and {END} between which the table belongs")
+    return f"{before}{BEGIN}\n{table}\n{END}{after}"

@@ -1,0 +1,139 @@
+"""Entries are made from complete, unedited runs only, whole or not at all."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agentgen_bench.cli import main
+from agentgen_bench.errors import EntryError
+from agentgen_bench.evaluation.plan import limited, suite_plan
+from agentgen_bench.evaluation.run import evaluate
+from agentgen_bench.leaderboard.entry import slug
+from agentgen_bench.leaderboard.submit import submit
+from agentgen_bench.leaderboard.verify import verify
+from agentgen_bench.policies.scripted import RandomPolicy
+from agentgen_bench.prompts import PromptConfig
+from agentgen_bench.suites import Suite
+
+CLAIMS = {"org": "Some Lab", "model": "m", "date": "2026-01-31"}
+
+
+@pytest.fixture
+def run(run_path: Path, tmp_path: Path) -> Path:
+    """A copy of the run to edit."""
+    return Path(shutil.copytree(run_path, tmp_path / "run"))
+
+
+def refused(run: Path, suite: Suite, tmp_path: Path) -> str:
+    board = tmp_path / "board"
+    with pytest.raises(EntryError) as error:
+        submit(run, **CLAIMS, leaderboards=board, suite=suite, workers=1)
+    assert not [path for path in board.rglob("*") if path.is_file()]
+    return str(error.value)
+
+
+def edited(run: Path, edit: Callable[[list[str]], list[str]]) -> None:
+    path = run / "episodes.jsonl"
+    path.write_text("".join(edit(path.read_text().splitlines(keepends=True))))
+
+
+def test_an_entry_holds_four_files_under_its_date_org_and_model(made: Path) -> None:
+    assert made.name == "20260131_Some-Lab__lab-random-3"
+    assert sorted(path.name for path in made.iterdir()) == [
+        "README.md",
+        "episodes.jsonl.gz",
+        "metadata.yaml",
+        "results.json",
+    ]
+
+
+def test_an_entry_verifies(made: Path, suite: Suite) -> None:
+    assert verify(made, suite=suite, workers=1).holds
+
+
+def test_the_same_run_makes_the_same_bytes(run: Path, suite: Suite, tmp_path: Path) -> None:
+    paths = [submit(run, **CLAIMS, leaderboards=tmp_path / name, suite=suite, workers=1) for name in ("a", "b")]
+    for name in ("metadata.yaml", "results.json", "episodes.jsonl.gz"):
+        assert (paths[0] / name).read_bytes() == (paths[1] / name).read_bytes()
+
+
+def test_the_submitters_paths_and_servers_stay_private(run: Path, suite: Suite, tmp_path: Path) -> None:
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["policy"] |= {"path": "/home/me/secret", "base_url": "http://10.0.0.7:8000"}
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    path = submit(run, **CLAIMS, leaderboards=tmp_path / "board", suite=suite, workers=1)
+    assert "secret" not in (path / "metadata.yaml").read_text()
+    assert "10.0.0.7" not in (path / "metadata.yaml").read_text()
+
+
+def test_an_incomplete_run_is_refused_with_what_is_missing(run: Path, suite: Suite, tmp_path: Path) -> None:
+    edited(run, lambda lines: lines[:-3])
+    assert "3 episodes are missing; go on with evaluate --resume" in refused(run, suite, tmp_path)
+
+
+def test_a_run_of_a_part_of_the_suite_is_refused(suite: Suite, tmp_path: Path) -> None:
+    evaluate(limited(suite_plan(suite), 2), RandomPolicy(), PromptConfig(), tmp_path / "run")
+    assert "evaluate without --limit and without other knobs" in refused(tmp_path / "run", suite, tmp_path)
+
+
+def test_a_run_of_an_older_suite_is_refused(run: Path, suite: Suite, tmp_path: Path) -> None:
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["plan"]["suite"]["hash"] = "beef"
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    assert "another version of tiny-v1 (hash beef)" in refused(run, suite, tmp_path)
+
+
+def test_a_run_without_results_is_refused(run: Path, suite: Suite, tmp_path: Path) -> None:
+    (run / "results.json").unlink()
+    assert "it has no results.json; finish it with evaluate --resume" in refused(run, suite, tmp_path)
+
+
+def test_edited_results_are_refused(run: Path, suite: Suite, tmp_path: Path) -> None:
+    text = (run / "results.json").read_text()
+    (run / "results.json").write_text(text.replace('"n": 16', '"n": 18', 1))
+    assert "overall.success.n is 18, recomputed 16" in refused(run, suite, tmp_path)
+
+
+def test_edited_episodes_are_refused_though_the_results_fit_them(run: Path, suite: Suite, tmp_path: Path) -> None:
+    from agentgen_bench.evaluation.folder import read_run, write_json
+    from agentgen_bench.scores.success import results
+
+    edited(run, lambda lines: [lines[0].replace('"success": false', '"success": true'), *lines[1:]])
+    write_json(run / "results.json", results(read_run(run).episodes))
+    assert "success is recorded as True, the replay gives False" in refused(run, suite, tmp_path)
+
+
+def test_a_run_with_a_crash_is_refused_and_the_episode_named(run: Path, suite: Suite, tmp_path: Path) -> None:
+    edited(run, lambda lines: [lines[0].replace('"ending": "truncated"', '"ending": "error"'), *lines[1:]])
+    assert "episodes ended in an error: AgentGen/Sokoban-lean-v0 easy seed 0 repeat 0" in refused(run, suite, tmp_path)
+
+
+def test_an_entry_is_never_overwritten(run: Path, suite: Suite, tmp_path: Path) -> None:
+    submit(run, **CLAIMS, leaderboards=tmp_path, suite=suite, workers=1)
+    with pytest.raises(EntryError, match="exists; entries are never overwritten"):
+        submit(run, **CLAIMS, leaderboards=tmp_path, suite=suite, workers=1)
+
+
+@pytest.mark.parametrize(("name", "safe"), [("Qwen/Qwen3-4B", "Qwen-Qwen3-4B"), ("../../etc", "etc"), ("a b", "a-b")])
+def test_names_cannot_leave_their_folder(name: str, safe: str) -> None:
+    assert slug(name) == safe
+
+
+def test_a_name_without_a_letter_is_refused() -> None:
+    with pytest.raises(EntryError, match="holds no letter or digit"):
+        slug("../..")
+
+
+def test_the_verbs_make_verify_and_show_an_entry(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    own = ["--env", "AgentGen/Sokoban-lean-v0", "--episodes", "2", "--quiet", "--output", "own"]
+    assert main(["evaluate", *own]) == 0
+    assert main(["submit", "own", "--org", "o", "--model", "m"]) == 1
+    assert "own is not a run of a frozen suite; evaluate with --suite NAME" in capsys.readouterr().err
+    assert main(["verify", "own", "--workers", "1"]) == 2
+    assert "unknown suite" in capsys.readouterr().err

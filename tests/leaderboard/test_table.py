@@ -1,0 +1,158 @@
+"""Rows, ranks and their stability, the audit trail, Markdown and the page."""
+
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from agentgen_bench.errors import EntryError
+from agentgen_bench.evaluation.folder import read_run
+from agentgen_bench.evaluation.plan import suite_plan
+from agentgen_bench.evaluation.run import evaluate
+from agentgen_bench.leaderboard.audit import Record, append, audit_problems, entry_name, read_audit, trust
+from agentgen_bench.leaderboard.entry import digests
+from agentgen_bench.leaderboard.page import page
+from agentgen_bench.leaderboard.rerun import rerun_note
+from agentgen_bench.leaderboard.submit import submit
+from agentgen_bench.leaderboard.table import Board, markdown, read_boards, with_table
+from agentgen_bench.policies.scripted import NoopPolicy, OraclePolicy, RandomPolicy
+from agentgen_bench.prompts import PromptConfig
+from agentgen_bench.suites import Suite
+
+EVIL = "<script>alert(1)</script> [x](http://y) | a"
+
+
+@pytest.fixture(scope="module")
+def board(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Oracle, noop and random, submitted; the oracle's entry is recorded as verified."""
+    folder = tmp_path_factory.mktemp("board")
+    for policy, model in ((OraclePolicy(), "oracle"), (NoopPolicy(), "noop"), (RandomPolicy(), EVIL)):
+        run = tmp_path_factory.mktemp("run") / policy.name
+        evaluate(suite_plan(suite), policy, PromptConfig(), run)
+        path = submit(run, org="us", model=model, date="2026-02-01", leaderboards=folder, suite=suite, workers=1)
+        append(folder, Record("2026-02-01", "added", entry_name(path), digests=digests(path)))
+    oracle = folder / "tiny-v1" / "20260201_us__oracle"
+    append(folder, Record("2026-02-02", "verified", entry_name(oracle), digests=digests(oracle)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def boards(board: Path) -> list[Board]:
+    return read_boards(board)
+
+
+def test_rows_are_ranked_by_overall_success_and_equals_share_a_rank(boards: list[Board]) -> None:
+    (tiny,) = boards
+    assert [(row.metadata.model, row.rank) for row in tiny.rows] == [("oracle", 1), ("noop", 2), (EVIL, 2)]
+    assert tiny.rows[0].success.value == 1.0
+    assert tiny.rows[0].families.keys() == {"Sokoban"}
+
+
+def test_a_rank_carries_the_range_it_takes_in_redraws(boards: list[Board]) -> None:
+    (tiny,) = boards
+    assert (tiny.rows[0].rank_low, tiny.rows[0].rank_high) == (1, 1)
+    assert tiny.stability is not None
+    assert tiny.stability.value == 1.0
+
+
+def test_trust_is_what_was_recorded_of_exactly_these_files(boards: list[Board], board: Path, tmp_path: Path) -> None:
+    assert [row.trust for row in boards[0].rows] == ["replayed", "claimed", "claimed"]
+    copy = Path(shutil.copytree(board, tmp_path / "board"))
+    oracle = copy / "tiny-v1" / "20260201_us__oracle"
+    (oracle / "results.json").write_text((oracle / "results.json").read_text() + " ")
+    assert trust(oracle, read_audit(copy)) == "claimed"
+
+
+def test_a_rerun_stands_above_a_replay(board: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(board, tmp_path / "board"))
+    oracle = copy / "tiny-v1" / "20260201_us__oracle"
+    append(copy, Record("2026-02-03", "rerun", entry_name(oracle), "by hand", digests(oracle)))
+    assert trust(oracle, read_audit(copy)) == "rerun"
+
+
+def test_the_trail_tells_of_what_it_does_not_know(board: Path, tmp_path: Path) -> None:
+    assert audit_problems(board) == []
+    copy = Path(shutil.copytree(board, tmp_path / "board"))
+    suite = copy / "tiny-v1"
+    shutil.rmtree(suite / "20260201_us__noop")
+    shutil.copytree(suite / "20260201_us__oracle", suite / "20260201_us__stranger")
+    with (suite / "20260201_us__oracle" / "results.json").open("a") as file:
+        file.write("\n")
+    assert audit_problems(copy) == [
+        "tiny-v1/20260201_us__oracle has other files than the audit trail's last record of it; record it as rescored",
+        "tiny-v1/20260201_us__stranger is there, but the audit trail does not say that it was added",
+        "tiny-v1/20260201_us__noop is gone, but the audit trail does not say that it was removed",
+    ]
+    append(copy, Record("2026-02-04", "removed", "tiny-v1/20260201_us__noop", "asked for by its authors"))
+    assert not [problem for problem in audit_problems(copy) if "noop" in problem]
+
+
+def test_a_line_that_is_no_record_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "audit.jsonl").write_text('{"event": "praised"}\n')
+    with pytest.raises(EntryError, match="line 1 is not an audit record"):
+        read_audit(tmp_path)
+
+
+def test_a_rerun_with_the_same_actions_is_noted_as_such(board: Path, suite: Suite, tmp_path: Path) -> None:
+    evaluate(suite_plan(suite), OraclePolicy(), PromptConfig(), tmp_path / "again")
+    note = rerun_note(board / "tiny-v1" / "20260201_us__oracle", read_run(tmp_path / "again"), suite)
+    assert note == "rerun with the same actions in 8 of 8 episodes"
+
+
+def test_a_rerun_that_comes_out_otherwise_is_no_rerun(board: Path, suite: Suite, tmp_path: Path) -> None:
+    evaluate(suite_plan(suite), NoopPolicy(), PromptConfig(), tmp_path / "again")
+    with pytest.raises(EntryError, match="same actions in 0 of 8 episodes, and success differs"):
+        rerun_note(board / "tiny-v1" / "20260201_us__oracle", read_run(tmp_path / "again"), suite)
+
+
+def test_markdown_shows_names_as_they_are_and_nothing_more(boards: list[Board]) -> None:
+    text = markdown(boards)
+    assert "| 1 | 1 | [oracle](tiny-v1/20260201_us__oracle) | us | 100.0 (" in text
+    assert "<script>" not in text
+    evil = next(line for line in text.splitlines() if "alert" in line)
+    header = next(line for line in text.splitlines() if line.startswith("| rank"))
+    assert evil.replace("\\|", "").count("|") == header.count("|")
+
+
+def test_a_document_gets_its_table_between_the_marks() -> None:
+    document = "before\n<!-- table:begin -->\nold\n<!-- table:end -->\nafter\n"
+    assert with_table(document, "new") == "before\n<!-- table:begin -->\nnew\n<!-- table:end -->\nafter\n"
+    with pytest.raises(EntryError, match="lacks the marks"):
+        with_table("nothing here", "new")
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in ("href", "src")]
+
+
+def test_the_page_escapes_names_and_needs_no_network(boards: list[Board]) -> None:
+    text = page(boards)
+    tags = _Tags()
+    tags.feed(text)
+    assert tags.tags.count("script") == 1  # the page's own
+    assert len([tag for tag in tags.tags if tag == "tr"]) == 4
+    assert not [link for link in tags.links if ":" in link or link.startswith("//")]
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+
+
+def test_the_page_draws_intervals_inside_their_track(boards: list[Board]) -> None:
+    assert 'style="left:' in page(boards)
+    (oracle,) = [row for row in boards[0].rows if row.metadata.model == "oracle"]
+    assert oracle.success.low is not None
+    assert f'<i style="left:{100 * oracle.success.low:.2f}%;width:{100 - 100 * oracle.success.low:.2f}%">' in page(
+        boards
+    )
+
+
+def test_a_folder_without_entries_says_so(tmp_path: Path) -> None:
+    assert markdown(read_boards(tmp_path)) == "No entries yet."
+    with pytest.raises(EntryError, match="is not a folder of leaderboards"):
+        read_boards(tmp_path / "nothing")
