@@ -47,7 +47,7 @@ def generated_level(shop: Shop, seed: int, phrasing: Phrasing, held_out: bool, n
     words = Draws(stream("webshop", "words", repr(shop.source), seed, phrasing, str(held_out)))
     attributes = tuple(attribute(value) for _, value in wished)
     text = request(wishes, phrasing, held_out, words)
-    return _level(shop, family.target, text, attributes, tuple(picked), cap or NO_CAP, nouns)
+    return level_of(shop, family.target, text, attributes, tuple(picked), cap or NO_CAP, nouns)
 
 
 def data_level(shop: Shop, seed: int, split: str, human: bool, nouns: NounFinder) -> Level:
@@ -97,11 +97,11 @@ def _data_goal(shop: Shop, number: int, place: int, draws: np.random.Generator, 
     if len(steps) >= 2:
         cap = max(draws.choice(steps, size=2, replace=False).tolist())
         text = f"{text}, and price lower than {cap:.2f} dollars"
-    level = _level(shop, int(number), text, asked.attributes, options, cap, nouns)
+    level = level_of(shop, int(number), text, asked.attributes, options, cap, nouns)
     return None if choices(product, level.goal) is None else level
 
 
-def _level(
+def level_of(
     shop: Shop,
     target: int,
     text: str,
@@ -110,6 +110,7 @@ def _level(
     cap: float,
     nouns: NounFinder,
 ) -> Level:
+    """Return the level that asks in the words `text` for document `target` with these wishes; `cap` in dollars."""
     product = shop.product(target)
     goal = Goal(
         text,

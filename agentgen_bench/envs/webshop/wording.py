@@ -10,6 +10,7 @@ from agentgen_bench.envs.webshop.vocabulary.kinds import attribute
 
 Phrasing = Literal["varied", "plain"]
 PHRASINGS: tuple[Phrasing, ...] = get_args(Phrasing)
+DESCRIBED = 1  # attributes that a description repeats; the search engine reads descriptions, but one bullet only
 TAIL_OPENINGS = (
     "made of ",
     "made with ",
@@ -87,7 +88,7 @@ def raw_product(draft: Draft, asin: str, titled: Sequence[int], draws: Draws) ->
     chosen = [(group, group.values[value]) for group, value in zip(kind.groups, draft.values, strict=True)]
     sentences = [with_articles(draws.pick(group.sentences).format(a=value)) for group, value in chosen]
     bullets = [f"{group.label}: {sentence} " for (group, _), sentence in zip(chosen, sentences, strict=True)]
-    described = draws.sample(chosen, min(3, len(chosen)))
+    described = draws.sample(chosen, min(DESCRIBED, len(chosen)))
     description = [draws.pick(department.openings)]
     description += [with_articles(draws.pick(group.sentences).format(a=value)) for group, value in described]
     description.append(draws.pick(department.closings))

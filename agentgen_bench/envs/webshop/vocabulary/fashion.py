@@ -112,7 +112,7 @@ CUT = Option("cut", "in the {v} cut", ("regular", "petite", "tall"))
 SHOE_WIDTH = Option("width", "in {v} width", ("narrow", "regular", "wide"))
 GENDER = Option("department", "from the {v} department", ("mens", "ladies", "youth"))
 BAG_SIZE = Option("capacity", "with {v} capacity", ("10l", "18l", "25l", "40l"))
-MONOGRAM = Option("engraving", "with {v} engraving", ("no", "initials", "heart", "anchor"))
+MONOGRAM = Option("engraving", "with {v} engraving", ("plain", "initials", "heart", "anchor"))
 
 TOP = (FABRIC, CARE, FIT, SLEEVE, NECK, OCCASION, PRINT)
 BOTTOM = (FABRIC, CARE, FIT, CLOSURE, POCKET, OCCASION)
