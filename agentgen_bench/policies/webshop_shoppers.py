@@ -22,8 +22,8 @@ _PRICE = re.compile(r"\$\s*(\d+(?:\.\d+)?)")
 _LIMIT = re.compile(r"\$(\d+(?:\.\d+)?)|(\d+(?:\.\d+)?) dollars")
 _WORD = re.compile(r"[a-z0-9]+")
 _FILLERS = frozenset(
-    "a an and am are at be below can cart choose cost do for from get hold i in is it item less me missing more must my "
-    "no of please show than that the to under want with you your looking need find help sister asked stay".split()
+    "a an and am are at be below can cart choose cost do for from get hold i in is it item less me missing more must "
+    "my no of please show than that the to under want with you your looking need find help sister asked stay".split()
 )
 
 
@@ -102,7 +102,7 @@ def _first(history: History) -> str | None:
 
 
 def _best(history: History) -> str | None:
-    """Return the click on the best hit: price kept, of the kind asked for, most words of the request; else the first.
+    """Return the click on the best hit: price kept, right kind, most words of the request; else the first.
 
     The kind is what most titles share with the request.
     """

@@ -27,7 +27,7 @@ def wishes_missed(product, goal):
 def test_the_target_of_every_goal_earns_all_of_it(difficulty, split):
     shop = preset_shop(difficulty, split)
     for family, goal in family_goals(shop):
-        product = shop.product(family.target)
+        product = shop.catalog.product(family.target)
         chosen = [value for _, value in choices(product, goal)]
         assert reward_parts(product, goal, chosen, product.prices[0], product.nouns).reward == 1.0
 
@@ -36,7 +36,7 @@ def test_the_target_of_every_goal_earns_all_of_it(difficulty, split):
 def test_every_near_duplicate_of_every_goal_misses_exactly_one_wish(difficulty, split):
     shop = preset_shop(difficulty, split)
     for family, goal in family_goals(shop):
-        assert [wishes_missed(shop.product(rival), goal) for rival in family.rivals] == [1] * len(family.rivals)
+        assert [wishes_missed(shop.catalog.product(rival), goal) for rival in family.rivals] == [1] * len(family.rivals)
 
 
 @pytest.mark.parametrize("difficulty", PRESETS)
@@ -44,7 +44,7 @@ def test_every_near_duplicate_earns_less_than_all_whatever_is_chosen(difficulty)
     shop = preset_shop(difficulty, "test")
     for family, goal in family_goals(shop):
         for rival in family.rivals:
-            product = shop.product(rival)
+            product = shop.catalog.product(rival)
             everything = [value for _, values in product.options for value in values]
             assert reward_parts(product, goal, everything, product.prices[0], product.nouns).reward < 1.0
 
@@ -63,7 +63,7 @@ def test_a_preset_has_the_wishes_and_near_duplicates_it_states(difficulty):
 def test_products_have_no_attribute_but_those_they_list(difficulty):
     shop = preset_shop(difficulty)
     for number in range(len(shop.catalog)):
-        product = shop.product(number)
+        product = shop.catalog.product(number)
         kind = next(kind for _, kind in TYPES if kind.plural == product.query)
         found = {attribute for attribute in kind.attributes if has_attribute(product, attribute)}
         assert found == set(product.attributes)
@@ -81,7 +81,7 @@ def test_price_limits_leave_room_for_the_target_and_none_for_the_dear(price):
     for _ in range(100):
         family = drawn_family(Shape(2, 1, 6, price), "train", range(len(TYPES)), draws)
         dear = [rival.price for rival, broken in zip(family.rivals, family.broken, strict=True) if broken == "price"]
-        assert ((0, 0) == family.caps) == (price == "none") == (dear == [])
+        assert (family.caps == (0, 0)) == (price == "none") == (dear == [])
         assert all(rival > family.caps[1] for rival in dear)
         assert price == "none" or family.target.price <= family.caps[0] <= family.caps[1]
 
@@ -99,4 +99,4 @@ def test_every_size_of_catalogue_is_filled():
     shop = open_shop(GeneratedSource("train", PRESETS["hard"], 100))
     assert len(shop.catalog) == 100
     assert len(shop.families) == 7
-    assert len({shop.product(number).asin for number in range(100)}) == 100
+    assert len({shop.catalog.product(number).asin for number in range(100)}) == 100

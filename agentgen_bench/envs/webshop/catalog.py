@@ -31,12 +31,16 @@ class Catalog:
         """Return the product of a document number, 0 up to len(self)."""
         found = self._products.get(number)
         if found is None:
-            start = int(self._ends[number - 1]) if number else 0
-            found = decoded(self._lines[start : int(self._ends[number])].tobytes())
+            found = decoded(self.line(number))
             if len(self._products) >= KEPT_PRODUCTS:
                 self._products.clear()
             self._products[number] = found
         return found
+
+    def line(self, number: int) -> bytes:
+        """Return a product as it is stored: bytes that are equal for equal products only."""
+        start = int(self._ends[number - 1]) if number else 0
+        return self._lines[start : int(self._ends[number])].tobytes()
 
     def search(self, query: str) -> tuple[int, ...]:
         """Return the document numbers of the best hits, best first, at most 50."""

@@ -18,7 +18,6 @@ PRICE_KNOBS: tuple[PriceKnob, ...] = get_args(PriceKnob)
 NO_CAP = 1_000_000.0  # dollars: what the original takes for "no limit"
 ALLOWED_VALUES = 2  # option values of the target that a level may ask for, out of those a near-duplicate lacks
 SPLIT_SHARES = {"train": (0.0, 0.6), "valid": (0.6, 0.75), "test": (0.75, 1.0), "ood_types": (0.0, 1.0)}
-_DRAWS = 4096
 
 T = TypeVar("T")
 
@@ -55,15 +54,15 @@ class Family(NamedTuple):
 class Draws:
     """Cheap draws from one generator, taken in batches: numpy's calls cost more than what they decide here."""
 
-    def __init__(self, generator: np.random.Generator) -> None:
-        """Take over the generator."""
-        self._generator = generator
+    def __init__(self, generator: np.random.Generator, batch: int = 4096) -> None:
+        """Take over the generator; `batch` draws are taken at a time."""
+        self._generator, self._batch = generator, batch
         self._waiting: list[int] = []
 
     def below(self, n: int) -> int:
         """Return an integer in [0, n); n far below 2**32, so that the modulus leaves no visible bias."""
         if not self._waiting:
-            self._waiting = self._generator.integers(0, 1 << 32, size=_DRAWS).tolist()
+            self._waiting = self._generator.integers(0, 1 << 32, size=self._batch).tolist()
         return self._waiting.pop() % n
 
     def share(self) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from agentgen_bench.envs.webshop.families import NO_CAP, Draws
 from agentgen_bench.envs.webshop.nouns import NounFinder
 from agentgen_bench.envs.webshop.oracle import choices
-from agentgen_bench.envs.webshop.product import DEFAULT_PRICE, Product, encoded
+from agentgen_bench.envs.webshop.product import DEFAULT_PRICE, Product
 from agentgen_bench.envs.webshop.reward import Goal
 from agentgen_bench.envs.webshop.shop import Shop
 from agentgen_bench.envs.webshop.vocabulary import TYPES
@@ -21,6 +21,7 @@ from agentgen_bench.seeding import stream
 CAP_STEPS = [10.0 * i for i in range(1, 100)]  # dollars: the limits the original draws from
 NEXT_CAPS = 4
 TRIES = 1000
+LEVEL_DRAWS = 16  # draws that a generated level takes at most, with room
 
 
 class Level(NamedTuple):
@@ -36,7 +37,7 @@ def generated_level(shop: Shop, seed: int, phrasing: Phrasing, held_out: bool, n
 
     `held_out` changes the words only: level n of ood_phrasing asks for what level n of test asks for.
     """
-    draws = Draws(stream("webshop", "level", repr(shop.source), seed))
+    draws = Draws(stream("webshop", "level", *shop.key, seed), LEVEL_DRAWS)
     family = draws.pick(shop.families)
     kind = TYPES[family.kind][1]
     picked = [(name, draws.pick(values)) for name, values in family.options]
@@ -44,9 +45,8 @@ def generated_level(shop: Shop, seed: int, phrasing: Phrasing, held_out: bool, n
     wished = [(kind.groups[group], kind.groups[group].values[value]) for group, value in family.attributes]
     phrases = {option.name: option.phrase for option in kind.options}
     wishes = Wishes(kind, tuple(wished), tuple((name, value, phrases[name]) for name, value in picked), cap)
-    words = Draws(stream("webshop", "words", repr(shop.source), seed, phrasing, str(held_out)))
     attributes = tuple(attribute(value) for _, value in wished)
-    text = request(wishes, phrasing, held_out, words)
+    text = request(wishes, phrasing, held_out, draws)
     return level_of(shop, family.target, text, attributes, tuple(picked), cap or NO_CAP, nouns)
 
 
@@ -78,11 +78,13 @@ def data_level(shop: Shop, seed: int, split: str, human: bool, nouns: NounFinder
 def drawn_price(product: Product) -> float:
     """Return what the product costs: its price, or one drawn within its range from the asin."""
     low, *high = product.prices or (DEFAULT_PRICE,)
-    return float(stream("webshop", "price", product.asin).uniform(low, high[0])) if high else low
+    if not high:
+        return low
+    return low + (high[0] - low) * float(stream("webshop", "price", product.asin).random())  # some ranges run downwards
 
 
 def _data_goal(shop: Shop, number: int, place: int, draws: np.random.Generator, nouns: NounFinder) -> Level | None:
-    product = shop.product(int(number))
+    product = shop.catalog.product(int(number))
     asked = product.requests[place]
     if asked.options is None:
         options = tuple(
@@ -111,7 +113,7 @@ def level_of(
     nouns: NounFinder,
 ) -> Level:
     """Return the level that asks in the words `text` for document `target` with these wishes; `cap` in dollars."""
-    product = shop.product(target)
+    product = shop.catalog.product(target)
     goal = Goal(
         text,
         product.asin,
@@ -123,5 +125,5 @@ def level_of(
         cap,
         tuple(nouns(product)),
     )
-    content = json.dumps(goal).encode() + encoded(product)
+    content = json.dumps(goal).encode() + shop.catalog.line(target)
     return Level(goal, target, f"webshop:{hashlib.sha256(content).hexdigest()[:16]}")

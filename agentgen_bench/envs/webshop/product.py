@@ -3,8 +3,9 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from agentgen_bench.errors import DataError
@@ -34,7 +35,7 @@ class Request(NamedTuple):
     options: tuple[str, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Product:
     """One product as the shop shows it. `nouns` are its title's nouns where the catalogue carries them, else None."""
 
@@ -53,7 +54,17 @@ class Product:
     requests: tuple[Request, ...]
     nouns: tuple[str, ...] | None
 
-    @property
+    @cached_property
+    def link(self) -> str:
+        """The asin as it is clicked: in lower case."""
+        return self.asin.lower()
+
+    @cached_property
+    def option_values(self) -> tuple[str, ...]:
+        """All option values in page order, a value under two names once."""
+        return tuple(dict.fromkeys(value for _, values in self.options for value in values))
+
+    @cached_property
     def price_tag(self) -> str:
         """The price as printed: `$9.99` or `$9.99 to $12.5`."""
         first, *rest = self.prices or (DEFAULT_PRICE,)
@@ -96,7 +107,7 @@ def parsed_product(
 
 def encoded(product: Product) -> bytes:
     """Return the product as one line of JSON, without the line's end."""
-    values = [getattr(product, name) for name in Product.__slots__]
+    values = [getattr(product, field.name) for field in fields(product)]
     return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
 
 

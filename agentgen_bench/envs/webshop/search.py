@@ -20,6 +20,7 @@ B = np.float32(0.4)
 BLOCK = 64  # scores per block when the best few of many are looked for
 CHUNK_DOCUMENTS = 4096
 SPILL_POSTINGS = 8_000_000  # postings kept in memory while building, 80 MB, before they go to a scratch file
+KEPT_TERMS = 100_000  # terms whose place is remembered, some 30 MB
 _EXACT_LENGTHS = 24  # SmallFloat stores lengths below this one exactly
 
 IntArray = npt.NDArray[np.integer[Any]]
@@ -44,6 +45,7 @@ class SearchIndex:
         """Wrap the arrays; they are never written to."""
         self.arrays = arrays
         self._terms = memoryview(arrays.term_bytes.tobytes())
+        self._postings: dict[str, tuple[IntArray, FloatArray] | None] = {}
 
     def search(self, query: str, k: int = 50) -> tuple[int, ...]:
         """Return the numbers of the best `k` documents, best first; fewer where fewer hold any word of the query."""
@@ -54,16 +56,28 @@ class SearchIndex:
         """Return the score of every document, shape (documents,), or None where no term is indexed."""
         documents, impacts = [], []
         for term, count in Counter(terms(query)).items():
-            number = self._term_number(term.encode())
-            if number is not None:
-                start, end = self.arrays.starts[number : number + 2]
-                documents.append(self.arrays.documents[start:end])
-                found = self.arrays.impacts[start:end]
-                impacts.append(found if count == 1 else found * np.float32(count))
+            found = self._postings_of(term)
+            if found is not None:
+                documents.append(found[0])
+                impacts.append(found[1] if count == 1 else found[1] * np.float32(count))
         if not documents:
             return None
         total = np.bincount(np.concatenate(documents), np.concatenate(impacts), minlength=len(self.arrays.ranks))
         return total.astype(np.float32)
+
+    def _postings_of(self, term: str) -> tuple[IntArray, FloatArray] | None:
+        """Return a term's documents and impacts, None where it is not indexed; remembers what was asked."""
+        if term in self._postings:
+            return self._postings[term]
+        number = self._term_number(term.encode())
+        found = None
+        if number is not None:
+            start, end = self.arrays.starts[number : number + 2]
+            found = self.arrays.documents[start:end], self.arrays.impacts[start:end]
+        if len(self._postings) >= KEPT_TERMS:
+            self._postings.clear()
+        self._postings[term] = found
+        return found
 
     def _term_number(self, term: bytes) -> int | None:
         ends, low, high = self.arrays.term_ends, 0, len(self.arrays.term_ends)
@@ -208,7 +222,7 @@ def _weights(frequencies: IntArray, n_documents: int) -> FloatArray:
 
 def _norms(lengths: IntArray) -> FloatArray:
     """Return 1 / (k1 * (1 - b + b * length / mean length)) per document, in Lucene's order of operations."""
-    mean = np.float32(lengths.mean()) if len(lengths) else np.float32(1)
+    mean = np.float32(lengths.mean()) if lengths.any() else np.float32(1)
     rounded = _small_float(lengths).astype(np.float32)
     return np.float32(1) / (K1 * ((np.float32(1) - B) + B * rounded / mean))
 

@@ -1,9 +1,9 @@
 """One visit to the shop as a value, and what each command makes of it: the original's page flow."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from agentgen_bench.envs.webshop.product import Product
 
@@ -49,8 +49,7 @@ class ShopRules:
     show_attributes: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """Where the visit stands. `item` and `hits` are document numbers; `results_page` counts from 1."""
 
     page: Page = Page.INDEX
@@ -88,10 +87,10 @@ def clickables(session: Session, shelves: Shelves, rules: ShopRules) -> tuple[st
         return (SEARCH,)
     if session.page is Page.RESULTS:
         previous = (PREVIOUS,) if session.results_page > 1 else ()
-        asins = [shelves.product(number).asin.lower() for number in session.shown]
+        asins = [shelves.product(number).link for number in session.shown]
         return (BACK, *previous, NEXT, *asins)
     if session.page is Page.ITEM and session.item is not None:
-        values = [value for _, values in shelves.product(session.item).options for value in values]
+        values = shelves.product(session.item).option_values
         return tuple(dict.fromkeys((BACK, PREVIOUS, *item_buttons(rules), BUY, *values)))
     return () if session.page is Page.DONE else (BACK, PREVIOUS)
 
@@ -115,33 +114,33 @@ def after(session: Session, action: str, shelves: Shelves, rules: ShopRules) -> 
 
 
 def _searched(session: Session, query: str, shelves: Shelves) -> Session:
-    return replace(
-        session, page=Page.RESULTS, query=query, hits=shelves.search(query), results_page=1, item=None, chosen=()
+    return session._replace(
+        page=Page.RESULTS, query=query, hits=shelves.search(query), results_page=1, item=None, chosen=()
     )
 
 
 def _clicked(session: Session, target: str, shelves: Shelves) -> Session:
     if target == BUY:
-        return replace(session, page=Page.DONE)
+        return session._replace(page=Page.DONE)
     if target == BACK:
         return Session()
     if target in SUB_PAGES:
-        return replace(session, page=Page(target))
+        return session._replace(page=Page(target))
     if session.page is Page.RESULTS:
         return _clicked_on_results(session, target, shelves)
     if session.page is Page.ITEM:
         if target == PREVIOUS:
-            return replace(session, page=Page.RESULTS, item=None, chosen=())
-        return replace(session, chosen=_chosen(session, target, shelves))
-    return replace(session, page=Page.ITEM)
+            return session._replace(page=Page.RESULTS, item=None, chosen=())
+        return session._replace(chosen=_chosen(session, target, shelves))
+    return session._replace(page=Page.ITEM)
 
 
 def _clicked_on_results(session: Session, target: str, shelves: Shelves) -> Session:
     if target in (PREVIOUS, NEXT):
-        return replace(session, results_page=session.results_page + (1 if target == NEXT else -1))
-    number = next(number for number in session.shown if shelves.product(number).asin.lower() == target)
+        return session._replace(results_page=session.results_page + (1 if target == NEXT else -1))
+    number = next(number for number in session.shown if shelves.product(number).link == target)
     opened = session.opened if number in session.opened else (*session.opened, number)
-    return replace(session, page=Page.ITEM, item=number, opened=opened)
+    return session._replace(page=Page.ITEM, item=number, opened=opened)
 
 
 def _chosen(session: Session, value: str, shelves: Shelves) -> tuple[tuple[str, str], ...]:

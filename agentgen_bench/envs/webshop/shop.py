@@ -9,7 +9,6 @@ from typing import NamedTuple
 from agentgen_bench.envs.webshop.cache import Arrays, cached
 from agentgen_bench.envs.webshop.catalog import Catalog
 from agentgen_bench.envs.webshop.generate import GeneratedSource, Placed, generated_arrays, placed_families
-from agentgen_bench.envs.webshop.product import Product
 from agentgen_bench.envs.webshop.rawdata import fingerprint, found_files
 from agentgen_bench.envs.webshop.requests import RequestTable, data_arrays, request_table
 from agentgen_bench.errors import DataError
@@ -30,6 +29,7 @@ class Shop:
     def __init__(self, source: GeneratedSource | DataSource, arrays: Arrays) -> None:
         """Wrap the arrays of a source."""
         self.source = source
+        self.key: tuple[str | int, ...] = (repr(source),)
         self.catalog = Catalog(arrays)
         self.families: tuple[Placed, ...] = placed_families(arrays) if "families" in arrays else ()
         self.requests: RequestTable | None = request_table(arrays) if "request_products" in arrays else None
@@ -38,14 +38,6 @@ class Shop:
         self,
     ) -> "tuple[Callable[[GeneratedSource | DataSource], Shop], tuple[GeneratedSource | DataSource]]":
         return open_shop, (self.source,)
-
-    def product(self, number: int) -> Product:
-        """Return the product of a document number."""
-        return self.catalog.product(number)
-
-    def search(self, query: str) -> tuple[int, ...]:
-        """Return the document numbers of the best hits, best first."""
-        return self.catalog.search(query)
 
 
 @lru_cache(maxsize=OPEN_SHOPS)

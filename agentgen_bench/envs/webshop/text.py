@@ -17,15 +17,12 @@ PageFormat = Literal["text", "text_rich"]
 PAGE_FORMATS: tuple[PageFormat, ...] = get_args(PageFormat)
 SEPARATOR = " [SEP] "
 CUT_MARK = " ..."
+_INDENTS = {"button": "", "link": "\n", "option": "  "}
 _LEAN, _BASE, _RICH = Richness.LEAN, Richness.BASE, Richness.RICH
 
 
-class Node(NamedTuple):
-    """A piece of visible text: plain, a button, a product's link or an option value, clicked before or not."""
-
-    text: str
-    kind: Literal["plain", "button", "link", "option"] = "plain"
-    clicked: bool = False
+Kind = Literal["plain", "button", "link", "option"]
+Node = tuple[str, Kind, bool]  # a piece of visible text, what it is, and whether it was clicked before
 
 
 class Piece(NamedTuple):
@@ -47,11 +44,11 @@ def sections(
     max_chars: int,
 ) -> tuple[Section, ...]:
     """Return the observation in parts, only those shown at `richness`, together at most `max_chars` long."""
-    pieces = _pieces(session, instruction, reward, shelves, rules)
-    rendered = _as_text(pieces) if page_format == "text" else _as_rich_text(pieces, session)
+    pieces = _pieces(session, instruction, reward, shelves, rules, marked=page_format == "text_rich")
+    rendered = _as_text(pieces) if page_format == "text" else _as_rich_text(pieces)
     if richness is _RICH:
         rendered += [Section(text, _RICH, "state") for text in _details(session, shelves)]
-    return _within(tuple(section for section in rendered if section.richness <= richness), max_chars)
+    return _within(tuple([section for section in rendered if section.richness <= richness]), max_chars)
 
 
 def page_text(
@@ -62,16 +59,18 @@ def page_text(
     return "".join([section.text for section in parts])
 
 
-def _pieces(session: Session, instruction: str, reward: float, shelves: Shelves, rules: ShopRules) -> list[Piece]:
+def _pieces(
+    session: Session, instruction: str, reward: float, shelves: Shelves, rules: ShopRules, *, marked: bool
+) -> list[Piece]:
     if session.page is Page.INDEX:
-        task = (Node("Instruction: "), *_plain(instruction))
-        return [Piece((Node("WebShop"),), _BASE), Piece(task, _LEAN, "task"), Piece(_buttons("Search"), _LEAN)]
+        task = (*_plain("Instruction: "), *_plain(instruction))
+        return [Piece(_plain("WebShop"), _BASE), Piece(task, _LEAN, "task"), Piece(_buttons("Search"), _LEAN)]
     if session.page is Page.DONE:
         return [
-            Piece((Node("Thank you for shopping with us!"),), _LEAN),
+            Piece(_plain("Thank you for shopping with us!"), _LEAN),
             Piece(_receipt(session, reward, shelves), _BASE),
         ]
-    task = (Node("Instruction:"), *_plain(instruction))
+    task = (*_plain("Instruction:"), *_plain(instruction))
     head = [Piece(task, _BASE, "task"), Piece(_buttons("Back to Search"), _BASE)]
     if session.page is Page.RESULTS:
         return [*head, Piece(_results(session, shelves), _LEAN)]
@@ -79,38 +78,39 @@ def _pieces(session: Session, instruction: str, reward: float, shelves: Shelves,
     if session.page is Page.ITEM:
         foot = (*_buttons(*[str(page).capitalize() for page in item_buttons(rules)]), *_buttons("Buy Now"))
         rating = _plain(f"Rating: {product.rating}")
-        return [*head, Piece(_item(product, session), _LEAN), Piece((*rating, *foot), _BASE)]
+        return [*head, Piece(_item(product, session, marked), _LEAN), Piece((*rating, *foot), _BASE)]
     return [*head, Piece((*_buttons("< Prev"), *_sub_page(product, session.page)), _LEAN)]
 
 
 def _plain(text: str) -> tuple[Node, ...]:
     """Return the node of a text as the original's HTML parser keeps it: empty ones and lone line ends vanish."""
     if not text.strip():
-        return () if not text or "\n" in text else (Node(" "),)
-    return (Node(text),)
+        return () if not text or "\n" in text else ((" ", "plain", False),)
+    return ((text, "plain", False),)
 
 
 def _buttons(*labels: str) -> tuple[Node, ...]:
-    return tuple(Node(label, "button") for label in labels)
+    return tuple([(label, "button", False) for label in labels])
 
 
 def _results(session: Session, shelves: Shelves) -> tuple[Node, ...]:
-    nodes = [Node(f"Page {session.results_page} (Total results: {len(session.hits)})")]
+    nodes: list[Node] = [*_plain(f"Page {session.results_page} (Total results: {len(session.hits)})")]
     nodes += _buttons(*(("< Prev", "Next >") if session.results_page > 1 else ("Next >",)))
     for number in session.shown:
         product = shelves.product(number)
-        nodes.append(Node(product.asin, "link", number in session.opened))
-        nodes += (*_plain(product.title), Node(product.price_tag))
+        nodes.append((product.asin, "link", number in session.opened))
+        nodes += _plain(product.title)
+        nodes.append((product.price_tag, "plain", False))
     return tuple(nodes)
 
 
-def _item(product: Product, session: Session) -> tuple[Node, ...]:
+def _item(product: Product, session: Session, marked: bool) -> tuple[Node, ...]:
     nodes = list(_buttons("< Prev"))
-    address = _address(session)
+    address = _address(session) if marked else ""
     for name, values in product.options:
         nodes += _plain(name)
-        nodes += [Node(value, "option", f'"{value}"' in address) for value in values if value]
-    return (*nodes, *_plain(product.title), Node(f"Price: {product.price_tag}"))
+        nodes += [(value, "option", f'"{value}"' in address) for value in values if value]
+    return (*nodes, *_plain(product.title), *_plain(f"Price: {product.price_tag}"))
 
 
 def _address(session: Session) -> str:
@@ -135,7 +135,7 @@ def _sub_page(product: Product, page: Page) -> tuple[Node, ...]:
 
 
 def _review(review: Review) -> tuple[Node, ...]:
-    return (*_plain(f'"{review.title}"'), Node(str(review.score)), *_plain(review.body))
+    return (*_plain(f'"{review.title}"'), *_plain(str(review.score)), *_plain(review.body))
 
 
 def _receipt(session: Session, reward: float, shelves: Shelves) -> tuple[Node, ...]:
@@ -167,7 +167,7 @@ def _receipt(session: Session, reward: float, shelves: Shelves) -> tuple[Node, .
         "Reward Details ",
         "None",
     ]
-    return tuple(Node(text) for text in texts)
+    return tuple([node for text in texts for node in _plain(text)])
 
 
 def _open_product(session: Session, shelves: Shelves) -> Product:
@@ -179,26 +179,26 @@ def _open_product(session: Session, shelves: Shelves) -> Product:
 def _as_text(pieces: Sequence[Piece]) -> list[Section]:
     """Return the pieces joined by separators; those belong to whatever is left out first."""
     last_lean = max(i for i, piece in enumerate(pieces) if piece.richness is _LEAN)
-    texts = [SEPARATOR.join([node.text.strip() for node in piece.nodes]) for piece in pieces]
+    texts = [SEPARATOR.join([text.strip() for text, _, _ in piece.nodes]) for piece in pieces]
     before = [text + SEPARATOR for text in texts[:last_lean]]
     behind = [SEPARATOR + text for text in texts[last_lean + 1 :]]
     joined = [*before, texts[last_lean], *behind]
     return [Section(text, piece.richness, piece.source) for text, piece in zip(joined, pieces, strict=True)]
 
 
-def _as_rich_text(pieces: Sequence[Piece], session: Session) -> list[Section]:
-    marked = [node.text for piece in pieces for node in piece.nodes if node.kind == "option" and node.clicked]
+def _as_rich_text(pieces: Sequence[Piece]) -> list[Section]:
+    marked = [text for piece in pieces for text, kind, clicked in piece.nodes if kind == "option" and clicked]
     notes = "".join([f"You have clicked {value}.\n" for value in reversed(marked)])
     found = [Section("".join([_rich_node(n) for n in piece.nodes]), piece.richness, piece.source) for piece in pieces]
     return [Section(notes, _BASE, "state"), *found] if notes else found
 
 
 def _rich_node(node: Node) -> str:
-    if node.kind == "plain":
-        return f"{node.text}\n"
-    indent = {"button": "", "link": "\n", "option": "  "}[node.kind]
-    mark = "clicked button" if node.clicked else "button"
-    return f"{indent}[{mark}] {node.text} [{mark}_]\n"
+    text, kind, clicked = node
+    if kind == "plain":
+        return f"{text}\n"
+    mark = "clicked button" if clicked else "button"
+    return f"{_INDENTS[kind]}[{mark}] {text} [{mark}_]\n"
 
 
 def _details(session: Session, shelves: Shelves) -> list[str]:
@@ -234,6 +234,8 @@ def _item_note(session: Session, product: Product) -> str:
 
 def _within(found: tuple[Section, ...], max_chars: int) -> tuple[Section, ...]:
     """Return the sections cut from the end until they fit; real catalogues hold texts of any length."""
+    if sum([len(section.text) for section in found]) <= max_chars:
+        return found
     room, kept = max_chars, []
     for section in found:
         text = section.text
