@@ -114,11 +114,10 @@ class LocalPolicy(abc.ABC):
         self._weights.from_checkpoint = False
 
     def describe(self) -> dict[str, Any]:
-        """Return kind, model (name, path, content hash), template hash, prompt, sampling and back end; plain JSON."""
+        """Return kind, model (name and content hash), template hash, prompt, sampling and back end; plain JSON."""
         return {
             "kind": "model",
             "model": self.name,
-            "path": str(self.checkpoint.path),
             "content_hash": self._content_hash if self._weights.from_checkpoint else None,  # a trainer's have no file
             "chat_template": "tokenizer" if self.chat.has_template else "plain",
             "chat_template_hash": self.chat.template_hash,

@@ -14,6 +14,7 @@ import numpy as np
 from agentgen_bench.errors import MissingDependencyError, PolicyError
 from agentgen_bench.policies.local import Generation, LocalPolicy
 from agentgen_bench.policies.sampling import Sampling
+from agentgen_bench.policies.threads import leave_cores_free
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.seeding import stream
 
@@ -54,6 +55,7 @@ class TransformersPolicy(LocalPolicy):
             max_model_len: tokens of prompt and completion together; None: the model's limit, at most 16,384.
             with_logprobs: keep each completion's token ids and log-probabilities, for training.
         """
+        leave_cores_free()
         super().__init__(model, prompt_config, sampling, max_model_len=max_model_len, with_logprobs=with_logprobs)
         if dtype not in DTYPES:
             raise PolicyError(f"unknown dtype {dtype!r}; choose one of: {', '.join(DTYPES)}")

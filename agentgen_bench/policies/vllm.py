@@ -15,6 +15,7 @@ from agentgen_bench.errors import MissingDependencyError, PolicyError
 from agentgen_bench.policies.checkpoint import Checkpoint
 from agentgen_bench.policies.local import Generation, LocalPolicy
 from agentgen_bench.policies.sampling import Sampling
+from agentgen_bench.policies.threads import leave_cores_free
 from agentgen_bench.prompts import PromptConfig
 
 GIB = 2**30
@@ -168,13 +169,7 @@ def _set_environment(on_cpu: bool, in_process: bool) -> None:
     if not on_cpu:
         return
     os.environ.setdefault("TORCH_COMPILE_DISABLE", "1")  # else asking for log-probabilities compiles for 16 s
-    # Threads spin while they wait: as many as there are logical cores, and a machine with any other load (or with two
-    # hyperthreads a core) runs a hundred times slower. Half of them leaves room.
-    threads = max(1, (os.cpu_count() or 2) // 2)
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    import torch
-
-    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))  # where torch was imported before this line
+    leave_cores_free()
 
 
 def _cpu_options(checkpoint: Checkpoint, max_model_len: int, dtype: str) -> dict[str, Any]:
