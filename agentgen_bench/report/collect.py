@@ -10,11 +10,11 @@ from typing import Any
 
 from agentgen_bench.episodes import Episode, Step, read_episodes
 from agentgen_bench.evaluation.folder import EPISODES, read_manifest
-from agentgen_bench.prompts import History, PromptConfig, Turn, messages
-from agentgen_bench.scores.base import family, setting_label
+from agentgen_bench.evaluation.histories import histories
+from agentgen_bench.prompts import History, PromptConfig, messages
+from agentgen_bench.scores.base import setting_label
 from agentgen_bench.scores.failures import MODES, failures
 from agentgen_bench.scores.success import results
-from agentgen_bench.text import render
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,33 +78,13 @@ def prompts_of(episode: Episode, config: PromptConfig) -> list[str | None]:
 
     None where there was no prompt (a scripted policy) or the record is compact and holds no texts.
     """
-    if episode.first_sections is None or episode.first_commands is None:
+    rebuilt = list(histories(episode))
+    if not rebuilt:
         return [None] * len(episode.steps)
-    shown = [render(episode.first_sections), *(render(step.sections or ()) for step in episode.steps)]
-    commands = [episode.first_commands, *(step.admissible_commands or () for step in episode.steps)]
-    turns = [Turn(text, step.action) for text, step in zip(shown, episode.steps, strict=False)]
-    return [
-        _prompt(
-            episode,
-            step,
-            config,
-            History(
-                (),
-                family(episode.spec),
-                episode.task,
-                i + 1,
-                episode.max_steps,
-                shown[i],
-                tuple(turns[:i]),
-                commands[i],
-                episode.action_templates,
-            ),
-        )
-        for i, step in enumerate(episode.steps)
-    ]
+    return [_prompt(step, config, history) for step, history in zip(episode.steps, rebuilt, strict=True)]
 
 
-def _prompt(episode: Episode, step: Step, config: PromptConfig, history: History) -> str | None:
+def _prompt(step: Step, config: PromptConfig, history: History) -> str | None:
     if step.prompt_chars == 0:
         return None
     kept = min(config.history_length, len(history.turns)) - step.dropped_turns

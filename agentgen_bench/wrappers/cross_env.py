@@ -10,6 +10,7 @@ from agentgen_bench.wrappers.insertion import Piece, edges, last_end, on_own_lin
 
 MEDIA = {
     "Sokoban": "a board of a puzzle game",
+    "WebShop": "a page of a web shop",
     "ALFWorld": "the log of a household robot",
     "SciWorld": "the log of a science simulation",
 }

@@ -12,7 +12,7 @@ import gymnasium as gym
 from agentgen_bench.spec import NAMESPACE, VERSIONS
 from agentgen_bench.wrappers.banks import FOLDER
 
-RECORDED = ("ALFWorld", "Sokoban")  # SciWorld's are our own wording: no JVM for a glimpse
+RECORDED = ("ALFWorld", "Sokoban", "WebShop")  # SciWorld's are our own wording: no JVM for a glimpse
 N_GLIMPSES = 64
 MAX_STEPS = 4
 MAX_CHARS = 480

@@ -78,6 +78,15 @@ def test_alfworld_numbers_are_unused_in_the_scene():
         assert not [name for name in names for number in words.numbers if name.endswith(f" {number}")]
 
 
+def test_no_entry_of_a_page_looks_like_a_product_number():
+    env = env_of(TaskSpec("WebShop"))
+    env.reset(seed=0)
+    _, _, _, _, info = env.step(env.get_wrapper_attr("expert_action")())
+    numbers = [command[6:-1] for command in info["admissible_commands"] if command.startswith("click[b0")]
+    assert numbers
+    assert all(len(number) == 10 and not number.startswith("ad") for number in numbers)
+
+
 def test_no_text_is_longer_than_the_space_allows_for():
     longest = max(len(template) for name in ("alfworld", "sokoban", "sciworld") for template in bank(name))
     assert longest + max(len(name) for _, name in things()) + 20 <= MAX_TEXT_CHARS
