@@ -4,6 +4,7 @@ import pytest
 
 from agentgen_bench.errors import SpecError
 from agentgen_bench.seeding import stream
+from agentgen_bench.text import Richness
 
 WORDS = ["up", "down", "left", "right", "U", " 4 ", "", "jump"]
 
@@ -39,6 +40,18 @@ def test_boards_of_several_knobs_and_seeds_are_what_they_are_one_by_one():
     pair = vector("sync", **knobs), vector("vector_entry_point", **knobs)
     one_by_one, together = (list(transcript(envs, seed=[9, 9, 0, 1, 2, 3])) for envs in pair)
     assert one_by_one == together
+
+
+def test_a_table_too_small_for_the_positions_changes_nothing(monkeypatch):
+    monkeypatch.setattr("agentgen_bench.envs.sokoban.vector.POSITIONS_PER_BOARD", dict.fromkeys(Richness, 3))
+    pair = vector("sync", max_steps=9), vector("vector_entry_point", max_steps=9)
+    one_by_one, together = (list(transcript(envs, seed=2)) for envs in pair)
+    assert one_by_one == together
+
+
+def test_stepping_before_reset_is_refused():
+    with pytest.raises(gym.error.ResetNeeded, match="no level is being played; call reset first"):
+        vector("vector_entry_point").step(["up"] * 6)
 
 
 def test_a_board_that_solves_its_level_starts_the_next_one():

@@ -68,7 +68,7 @@ def flooded(cells: Boards, free: Boards) -> Boards:
         grown &= free
         grown |= (grown << _ROW) & free
         grown |= (grown >> _ROW) & free
-        if np.array_equal(grown, cells):
+        if (grown == cells).all():
             return grown
         cells = grown
 
@@ -84,7 +84,7 @@ def live_cells(floor: Boards, goals: Boards) -> Boards:
         grown = live.copy()
         for d in range(4):
             grown |= shifted(grown, d) & room[d]
-        if np.array_equal(grown, live):
+        if (grown == live).all():
             return live
         live = grown
 
@@ -102,23 +102,23 @@ def ranks(boxes: Boards, live: Boards, n_boxes: int) -> Ranks:
 
 def canonical(floor: Boards, goals: Boards) -> tuple[Boards, Boards]:
     """Return one representative of each room's class under the 8 symmetries of the square and translation."""
-    best_floor, best_goals = _to_corner(floor, goals)
-    for transposed in (False, True):
-        pair = (_transposed(floor), _transposed(goals)) if transposed else (floor, goals)
-        for flips in range(4):
-            f, g = _to_corner(_flipped(pair[0], flips), _flipped(pair[1], flips))
-            smaller = (f < best_floor) | ((f == best_floor) & (g < best_goals))
-            best_floor, best_goals = np.where(smaller, f, best_floor), np.where(smaller, g, best_goals)
+    images = np.stack((floor, goals))[:, None]  # (floor or goals, image, room)
+    for mirrored in (_transposed, _upside_down, _left_to_right):
+        images = np.concatenate((images, mirrored(images)), axis=1)
+    floors, targets = _to_corner(*images)
+    best_floor = floors.min(axis=0)
+    best_goals = np.where(floors == best_floor, targets, np.uint64(2**CELLS - 1)).min(axis=0)
     return best_floor, best_goals
 
 
-def _flipped(boards: Boards, flips: int) -> Boards:
-    """Return the boards mirrored top to bottom (flips & 1) and left to right (flips & 2)."""
-    if flips & 1:
-        boards = boards.byteswap()
-    if flips & 2:
-        for shift, mask in ((1, 0x5555555555555555), (2, 0x3333333333333333), (4, 0x0F0F0F0F0F0F0F0F)):
-            boards = ((boards >> np.uint64(shift)) & np.uint64(mask)) | ((boards & np.uint64(mask)) << np.uint64(shift))
+def _upside_down(boards: Boards) -> Boards:
+    return boards.byteswap()
+
+
+def _left_to_right(boards: Boards) -> Boards:
+    """Return the boards with every row reversed: neighbours, pairs and fours of columns change places."""
+    for shift, mask in ((1, 0x5555555555555555), (2, 0x3333333333333333), (4, 0x0F0F0F0F0F0F0F0F)):
+        boards = ((boards >> np.uint64(shift)) & np.uint64(mask)) | ((boards & np.uint64(mask)) << np.uint64(shift))
     return boards
 
 

@@ -10,7 +10,7 @@ from agentgen_bench.envs.base import Outcome
 from agentgen_bench.envs.sokoban.bitboards import DIRECTIONS
 from agentgen_bench.envs.sokoban.rules import Level, moved, open_directions
 from agentgen_bench.envs.sokoban.text import LevelText
-from agentgen_bench.text import Richness, Section, render
+from agentgen_bench.text import Richness, Section
 
 MAX_POSITIONS = 512
 BUDGET_FACTOR = 3  # steps allowed per move of the optimum
@@ -52,7 +52,7 @@ class Position:
         self.score = placed / boxes.bit_count()
         self.success = boxes == level.goals
         self.sections: tuple[Section, ...] = text.sections(boxes, player)
-        self.observation = render(self.sections)
+        self.observation = "".join([section.text for section in self.sections])  # all are shown at this richness
         self.commands = _COMMANDS[open_directions(level.floor, boxes, player)]
         self.outcomes: list[tuple[Position, Outcome] | None] = [None] * (UNREAD + 1)
 

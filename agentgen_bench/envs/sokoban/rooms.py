@@ -1,6 +1,7 @@
 """Candidate rooms: a random walk carves floor, targets lie anywhere on it; and the split a room belongs to."""
 
 import hashlib
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +55,7 @@ def carve(draws: Draws, size: int, n_boxes: int, walk_steps: int) -> tuple[Board
     return floor, _goals(draws[:, 2 * walk_steps : -SPARE], floor, n_boxes)
 
 
+@lru_cache(maxsize=16)
 def _walk_tables(inner: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
     """Return the interior's positions, the position after a step (4, 64), and the cells a pattern opens (5, 64)."""
     positions = np.array([STRIDE * r + c for r in range(inner) for c in range(inner)])

@@ -78,12 +78,12 @@ class Merger:
         """Return the distinct configurations with their unseen player cells, and their numbers."""
         number = self.number(found.level, found.boxes)
         fresh = found.players & ~self.seen[number]
-        keep = np.flatnonzero(fresh)
+        (keep,) = fresh.nonzero()
         number, fresh = number[keep], fresh[keep]
         np.bitwise_or.at(self._pending, number, fresh)
         order = np.arange(len(number), dtype=np.int32)
         self._last[number] = order
-        distinct = np.flatnonzero(self._last[number] == order)
+        (distinct,) = (self._last[number] == order).nonzero()
         number, keep = number[distinct], keep[distinct]
         players = self._pending[number]
         self._pending[number] = 0
@@ -156,14 +156,14 @@ def _carried(layer: Layer, sources: list[Boards], player_ahead: bool) -> Layer:
     The player ends one step ahead of the box (a pull), or on the cell the box left (a push).
     """
     movable = np.concatenate(sources)
-    where = np.flatnonzero(movable)
+    (where,) = movable.nonzero()
     movable = movable[where]
     entries, boxes = [], []
     while len(where):
         rest = movable & (movable - _ONE)
         entries.append(where)
         boxes.append(movable ^ rest)
-        more = np.flatnonzero(rest)
+        (more,) = rest.nonzero()
         where, movable = where[more], rest[more]
     if not entries:
         return Layer(layer.level[:0], layer.boxes[:0], layer.players[:0])

@@ -1,7 +1,7 @@
 """Positions of many boards as rows of arrays, so that one array look-up advances all boards at once."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +38,20 @@ class PositionTable:
 
     def rows(self, positions: list[Position]) -> Rows:
         """Return the positions' rows, adding those that are new; there must be room for them."""
-        return np.array([self._row(position) for position in positions], dtype=np.int64)
+        first = len(self._positions)
+        for position in positions:
+            if position not in self._row_of:
+                self._row_of[position] = len(self._positions)
+                self._positions.append(position)
+        new = self._positions[first:]
+        if new:
+            added = slice(first, first + len(new))
+            self.success[added] = [position.success for position in new]
+            self.score[added] = [position.score for position in new]
+            self.texts[added] = [position.observation for position in new]
+            self.sections[added] = _objects([position.sections for position in new])
+            self.commands[added] = _objects([position.commands for position in new])
+        return np.array([self._row_of[position] for position in positions], dtype=np.int64)
 
     def has_room(self, count: int) -> bool:
         """Return whether `count` more positions fit."""
@@ -54,29 +67,27 @@ class PositionTable:
         slots += [WORDS.get(action, UNREAD) for action in actions]
         after, rewards, is_valid = self._successor.take(slots), self._reward.take(slots), self._is_valid.take(slots)
         if after.min() == UNKNOWN:
-            for i in np.flatnonzero(after == UNKNOWN).tolist():
-                here = self._positions[rows[i]]
-                there, outcome = plays[i].worked_out(here, actions[i])
-                after[i], rewards[i], is_valid[i] = self._row(there), outcome.reward, outcome.is_action_valid
-                if actions[i] in WORDS:
-                    slot = slots[i]
-                    self._successor[slot], self._reward[slot], self._is_valid[slot] = after[i], rewards[i], is_valid[i]
+            (unknown,) = (after == UNKNOWN).nonzero()
+            found = [plays[i].worked_out(self._positions[rows[i]], actions[i]) for i in unknown.tolist()]
+            outcomes = [outcome for _, outcome in found]
+            after[unknown] = self.rows([position for position, _ in found])
+            rewards[unknown] = [outcome.reward for outcome in outcomes]
+            is_valid[unknown] = [outcome.is_action_valid for outcome in outcomes]
+            kept = unknown[[actions[i] in WORDS for i in unknown.tolist()]]
+            slots = slots[kept]
+            self._successor[slots], self._reward[slots] = after[kept], rewards[kept]
+            self._is_valid[slots] = is_valid[kept]
         return Advanced(after, rewards, is_valid)
-
-    def _row(self, position: Position) -> int:
-        row = self._row_of.get(position)
-        if row is None:
-            row = self._row_of[position] = len(self._positions)
-            self._positions.append(position)
-            self._successor[row * WIDTH : (row + 1) * WIDTH] = UNKNOWN
-            self.success[row], self.score[row] = position.success, position.score
-            self.texts[row], self.sections[row] = position.observation, position.sections
-            self.commands[row] = position.commands
-        return row
 
     def forget(self) -> None:
         """Empty the table; rows handed out before mean nothing from here on."""
         self._positions: list[Position] = []
         self._row_of: dict[Position, int] = {}
+        self._successor[:] = UNKNOWN
         for column in (self.texts, self.sections, self.commands):
             column[:] = None
+
+
+def _objects(values: list[Any]) -> npt.NDArray[np.object_]:
+    """Return the values as an array of objects, tuples among them kept whole."""
+    return np.fromiter(values, dtype=object, count=len(values))

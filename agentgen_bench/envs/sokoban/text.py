@@ -61,6 +61,9 @@ class LevelText:
         for cell in cells_of(level.floor):
             self._empty[self._index[cell]] = TARGET if cell & level.goals else FLOOR
         self._drawing = [self._ink(i, kind) for i, kind in enumerate(self._empty)]
+        self._drawing[-1] = self._drawing[-1].removesuffix("\n")
+        self._box_ink = self._inks(BOX)
+        self._player_ink = self._inks(PLAYER)
         target = self.words.target
         self._kind_words = ("wall", "floor", target, "box", f"box on {target}", "you", f"you on {target}")
         self._targets = [self._index[cell] for cell in cells_of(level.goals)]
@@ -73,13 +76,17 @@ class LevelText:
         """Return the observation of a position: the sections shown at this richness."""
         index = self._index
         at, box_indices = index[player], [index[cell] for cell in cells_of(boxes)]
+        drawing = self._drawing.copy()
+        for i in box_indices:
+            drawing[i] = self._box_ink[i]
+        drawing[at] = self._player_ink[at]
+        board = Section("".join(drawing), Richness.LEAN, "state")
+        if self.richness == Richness.LEAN:
+            return (board,)
         kinds = self._empty.copy()
         for i in box_indices:
             kinds[i] += BOX - FLOOR
         kinds[at] += PLAYER - FLOOR
-        board = Section(self._drawn(kinds, [at, *box_indices]), Richness.LEAN, "state")
-        if self.richness == Richness.LEAN:
-            return (board,)
         base = (self._heading, board, self._legend, self._count(kinds, box_indices))
         if self.richness == Richness.BASE:
             return base
@@ -122,11 +129,10 @@ class LevelText:
         things = (("Wall",), (), (goal,), ("Box",), (goal, "Box"), ("Player",), (goal, "Player"))[kind]
         return "".join([f"{thing} at {self._names[index]}\n" for thing in things])
 
-    def _drawn(self, kinds: list[int], occupied: list[int]) -> str:
-        drawing = self._drawing.copy()
-        for index in occupied:
-            drawing[index] = self._ink(index, kinds[index])
-        return "".join(drawing)[:-1]
+    def _inks(self, occupant: int) -> dict[int, str]:
+        """Return what the board writes for a box or the player (BOX, PLAYER) on each cell where one can stand."""
+        open_cells = [(i, kind) for i, kind in enumerate(self._empty) if kind != WALL]
+        return {i: self._ink(i, kind + occupant - FLOOR) for i, kind in open_cells}
 
     def _rules_text(self) -> str:
         return (
