@@ -3,14 +3,15 @@ import pytest
 from hypothesis import example, given, settings
 
 from agentgen_bench.envs.sokoban.moves import UNSOLVABLE, Starts, fewest_moves, shortest_plan
-from agentgen_bench.envs.sokoban.rules import moved
+from agentgen_bench.envs.sokoban.rules import moved, open_directions
 from agentgen_bench.envs.sokoban.solver import push_distances, push_layers
 from tests.conftest import reference_json
 from tests.sokoban.boards import small_boards, start
 from tests.sokoban.plain_solver import fewest
 
-# A step across the right edge of the 8 x 8 interior would come out on the left edge of the next row.
-WIDE = ["##########", "#  $.    #", "######## #", "##########", "#   #@   #", *["##########"] * 5]
+# A step off the left or right edge of the 8 x 8 interior, taken as a plain shift, would end in the next row.
+OFF_THE_LEFT = ["##########", "######.$ #", "#@########", *["##########"] * 7]
+OFF_THE_RIGHT = ["##########", "########@#", "# $.######", *["##########"] * 7]
 
 
 def batch(starts):
@@ -54,9 +55,12 @@ def test_a_plan_solves_the_board_in_the_fewest_moves(rows):
     assert (UNSOLVABLE if plan is None else len(plan)) == moves_of(position)
 
 
-def test_nothing_steps_across_the_edge_of_the_board():
-    position = start(WIDE)
+@pytest.mark.parametrize("rows", [OFF_THE_LEFT, OFF_THE_RIGHT])
+def test_nothing_steps_across_the_edge_of_the_board(rows):
+    position = start(rows)
     assert shortest_plan(*position[1:5]) is None
+    assert push_distances(position.floor, position.goals, [(position.boxes, position.player)]) == [None]
+    assert open_directions(position.floor, position.boxes, position.player) == 0
 
 
 @pytest.mark.data

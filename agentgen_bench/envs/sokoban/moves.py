@@ -98,8 +98,9 @@ def _search(starts: Starts, n_boxes: int) -> _Meeting:
         open_levels = forward.levels(count) & backward.levels(count) & (optima == UNSOLVABLE)
         if not open_levels.any():
             return _Meeting(optima, forward, backward)
-        forward.keep(open_levels)
-        backward.keep(open_levels)
+        if not open_levels.all():
+            forward.keep(open_levels)
+            backward.keep(open_levels)
         last, other = (forward, backward) if len(forward.number) <= len(backward.number) else (backward, forward)
         last.advance()
         depth += 1
