@@ -6,8 +6,8 @@ only asks (`objects`, `commands`) runs under a throwaway random stream: the simu
 happens next. Not covered: text, reward, levels.
 """
 
+import itertools
 import threading
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
@@ -110,10 +110,6 @@ class Simulator:
         """Return what actions look like here, such as "open OBJ"."""
         return self._run(lambda seat: seat.templates())
 
-    def splits(self) -> dict[str, list[int]]:
-        """Return the variation indices by split as the simulator has them; for tests of `levels`."""
-        return self._run(lambda seat: seat.splits())
-
     @property
     def reproducible(self) -> bool:
         """Whether this machine's Java makes equal actions give equal episodes."""
@@ -200,13 +196,14 @@ class SharedJVM(JVM):
     def __init__(self, executable: str, working_directory: Path) -> None:
         super().__init__(executable, working_directory)
         self._cells: list[Cell] = []
+        self._turns = itertools.count()
 
     def cell(self, count: int) -> "Cell":
-        """Return the emptiest of the first `count` cells, making those that are missing."""
+        """Return one of the first `count` cells, in turn, making those that are missing."""
         with _lock:
             while len(self._cells) < count:
                 self._cells.append(Cell(self))
-            return min(self._cells[:count], key=lambda cell: len(cell.seats))
+            return self._cells[next(self._turns) % count]
 
 
 _lock = threading.RLock()
@@ -242,12 +239,12 @@ class Cell:
     def __init__(self, jvm: JVM) -> None:
         self.jvm = jvm
         self.lock = threading.RLock()
-        self.seats: weakref.WeakSet[_Seat] = weakref.WeakSet()
         self.occupant: _Seat | None = None
-        java = jvm.gateway.jvm.java
+        self.gateway = jvm.connect()
+        java = self.java = self.gateway.jvm.java
         jar = java.io.File(str(_simulator_folder() / "scienceworld.jar")).toURI().toURL()
         platform = java.lang.ClassLoader.getPlatformClassLoader()
-        self.loader = java.net.URLClassLoader(_array(jvm, java.net.URL, [jar]), platform)
+        self.loader = java.net.URLClassLoader(self.array(java.net.URL, [jar]), platform)
         self.random = self.module("scala.util.Random")
         self.random_field = self.loader.loadClass("scala.util.Random").getDeclaredField("self")
         self.random_field.setAccessible(True)
@@ -261,12 +258,19 @@ class Cell:
             self.loader.loadClass("scienceworld.struct.EnvObject")
         )
         interface = self.loader.loadClass("scienceworld.runtime.pythonapi.PythonInterface")
-        self.interface_constructor = interface.getConstructor(_array(jvm, java.lang.Class, []))
+        self.interface_constructor = interface.getConstructor(self.array(java.lang.Class, []))
         self.add_commands, self.worded = _command_handles(self)
 
     def module(self, name: str) -> Any:
         """Return the Scala object of that name."""
         return self.loader.loadClass(f"{name}$").getField("MODULE$").get(None)
+
+    def array(self, kind: Any, items: list[Any]) -> Any:
+        """Return a Java array of `kind`."""
+        array = self.gateway.new_array(kind, len(items))
+        for i, item in enumerate(items):
+            array[i] = item
+        return array
 
     def vacate(self) -> None:
         """Save what the occupant needs back; from here on nobody's state is in place."""
@@ -276,7 +280,7 @@ class Cell:
 
     def strings(self, java_list: Any) -> list[str]:
         """Return a Java list of strings, fetched in one round trip."""
-        text = str(self.jvm.gateway.jvm.java.lang.String.join("\n", java_list))
+        text = str(self.java.lang.String.join("\n", java_list))
         return text.split("\n") if text else []
 
 
@@ -287,16 +291,13 @@ class _Seat:
         self.cell = cell
         with cell.lock:
             cell.vacate()
-            self.random = cell.jvm.gateway.jvm.java.util.Random(0)
+            self.random = cell.java.util.Random(0)
             cell.random_field.set(cell.random, self.random)
-            self.interface = cell.interface_constructor.newInstance(
-                _array(cell.jvm, cell.jvm.gateway.jvm.java.lang.Object, [])
-            )
+            self.interface = cell.interface_constructor.newInstance(cell.array(cell.java.lang.Object, []))
         self.count = 0
         self.used_simplifications = ""
         self.agent_interface: Any = None
         self.agent: Any = None
-        cell.seats.add(self)
 
     @contextmanager
     def entered(self) -> Iterator[None]:
@@ -328,7 +329,6 @@ class _Seat:
         with self.cell.lock:
             if self.cell.occupant is self:
                 self.cell.occupant = None
-            self.cell.seats.discard(self)
 
     def load(self, level: Level) -> Answer:
         """Load a level and look around once: before a real step, score and completion are the last episode's."""
@@ -391,9 +391,8 @@ class _Seat:
     def commands(self) -> list[str]:
         with self.guarded():
             objects, names = self._accessible()
-            java = self.cell.jvm.gateway.jvm.java
-            found = java.util.ArrayList()
-            arguments = _array(self.cell.jvm, java.lang.Object, [found, self.agent, objects, names])
+            found = self.cell.java.util.ArrayList()
+            arguments = self.cell.array(self.cell.java.lang.Object, [found, self.agent, objects, names])
             self.cell.add_commands.invokeWithArguments(arguments)
             found.replaceAll(self.cell.worded)
             return sorted(set(self.cell.strings(found)))
@@ -404,14 +403,6 @@ class _Seat:
 
     def templates(self) -> list[str]:
         return self.cell.strings(self.interface.getPossibleActions())
-
-    def splits(self) -> dict[str, list[int]]:
-        interface = self.interface
-        return {
-            "train": list(interface.getVariationsTrain()),
-            "valid": list(interface.getVariationsDev()),
-            "test": list(interface.getVariationsTest()),
-        }
 
     def gold(self, level: Level) -> list[str]:
         """Return the simulator's solution; leaves this seat in no usable state but that of a fresh load."""
@@ -426,25 +417,17 @@ class _Seat:
         return list(solution._1())
 
 
-def _array(jvm: JVM, kind: Any, items: list[Any]) -> Any:
-    array = jvm.gateway.new_array(kind, len(items))
-    for i, item in enumerate(items):
-        array[i] = item
-    return array
-
-
 def _command_handles(cell: Cell) -> tuple[Any, Any]:
     """Return a handle (list, agent, objects, names) -> void that adds the valid actions to the list, and their wording.
 
     A chain of method handles inside the JVM: fetched one by one, 14 generators and some 100 actions would cost more
     round trips than a step.
     """
-    jvm = cell.jvm
-    lang = jvm.gateway.jvm.java.lang
+    lang = cell.java.lang
     handles, lookup = lang.invoke.MethodHandles, lang.invoke.MethodHandles.publicLookup()
 
     def signature(result: Any, *parameters: Any) -> Any:
-        return lang.invoke.MethodType.methodType(result, _array(jvm, lang.Class, list(parameters)))
+        return lang.invoke.MethodType.methodType(result, cell.array(lang.Class, list(parameters)))
 
     collection, items = lang.Class.forName("java.util.Collection"), lang.Class.forName("[Ljava.lang.Object;")
     thing = cell.loader.loadClass("scienceworld.struct.EnvObject")

@@ -92,9 +92,10 @@ class JVM:
         )
         self._output = _Output(self._process)
         if not self._output.ready.wait(START_TIMEOUT_S) or self._output.token is None:
-            self.stop()
+            self._end()
             raise JavaError(f"{executable} did not start py4j's gateway; it said: {self._output.tail() or 'nothing'}")
-        self.gateway = _connect(self._output.port, self._output.token)
+        self._clients: list[Any] = []
+        self.gateway = self.connect()
         java = self.gateway.jvm.java
         self.reproducible = java.lang.System.identityHashCode(java.lang.Object()) == 1
         # ScienceWorld prints every step. Scala keeps the stream it finds when its first class is loaded.
@@ -108,7 +109,17 @@ class JVM:
 
     def is_alive(self) -> bool:
         """Return whether this process may still talk to it."""
-        return self.pid == os.getpid() and self._process.poll() is None and bool(self._client.is_connected)
+        return self.pid == os.getpid() and self._process.poll() is None and self in _living
+
+    def connect(self) -> Any:
+        """Return a new gateway to it, with connections of its own.
+
+        py4j's Java side caches methods by class name, a cache per connection: classes of one name from different
+        class loaders must be used through different gateways.
+        """
+        gateway = _connect(self._output.port, str(self._output.token))
+        self._clients.append(gateway._gateway_client)
+        return gateway
 
     def last_words(self) -> str:
         """Return the end of what the JVM printed."""
@@ -117,9 +128,12 @@ class JVM:
     def stop(self) -> None:
         """End the JVM and forget its connections; safe to call twice."""
         _living.discard(self)
-        if hasattr(self, "gateway"):
-            self._client.is_connected = False  # Java objects freed later send nothing
-            self._client.close()
+        for client in self._clients:
+            client.is_connected = False  # Java objects freed later send nothing
+            client.close()
+        self._end()
+
+    def _end(self) -> None:
         if self._process.stdin is not None and not self._process.stdin.closed:
             self._process.stdin.close()
         try:
@@ -131,15 +145,14 @@ class JVM:
     def leave_to_parent(self) -> None:
         """Drop everything inherited by fork without a word to the JVM: it belongs to the parent process."""
         _living.discard(self)
-        self._client.is_connected = False
-        while self._client.deque:
-            os.close(self._client.deque.pop().socket.detach())  # no shutdown: that would cut the parent's connection
         if self._process.stdin is not None:
             self._process.stdin.close()  # else the JVM would outlive the parent as long as this child
-
-    @property
-    def _client(self) -> Any:
-        return self.gateway._gateway_client
+        for client in self._clients:
+            client.is_connected = False
+            while client.deque:
+                connection = client.deque.pop()
+                # Freed or closed as it is, py4j would shut the socket down, for the parent too.
+                os.close(connection.socket.detach())
 
 
 _living: set[JVM] = set()
