@@ -25,6 +25,7 @@ AMBIGUOUS = "Ambiguous request: "
 UNKNOWN = "Unknown action. Type 'help' for a list of actions, and 'objects' for a list of possible object referents. "
 ATTEMPTS = 3
 PLAN_TIMEOUT_S = 60.0
+GOLD_ATTEMPTS = 4
 
 # Actions of at most one object whose validity the simulator can tell for all visible objects in one pass. Left out:
 # `disconnect`, which it accepts for everything.
@@ -151,9 +152,30 @@ class Simulator:
 
 
 def generate_gold(level: Level) -> GoldPath:
-    """Ask the simulator for its gold path and replay it (0.5 to 8 s of CPU)."""
+    """Return a path that solves the level, verified by replay, cut where it completes (0.5 to 8 s of CPU).
+
+    The simulator's gold path where that reaches 100. It was found in a run that drew other random numbers than its
+    replay does, so it sometimes does not (a cross of plants that turns out otherwise); then the solver is asked again
+    after a tick of waiting, after two, and so on. The best of all is returned.
+    """
+    found = []
+    for ticks in range(GOLD_ATTEMPTS):
+        waits = ("wait1",) * ticks
+        found.append(_verified(level, (*waits, *plan_from(level, waits)) if ticks else _own_gold(level)))
+        if found[-1].score == 100:
+            break
+    return max(found, key=lambda path: path.score)
+
+
+def _own_gold(level: Level) -> list[str]:
     simulator = Simulator(level)
     actions = simulator._run(lambda seat: seat.gold(level))
+    simulator.close()
+    return actions
+
+
+def _verified(level: Level, actions: Sequence[str]) -> GoldPath:
+    simulator = Simulator(level)
     answer = simulator.start(level)
     length = 0
     for action in actions:
