@@ -72,7 +72,7 @@ class TransformersPolicy(LocalPolicy):
         generations: dict[int, Generation] = {}
         for start in range(0, len(by_length), self.batch_size):
             rows = by_length[start : start + self.batch_size]
-            batch = self._complete([prompts[i] for i in rows], [seeds[i] for i in rows])
+            batch = self._within_memory([prompts[i] for i in rows], [seeds[i] for i in rows])
             generations.update(zip(rows, batch, strict=True))
         return [generations[i] for i in range(len(prompts))]
 
@@ -115,6 +115,17 @@ class TransformersPolicy(LocalPolicy):
             "device": str(self.device),
             "dtype": str(self.model.dtype).removeprefix("torch."),
         }
+
+    def _within_memory(self, prompts: Sequence[Sequence[int]], seeds: Sequence[int]) -> list[Generation]:
+        import torch
+
+        try:
+            return self._complete(prompts, seeds)
+        except torch.OutOfMemoryError:
+            raise PolicyError(
+                f"{self.device} ran out of memory over {len(prompts)} completions at once; choose a smaller batch_size "
+                "or max_model_len"
+            ) from None
 
     def _complete(self, prompts: Sequence[Sequence[int]], seeds: Sequence[int]) -> list[Generation]:
         """Return the completions of one batch."""

@@ -99,8 +99,7 @@ class VLLMPolicy(LocalPolicy):
             )
             for seed in seeds
         ]
-        outputs = self.engine.generate(_token_prompts(prompts), params, use_tqdm=False)
-        return [_generation(output.outputs[0]) for output in outputs]
+        return [_generation(output.outputs[0]) for output in self._outputs(prompts, params)]
 
     def token_logprobs(
         self, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]
@@ -113,11 +112,23 @@ class VLLMPolicy(LocalPolicy):
 
         sequences = [[*prompt, *completion] for prompt, completion in zip(prompts, completions, strict=True)]
         params = SamplingParams(temperature=0.0, max_tokens=1, prompt_logprobs=0, detokenize=False)
-        outputs = self.engine.generate(_token_prompts(sequences), params, use_tqdm=False)
+        outputs = self._outputs(sequences, params)
         return [
             [float(output.prompt_logprobs[i][sequence[i]].logprob) for i in range(len(prompt), len(sequence))]
             for output, sequence, prompt in zip(outputs, sequences, prompts, strict=True)
         ]
+
+    def _outputs(self, prompts: Sequence[Sequence[int]], params: Any) -> Any:
+        from vllm.v1.engine.exceptions import EngineDeadError
+
+        try:
+            return self.engine.generate([{"prompt_token_ids": list(ids)} for ids in prompts], params, use_tqdm=False)
+        except (RuntimeError, EngineDeadError) as error:  # out of memory is a RuntimeError of torch
+            line = next(iter(str(error).splitlines()), type(error).__name__)
+            raise PolicyError(
+                f"vLLM stopped over {len(prompts)} prompts: {line}; where memory ran out, choose a smaller "
+                "max_model_len, gpu_memory_utilization or number of environments at once"
+            ) from error
 
     def _replace_weights(self, named_tensors: Sequence[tuple[str, Any]]) -> None:
         if not self.in_process:
@@ -214,10 +225,6 @@ def _started(options: Mapping[str, Any]) -> Any:
     except (ValueError, RuntimeError, OSError, KeyError, NotImplementedError) as error:
         line = next(iter(str(error).splitlines()), type(error).__name__)
         raise PolicyError(f"vLLM cannot run the model in {options['model']}: {line}") from error
-
-
-def _token_prompts(prompts: Sequence[Sequence[int]]) -> list[dict[str, list[int]]]:
-    return [{"prompt_token_ids": list(ids)} for ids in prompts]
 
 
 def _generation(output: Any) -> Generation:

@@ -211,6 +211,20 @@ def test_impossible_options_are_refused(tiny_model: Path, options: dict[str, Any
     assert str(caught.value).startswith(said)
 
 
+def test_out_of_memory_says_what_to_lower(
+    greedy: TransformersPolicy, histories: list[History], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(greedy, "_complete", exhausted)
+    with pytest.raises(PolicyError) as caught:
+        greedy.act(histories[:3])
+    assert str(caught.value) == (
+        "cpu ran out of memory over 3 completions at once; choose a smaller batch_size or max_model_len"
+    )
+
+
 def test_an_unknown_device_is_refused(tiny_model: Path) -> None:
     with pytest.raises(PolicyError, match="device 'abacus' cannot be used"):
         TransformersPolicy(tiny_model, PromptConfig(), GREEDY, device="abacus")

@@ -141,6 +141,41 @@ def test_new_weights_are_those_of_the_trainer(
     assert policy.describe()["content_hash"] is None
 
 
+@pytest.mark.slow
+def test_a_llama_with_grouped_heads_and_an_output_layer_of_its_own_agrees_too(
+    tiny_model: Path, tmp_path: Path, histories: list[History]
+) -> None:
+    import shutil
+
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    own = json.loads((tiny_model / "config.json").read_text())
+    config = LlamaConfig(
+        **{name: own[name] for name in ("vocab_size", "eos_token_id", "pad_token_id", "max_position_embeddings")},
+        hidden_size=128,
+        intermediate_size=256,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        tie_word_embeddings=False,
+        initializer_range=0.2,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        LlamaForCausalLM(config).bfloat16().save_pretrained(tmp_path / "llama")
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        shutil.copy(tiny_model / name, tmp_path / "llama")
+    ours = VLLMPolicy(tmp_path / "llama", PromptConfig(), GREEDY, dtype="float32", with_logprobs=True)
+    theirs = TransformersPolicy(tmp_path / "llama", PromptConfig(), GREEDY, dtype="float32", device="cpu")
+    decisions = ours.act(histories)
+    assert [d.completion for d in decisions] == [d.completion for d in theirs.act(histories)]
+    named = [(name, tensor.flip(0).clone()) for name, tensor in theirs.model.named_parameters()]
+    ours.load_weights(named)
+    theirs.load_weights(named)
+    assert probe(ours, decisions) == pytest.approx(probe(theirs, decisions), abs=NEARLY)
+
+
 def test_weights_that_are_not_all_there_are_refused(policy: VLLMPolicy, reference: TransformersPolicy) -> None:
     named = [pair for pair in reference.model.named_parameters() if pair[0] != "model.norm.weight"]
     with pytest.raises(PolicyError, match=r"no weights for 'model.norm.weight' of tiny; give every parameter"):
@@ -161,6 +196,17 @@ def test_a_model_that_vllm_does_not_know_is_one_clear_error(copy_of_tiny_model: 
     (folder / "config.json").write_text(json.dumps({**config, "model_type": "abacus", "architectures": ["Abacus"]}))
     with pytest.raises(PolicyError, match=r"vLLM cannot run the model in .*copy: "):
         VLLMPolicy(folder, PromptConfig(), GREEDY)
+
+
+def test_an_engine_that_stops_is_one_clear_error(
+    policy: VLLMPolicy, histories: list[History], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*_: object, **__: object) -> None:
+        raise RuntimeError("CUDA out of memory")
+
+    monkeypatch.setattr(policy.engine, "generate", exhausted)
+    with pytest.raises(PolicyError, match="vLLM stopped over 3 prompts: CUDA out of memory; where memory ran out, "):
+        policy.act(histories[:3])
 
 
 @pytest.mark.parametrize("options", [{"tensor_parallel": 0}, {"gpu_memory_utilization": 1.5}])
