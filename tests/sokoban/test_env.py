@@ -6,6 +6,7 @@ from gymnasium.utils.env_checker import check_env
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agentgen_bench.envs.base import TextEnv
 from agentgen_bench.envs.sokoban.play import MAX_POSITIONS
 from agentgen_bench.seeding import stream
 from agentgen_bench.text import render
@@ -53,6 +54,12 @@ def test_the_board_moves_as_a_plain_simulation_does(seed, actions):
         assert (info["success"], terminated) == (boxes == goals, boxes == goals)
         if terminated:
             break
+
+
+def test_a_step_returns_what_the_shared_step_of_all_families_returns():
+    env, twin = started(1, richness="rich")[0], started(1, richness="rich")[0]
+    for action in ("left", "jump", "up", "right", "down", *ACTIONS):
+        assert env.step(action) == TextEnv.step(twin, action)
 
 
 @settings(max_examples=40, deadline=None)

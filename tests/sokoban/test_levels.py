@@ -121,6 +121,13 @@ def test_levels_are_the_same_alone_and_in_company_and_in_any_order():
         assert together == [generate(settings, "test", [seed])[0] for seed in (7, 3, 5, 3)]
 
 
+def test_how_many_rooms_fit_into_memory_together_leaves_the_levels_alone(monkeypatch):
+    settings = with_knobs(size=8, boxes=3, pushes=7)
+    expected = generate(settings, "train", range(12))
+    monkeypatch.setattr("agentgen_bench.envs.sokoban.levels.MAX_TABLES", 1_000)
+    assert generate(settings, "train", range(12)) == expected
+
+
 def test_seeds_and_splits_give_different_levels():
     levels = [level_at(PRESETS["medium"], split, seed) for split in SPLITS for seed in range(50)]
     assert len(set(levels)) > 140

@@ -172,7 +172,10 @@ class SokobanEnv(TextEnv):
         }
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
-        """Execute one action; every action, valid or not, uses up a step."""
+        """Execute one action; every action, valid or not, uses up a step.
+
+        Returns what TextEnv.step does, with the remembered text of the position instead of text rendered anew.
+        """
         self._elapsed += 1
         play = self._playing
         reward, success, is_action_valid = play.act(action)

@@ -26,7 +26,8 @@ from agentgen_bench.seeding import stream
 ROOM_WORK = 200
 PROBE_WORK = 2_000_000
 LEVEL_WORK = 100_000_000
-MAX_TABLE = 4_000_000  # rooms with more box configurations than this are passed over
+MAX_TABLE = 2_000_000  # rooms with more box configurations than this are passed over
+MAX_TABLES = 8_000_000  # configurations of the rooms searched together; each takes 20 bytes
 CANDIDATE_STATES = 8  # states of a room whose optimal moves are looked at where `moves` is asked for
 LEVELS_KEPT = 4_096
 
@@ -37,6 +38,7 @@ class _Rooms(NamedTuple):
     floor: Boards
     goals: Boards
     draws: Draws
+    table_size: int  # their box configurations
 
 
 class _Quest:
@@ -116,7 +118,8 @@ def _refill(quests: list[_Quest], settings: LevelSettings, split: str) -> None:
     draws = np.concatenate([draw(quest.rng, count, settings.walk_steps) for quest in empty])
     floor, goals = carve(draws, settings.size, boxes, settings.walk_steps)
     n_live = np.bitwise_count(bb.live_cells(floor, goals))
-    possible = (goals != 0) & (n_live > boxes) & (bb.BINOMIALS[boxes].take(n_live) <= MAX_TABLE)
+    table_sizes = bb.BINOMIALS[boxes].take(n_live)
+    possible = (goals != 0) & (n_live > boxes) & (table_sizes <= MAX_TABLE)
     kept = np.flatnonzero(possible)
     splits = np.array(room_splits(floor[kept], goals[kept]))
     kept = kept[splits == split]
@@ -124,7 +127,9 @@ def _refill(quests: list[_Quest], settings: LevelSettings, split: str) -> None:
         own = kept[(kept >= i * count) & (kept < (i + 1) * count)]
         quest.work += count * ROOM_WORK
         group = _group(settings)
-        quest.rooms = [_Rooms(floor[part], goals[part], draws[part]) for part in _parts(own, group)]
+        quest.rooms = [
+            _Rooms(floor[part], goals[part], draws[part], int(table_sizes[part].sum())) for part in _parts(own, group)
+        ]
 
 
 def _parts(indices: Indices, length: int) -> list[Indices]:
@@ -133,11 +138,16 @@ def _parts(indices: Indices, length: int) -> list[Indices]:
 
 def _search_next_rooms(quests: list[_Quest], settings: LevelSettings) -> dict[int, Level]:
     """Search the next group of rooms of every seed together; return the levels found, by seed."""
-    asking = [quest for quest in quests if quest.rooms]
+    asking = _together(quests)
     if not asking:
         return {}
     groups = [quest.rooms.pop(0) for quest in asking]
-    rooms = _Rooms(*(np.concatenate(column) for column in zip(*groups, strict=True)))
+    rooms = _Rooms(
+        np.concatenate([group.floor for group in groups]),
+        np.concatenate([group.goals for group in groups]),
+        np.concatenate([group.draws for group in groups]),
+        sum(group.table_size for group in groups),
+    )
     owner = np.repeat(np.arange(len(asking)), [len(group.floor) for group in groups])
     layers, n_states = _layers_in_bounds(rooms, settings)
     for i, quest in enumerate(asking):
@@ -145,6 +155,19 @@ def _search_next_rooms(quests: list[_Quest], settings: LevelSettings) -> dict[in
         quest.rooms_tried += len(groups[i].floor)
     candidates = _candidates(rooms, layers, owner, settings)
     return {asking[i].seed: level for i, level in _first_in_bounds(rooms, candidates, owner, settings).items()}
+
+
+def _together(quests: list[_Quest]) -> list[_Quest]:
+    """Return as many of the seeds that have rooms as may be searched together; at least one, where there is one."""
+    asking: list[_Quest] = []
+    room_left = MAX_TABLES
+    for quest in quests:
+        if quest.rooms:
+            room_left -= quest.rooms[0].table_size
+            if asking and room_left < 0:
+                break
+            asking.append(quest)
+    return asking
 
 
 def _layers_in_bounds(rooms: _Rooms, settings: LevelSettings) -> tuple[dict[int, Layer], Indices]:

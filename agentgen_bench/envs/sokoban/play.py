@@ -4,7 +4,7 @@ Positions of the level that have been met are remembered (at most MAX_POSITIONS)
 their actions lead to, so that meeting one again costs a look-up.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from agentgen_bench.envs.base import Outcome
 from agentgen_bench.envs.sokoban.bitboards import DIRECTIONS
@@ -16,12 +16,12 @@ MAX_POSITIONS = 512
 BUDGET_FACTOR = 3  # steps allowed per move of the optimum
 
 
-class RewardScheme:
-    """What a step, a box pushed onto or off a target, and solving are worth."""
+class RewardScheme(NamedTuple):
+    """What a step, a box pushed onto a target (or, with the sign turned, off one), and solving are worth."""
 
-    def __init__(self, step: float, box: float, solved: float) -> None:
-        """Create the scheme; `box` is paid for a box onto a target and taken for a box off one."""
-        self.step, self.box, self.solved = step, box, solved
+    step: float
+    box: float
+    solved: float
 
 
 REWARDS = {
