@@ -20,7 +20,7 @@ def page(boards: Sequence[Board]) -> str:
 
 def _board(board: Board) -> str:
     families = sorted({family for row in board.rows for family in row.families})
-    heads = [("rank", "up"), ("model", "up"), ("submitted by", "up"), ("success", "down")]
+    heads = [("rank", "up"), ("model", "up"), ("success", "down")]
     heads += [(family, "down") for family in families] + [("trust", "down"), ("date", "down")]
     head = "".join(
         f'<th data-first="{first}"><button type="button">{escape(name)}</button></th>' for name, first in heads
@@ -44,8 +44,7 @@ def _row(row: Row, families: Sequence[str]) -> str:
     model, org, link = escape(row.metadata.model), escape(row.metadata.org), escape(quote(row.entry) + "/")
     cells = [
         f'<td data-sort="{row.rank}">{row.rank} <small>{spread}</small></td>',
-        f'<td data-sort="{model}" title="{model}"><a href="{link}">{model}</a></td>',
-        f'<td data-sort="{org}">{org}</td>',
+        f'<td data-sort="{model}" title="{model}"><a href="{link}">{model}</a><small class="by">{org}</small></td>',
         _score(row.success),
         *(_score(row.families.get(family)) for family in families),
         f'<td data-sort="{TRUSTS.index(row.trust)}"><span class="trust {row.trust}">{row.trust}</span></td>',

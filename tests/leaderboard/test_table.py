@@ -1,6 +1,8 @@
 """Rows, ranks and their stability, the audit trail, Markdown and the page."""
 
+import json
 import shutil
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -127,10 +129,15 @@ class _Tags(HTMLParser):
         super().__init__()
         self.tags: list[str] = []
         self.links: list[str] = []
+        self.title = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.links += [value or "" for name, value in attrs if name in ("href", "src")]
+
+    def handle_data(self, data: str) -> None:
+        if self.tags and self.tags[-1] == "title" and not self.title:
+            self.title = data
 
 
 def test_the_page_escapes_names_and_needs_no_network(boards: list[Board]) -> None:
@@ -156,3 +163,39 @@ def test_a_folder_without_entries_says_so(tmp_path: Path) -> None:
     assert markdown(read_boards(tmp_path)) == "No entries yet."
     with pytest.raises(EntryError, match="is not a folder of leaderboards"):
         read_boards(tmp_path / "nothing")
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def in_browser(text: str, tmp_path: Path, script: str) -> list[str]:
+    """Return the models of the rows that a headless browser shows, in order, after it has run a script."""
+    collect = (
+        "document.title = JSON.stringify([...document.querySelectorAll('tbody tr')]"
+        ".filter((row) => !row.hidden).map((row) => row.cells[1].dataset.sort));"
+    )
+    shown = tmp_path / "shown.html"
+    shown.write_text(text.replace("</body>", f"<script>{script}; {collect}</script></body>"))
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", f"--user-data-dir={tmp_path / 'profile'}"]
+    command = [str(CHROMIUM), *flags, "--virtual-time-budget=3000", "--dump-dom", f"file://{shown}"]
+    dom = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    titles = _Tags()
+    titles.feed(dom)
+    return list(json.loads(titles.title))
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium found; install Debian's package chromium")
+def test_a_browser_sorts_and_filters_and_runs_no_name(boards: list[Board], tmp_path: Path) -> None:
+    text = page(boards)
+    assert in_browser(text, tmp_path, "") == ["oracle", "noop", EVIL]
+    by_model = "document.querySelectorAll('th button')[1].click()"
+    assert in_browser(text, tmp_path, by_model) == [EVIL, "noop", "oracle"]
+    trusted = "trust.value = '1'; trust.dispatchEvent(new Event('change'))"
+    assert in_browser(text, tmp_path, trusted) == ["oracle"]
+    other = "suite.append(new Option('x')); suite.value = 'x'; suite.dispatchEvent(new Event('change'))"
+    assert (
+        in_browser(
+            text, tmp_path, f"{other}; document.querySelectorAll('section[hidden] tr').forEach(r => r.hidden = true)"
+        )
+        == []
+    )
