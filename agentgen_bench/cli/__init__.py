@@ -11,7 +11,11 @@ from importlib import import_module
 from agentgen_bench import __version__
 from agentgen_bench.errors import AgentGenError, MissingDependencyError, SpecError
 
-VERBS = ("evaluate", "score", "compare", "report", "submit", "verify", "leaderboard", "suites", "envs", "play", "data")
+VERBS = (
+    *("evaluate", "score", "compare", "report", "submit", "verify", "leaderboard"),
+    *("init-model", "collect", "train", "study"),
+    *("suites", "envs", "play", "data"),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

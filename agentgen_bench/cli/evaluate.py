@@ -41,9 +41,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    _add_policy_options(parser)
+    add_policy_options(parser)
     _add_environment_options(parser)
-    _add_prompt_options(parser)
+    add_prompt_options(parser)
     _add_run_options(parser)
     parser.set_defaults(run=run)
 
@@ -168,7 +168,8 @@ def _dry_run(args: argparse.Namespace, plan: Plan) -> int:
     return 0
 
 
-def _add_policy_options(parser: argparse.ArgumentParser) -> None:
+def add_policy_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose a policy; `collect` has them too."""
     group = parser.add_argument_group("policy")
     group.add_argument("--model", metavar="PATH", help="a Hugging Face model folder; with --base-url, a model name")
     group.add_argument(
@@ -233,7 +234,8 @@ def _add_environment_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--repeats", type=integer(1), default=1, help="times each level is played (default: 1)")
 
 
-def _add_prompt_options(parser: argparse.ArgumentParser) -> None:
+def add_prompt_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that decide the prompt; `collect` has them too."""
     group = parser.add_argument_group("prompt")
     defaults = PromptConfig()
     group.add_argument(

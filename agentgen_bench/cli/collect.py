@@ -1,0 +1,85 @@
+"""agentgen-bench collect: record demonstrations of the oracle or of a policy, for behaviour cloning."""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+from agentgen_bench.cli.evaluate import add_policy_options, add_prompt_options, policy_from_args, prompt_from_args
+from agentgen_bench.cli.options import integer
+from agentgen_bench.cli.progress import Progress
+from agentgen_bench.cli.training_options import add_environment_options, spec_changes
+from agentgen_bench.errors import SpecError
+from agentgen_bench.evaluation.plan import single_plan
+from agentgen_bench.rollout import DEFAULT_WORKERS
+from agentgen_bench.train.choices import sources
+from agentgen_bench.train.collect import Collected, collect, collect_from
+from agentgen_bench.train.settings import weighted
+
+EXAMPLES = """examples:
+  agentgen-bench collect --envs sokoban,alfworld --levels 500 --no-thinking --output data/oracle
+      what the oracle does on 500 training levels of each
+  agentgen-bench collect --model PATH --envs webshop --levels 1000 --temperature 1 --output data/own
+      what a model did on the levels that it solved (rejection sampling)
+  agentgen-bench collect --from data/oracle --history-length 0 --no-thinking
+      write the demonstrations of a recorded run anew, under other prompt settings
+"""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb and its options."""
+    parser = subparsers.add_parser(
+        "collect",
+        help="record demonstrations of the oracle or of a model, to train on",
+        description="Play levels of the training split and write the steps of solved episodes to samples.jsonl, in "
+        "the conversational prompt-completion format. Without --model, the oracle plays.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_environment_options(parser, "envs")
+    add_policy_options(parser)
+    add_prompt_options(parser)
+    group = parser.add_argument_group("run")
+    group.add_argument("--levels", type=integer(1), default=100, help="levels of each environment (default: 100)")
+    group.add_argument("--unsolved", action="store_true", help="use the steps of unsolved episodes too")
+    group.add_argument("--from", dest="recorded", metavar="RUN", type=Path, help="use the episodes of a recorded run")
+    group.add_argument("--output", metavar="DIR", type=Path, help="the run folder (default: runs/collected)")
+    group.add_argument("--resume", action="store_true", help="go on with the run in the folder")
+    group.add_argument("--workers", type=integer(1), default=DEFAULT_WORKERS, help="environments at once (default: 32)")
+    group.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.set_defaults(run=run, policy=None)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Collect, and say how much."""
+    prompt = prompt_from_args(args)
+    if args.recorded is not None:
+        _report(collect_from(args.recorded, prompt, not args.unsolved))
+        return 0
+    if not args.envs:
+        raise SpecError("--envs is missing; name environments such as sokoban,alfworld, or a recorded run with --from")
+    if not args.policy and not args.model:
+        args.policy = "oracle"
+    plan = single_plan([s.spec for s in sources(weighted(args.envs), spec_changes(args), args.set)], args.levels)
+    policy = policy_from_args(args, prompt)
+    progress = Progress(plan.n_episodes, show=not args.quiet)
+    try:
+        collected = collect(
+            plan,
+            policy,
+            prompt,
+            args.output or Path("runs/collected"),
+            only_solved=not args.unsolved,
+            workers=args.workers,
+            resume=args.resume,
+            command=shlex.join(["agentgen-bench", *sys.argv[1:]]),
+            on_episode=progress.episode,
+        )
+    finally:
+        progress.close()
+    _report(collected)
+    return 0
+
+
+def _report(collected: Collected) -> None:
+    print(f"{collected.path}: {collected.samples} steps of {collected.used} of {collected.episodes} episodes")

@@ -1,0 +1,80 @@
+"""agentgen-bench study: run a whole design from one file: initial policy, training, evaluations, scores."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agentgen_bench.cli.table import aligned
+from agentgen_bench.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    from agentgen_bench.train.estimates import Estimate
+    from agentgen_bench.train.study_file import StudyPlan
+
+EXAMPLES = """examples:
+  agentgen-bench study examples/studies/transfer-tiny.yaml --dry-run
+  agentgen-bench study examples/studies/transfer-tiny.yaml --output runs/transfer-tiny
+      the same command again goes on where it stopped
+"""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb and its options."""
+    parser = subparsers.add_parser(
+        "study",
+        help="run a whole design from one file: training on each source, evaluations, scores",
+        description="Run a study: make or take the initial policy, train on each source, evaluate every policy on "
+        "every environment, compute the scores. Says first how much it will play; resumes by itself.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", metavar="FILE", type=Path, help="the study, in YAML; see examples/studies")
+    parser.add_argument("--output", metavar="DIR", type=Path, help="the study's folder (default: runs/<name of FILE>)")
+    parser.add_argument("--dry-run", action="store_true", help="print what would be played, and stop")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the study, or say how much it would play."""
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        raise MissingDependencyError("a study needs torch: pip install 'agentgen-bench[train]'") from None
+    from agentgen_bench.train.study_file import read_plan
+
+    plan = read_plan(args.file)
+    return run_plan(plan, args.output or Path("runs") / args.file.stem, args.dry_run)
+
+
+def run_plan(plan: "StudyPlan", output: Path, dry_run: bool = False) -> int:
+    """Say how much the plan plays, run it, print its scores and write them to scores.json."""
+    from agentgen_bench.cli import main
+    from agentgen_bench.train.study import measured_tokens_per_s, parts, run_study
+
+    speed = plan.tokens_per_s or measured_tokens_per_s(output)
+    rows = [(part.label, part.estimate) for part in parts(plan)]
+    _print_expected(rows, speed)
+    if dry_run:
+        return 0
+    path = run_study(plan, output, say=_say)
+    _say(f"runs, checkpoints and scores are in {output}")
+    return main(["score", "--study", str(path), "--output", str(output / "scores.json")])
+
+
+def _print_expected(rows: "list[tuple[str, Estimate]]", tokens_per_s: float | None) -> None:
+    """Print episodes, tokens and hours, part by part; upper bounds, as random play rarely ends early."""
+    total = rows[0][1]
+    for _, one in rows[1:]:
+        total = total + one
+    table = [("part", "episodes", "tokens at most about", "hours")]
+    for label, one in [*rows, ("all", total)]:
+        hours = "?" if tokens_per_s is None else f"{one.tokens / tokens_per_s / 3600:.2f}"
+        table.append((label, str(one.rollouts), f"{one.tokens:.2g}", hours))
+    print("\n".join(aligned(table)), file=sys.stderr)
+    if tokens_per_s is None:
+        _say("hours are unknown before a first step; give tokens_per_s in the file, or look again once it runs")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

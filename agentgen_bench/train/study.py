@@ -1,0 +1,199 @@
+"""Running a study: make or take the initial policy, train, evaluate; each part once, whatever interrupts it.
+
+A study's folder holds `study.json` (the plan), `initial/`, `train/NAME-seed-N/`, one run folder of `evaluate` per
+policy and seed in `runs/`, and `scores.yaml`, which names the runs with their roles for `agentgen-bench score`.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from agentgen_bench.errors import RunError
+from agentgen_bench.evaluation.folder import write_json
+from agentgen_bench.evaluation.plan import Plan, single_plan
+from agentgen_bench.evaluation.run import evaluate
+from agentgen_bench.policies.loading import load_policy
+from agentgen_bench.policies.sampling import Sampling
+from agentgen_bench.policies.scripted import OraclePolicy
+from agentgen_bench.spec import TaskSpec
+from agentgen_bench.train import grpo, sft
+from agentgen_bench.train.checkpoints import checkpoint_path
+from agentgen_bench.train.choices import checked
+from agentgen_bench.train.collect import collect
+from agentgen_bench.train.estimates import Estimate, Profile, estimate, profile
+from agentgen_bench.train.init_model import ModelShape, environment_text, init_model
+from agentgen_bench.train.logs import read_log
+from agentgen_bench.train.study_file import INITIAL, PolicyPlan, StudyPlan
+
+PLAN, SCORES = "study.json", "scores.yaml"
+
+
+class Part(NamedTuple):
+    """A part of a study: what it is, and how much it plays."""
+
+    label: str
+    estimate: Estimate
+
+
+def training_specs(plan: StudyPlan) -> list[TaskSpec]:
+    """Return the settings that the study trains on, each once."""
+    return list(dict.fromkeys(source.spec for policy in plan.policies for source in policy.sources))
+
+
+def grpo_config(plan: StudyPlan, policy: PolicyPlan, seed: int, model: str, output: Path) -> grpo.Config:
+    """Return the settings of one policy's training; raises SpecError for unknown or mistyped ones."""
+    settings = checked(grpo.Config, {**plan.grpo, **policy.grpo}, f"policy {policy.name}, grpo")
+    prompt = {name: getattr(plan.prompt, name) for name in plan.prompt.__dataclass_fields__}
+    own = {**settings, **prompt, "model": model, "output": str(output), "seed": seed}
+    return grpo.Config(**own, sources=policy.sources)
+
+
+def parts(plan: StudyPlan) -> list[Part]:
+    """Return what the study will play, part by part, from two random episodes of each setting."""
+    specs = {*training_specs(plan), *plan.environments}
+    profiles = {spec: profile(spec, plan.prompt) for spec in sorted(specs, key=lambda spec: spec.label)}
+    return [*_initial_parts(plan, profiles), *_policy_parts(plan, profiles)]
+
+
+def _initial_parts(plan: StudyPlan, profiles: dict[TaskSpec, Profile]) -> Iterator[Part]:
+    specs = training_specs(plan)
+    if plan.initial.levels:
+        rollouts = plan.initial.levels * len(specs)
+        yield Part("demonstrations of the oracle", Estimate(rollouts, 0.0))
+    yield Part(f"evaluation of {INITIAL}", _evaluation_estimate(plan, profiles))
+
+
+def _policy_parts(plan: StudyPlan, profiles: dict[TaskSpec, Profile]) -> Iterator[Part]:
+    for policy in plan.policies:
+        config = grpo_config(plan, policy, 0, "model", Path("output"))
+        rollouts = config.steps * config.levels_per_step * config.group_size
+        one = estimate(rollouts, [profiles[source.spec] for source in policy.sources], config.max_tokens)
+        n = len(plan.seeds)
+        yield Part(f"training of {policy.name} ({n} seeds)", Estimate(n * one.rollouts, n * one.tokens))
+        measured = _evaluation_estimate(plan, profiles)
+        yield Part(f"evaluation of {policy.name} ({n} seeds)", Estimate(n * measured.rollouts, n * measured.tokens))
+
+
+def _evaluation_estimate(plan: StudyPlan, profiles: dict[TaskSpec, Profile]) -> Estimate:
+    measure = plan.evaluation
+    rollouts = measure.episodes * measure.repeats * len(plan.environments)
+    return estimate(rollouts, [profiles[spec] for spec in plan.environments], measure.max_tokens)
+
+
+def measured_tokens_per_s(output: Path) -> float | None:
+    """Return the median speed that the study's own training logs show; None where there is none yet."""
+    speeds = sorted(
+        line["tokens/per_s"] for log in sorted(output.glob("train/*/log.jsonl")) for line in read_log(log.parent)
+    )
+    return speeds[len(speeds) // 2] if speeds else None
+
+
+def run_study(plan: StudyPlan, output: Path, say: Callable[[str], None]) -> Path:
+    """Run what is missing of the study and return its `scores.yaml`.
+
+    Raises:
+        RunError: the folder holds another study.
+    """
+    _open(plan, output)
+    models = {INITIAL: _initial_model(plan, output, say)}
+    entries = [_evaluated(plan, models[INITIAL], output, INITIAL, {"role": "initial"}, say)]
+    for seed in plan.seeds:
+        stage = 0
+        for policy in plan.policies:
+            name = f"{policy.name}-seed-{seed}"
+            start = models[INITIAL] if policy.start == INITIAL else models[f"{policy.start}-seed-{seed}"]
+            models[name] = _trained(plan, policy, seed, start, output / "train" / name, say)
+            stage += policy.role == "stage"
+            entries.append(_evaluated(plan, models[name], output, name, _role(policy, seed, stage), say))
+    text = yaml.safe_dump({"study": plan.name, "runs": entries}, sort_keys=False)
+    (output / SCORES).write_text(text, encoding="utf-8")
+    return output / SCORES
+
+
+def _open(plan: StudyPlan, output: Path) -> None:
+    output.mkdir(parents=True, exist_ok=True)
+    path = output / PLAN
+    data = plan.to_json()
+    if not path.exists():
+        write_json(path, data)
+        return
+    recorded = json.loads(path.read_text(encoding="utf-8"))
+    changed = sorted(key for key in recorded.keys() | data.keys() if recorded.get(key) != data.get(key))
+    if changed:
+        raise RunError(f"{output} holds another study: {', '.join(changed)} differ; choose another --output")
+
+
+def _role(policy: PolicyPlan, seed: int, stage: int) -> dict[str, Any]:
+    """Return the keys of a run in `scores.yaml`."""
+    entry: dict[str, Any] = {"role": policy.role, "seed": seed}
+    if policy.role in ("trained", "stage"):
+        entry["source"] = policy.family
+    if policy.role == "stage":
+        entry["stage"] = stage
+    if policy.difficulty is not None:
+        entry["difficulty"] = policy.difficulty
+    if policy.augmented:
+        entry["augmented"] = True
+    return entry
+
+
+def _initial_model(plan: StudyPlan, output: Path, say: Callable[[str], None]) -> str:
+    """Return the initial policy's folder, made and cloned where the plan says so."""
+    initial, folder = plan.initial, output / "initial"
+    model = initial.model
+    if model is None:
+        made = folder / "made"
+        if not (made / "config.json").exists():
+            say("making the initial model")
+            init_model(made, environment_text(training_specs(plan), 8), ModelShape(**initial.make))
+        model = str(made)
+    if not initial.levels:
+        return model
+    data = folder / "demonstrations"
+    if not (data / "samples.jsonl").exists():
+        say("recording demonstrations of the oracle")
+        specs = training_specs(plan)
+        collect(single_plan(specs, initial.levels), OraclePolicy(), plan.prompt, data, resume=data.exists())
+    settings = checked(sft.Config, initial.sft, "initial, sft")
+    config = sft.Config(**{**settings, "model": model, "output": str(folder / "sft"), "data": (str(data),)})
+    final = checkpoint_path(folder / "sft", config.steps)
+    if not final.exists():
+        say("cloning the oracle")
+        sft.train(config, resume=(folder / "sft").exists())
+    return str(final)
+
+
+def _trained(
+    plan: StudyPlan, policy: PolicyPlan, seed: int, start: str, output: Path, say: Callable[[str], None]
+) -> str:
+    config = grpo_config(plan, policy, seed, start, output)
+    final = checkpoint_path(output, config.steps)
+    if not final.exists():
+        say(f"training {output.name}")
+        grpo.train(config, resume=output.exists())
+    return str(final)
+
+
+def _evaluated(
+    plan: StudyPlan, model: str, output: Path, name: str, role: dict[str, Any], say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Evaluate a policy where that is not done, and return its entry in `scores.yaml`."""
+    path = output / "runs" / name
+    entry = {"run": f"runs/{name}", **role}
+    measure = plan.evaluation
+    cells = replace(single_plan(plan.environments, measure.episodes), repeats=measure.repeats)
+    if not (path / "results.json").exists():
+        say(f"evaluating {name}: {cells.n_episodes} episodes")
+        _evaluate(plan, cells, model, path)
+    return entry
+
+
+def _evaluate(plan: StudyPlan, cells: Plan, model: str, path: Path) -> None:
+    measure = plan.evaluation
+    sampling = Sampling(measure.temperature, max_tokens=measure.max_tokens)
+    policy = load_policy(model, plan.prompt, sampling, say=lambda line: None)
+    evaluate(cells, policy, plan.prompt, path, resume=path.exists())

@@ -1,0 +1,218 @@
+"""A study as one readable file: the initial policy, what is trained from it on what, how all are evaluated.
+
+    study: transfer
+    seeds: [0, 1, 2]
+    initial: {model: PATH}                 # or: {make: {layers: 4}, levels: 2000, sft: {steps: 1000}}
+    prompt: {history_length: 2, thinking: true}
+    environments:                          # names of your own for settings
+      sokoban: {env: sokoban, difficulty: easy}
+      webshop: {env: webshop}
+    evaluation: {episodes: 500, temperature: 0.4}
+    grpo: {preset: paper-2601.18217, steps: 150}
+    policies:
+      - {name: on-sokoban, role: trained, train_on: sokoban}
+      - {name: on-sokoban-noisy, role: trained, augmented: true, train_on: sokoban, with: {distractors: paper-v1}}
+      - {name: stage-1, role: stage, train_on: sokoban}
+      - {name: stage-2, role: stage, train_on: webshop, from: stage-1}
+      - {name: both, role: joint, train_on: {sokoban: 1, webshop: 2}}
+
+Roles are those of `agentgen-bench score --study`. Every policy is evaluated on every environment, on the test split.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from agentgen_bench.errors import SpecError
+from agentgen_bench.prompts import PromptConfig
+from agentgen_bench.scores.study import ROLES
+from agentgen_bench.spec import TaskSpec
+from agentgen_bench.train.choices import SPEC_FIELDS, sources
+from agentgen_bench.train.presets import load_preset
+from agentgen_bench.train.settings import Source, to_json
+
+if TYPE_CHECKING:
+    from agentgen_bench.train.grpo import Config
+
+INITIAL = "initial"
+KEYS = ("study", "seeds", "initial", "prompt", "environments", "evaluation", "grpo", "policies", "tokens_per_s")
+
+
+@dataclass(frozen=True)
+class Initial:
+    """The policy before training: a model as it is, or one made on the spot and cloned from the oracle."""
+
+    model: str | None = None
+    make: Mapping[str, int] = field(default_factory=dict)  # ModelShape
+    levels: int = 0  # of each environment, for demonstrations; 0: no cloning
+    sft: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How every policy is measured on every environment."""
+
+    episodes: int = 100
+    repeats: int = 1
+    temperature: float = 0.0
+    max_tokens: int = 512
+
+
+@dataclass(frozen=True)
+class PolicyPlan:
+    """One trained policy: its role in the scores, what it is trained on and from which policy it starts."""
+
+    name: str
+    role: str
+    sources: tuple[Source, ...]
+    start: str = INITIAL
+    grpo: Mapping[str, Any] = field(default_factory=dict)
+    difficulty: str | None = None
+    augmented: bool = False
+
+    @property
+    def family(self) -> str:
+        """The family of its first source."""
+        return self.sources[0].spec.family
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """A whole study. `tokens_per_s` is what the user expects of the machine; None: unknown."""
+
+    name: str
+    seeds: tuple[int, ...]
+    initial: Initial
+    prompt: PromptConfig
+    environments: tuple[TaskSpec, ...]  # evaluated, on the test split
+    evaluation: Evaluation
+    grpo: Mapping[str, Any]
+    policies: tuple[PolicyPlan, ...]
+    tokens_per_s: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raise SpecError where names clash or a policy starts from one that does not come before it."""
+        seen = [INITIAL]
+        for policy in self.policies:
+            if policy.name in seen:
+                raise SpecError(f"the policy {policy.name!r} is named twice, or 'initial'; names are unique")
+            if policy.start not in seen:
+                raise SpecError(f"{policy.name} starts from {policy.start!r}; policies before it: {', '.join(seen)}")
+            seen.append(policy.name)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as plain JSON, which names it when it is resumed."""
+        data: dict[str, Any] = json.loads(json.dumps(to_json(self), default=asdict))
+        data.pop("tokens_per_s")
+        return data
+
+
+def read_plan(path: Path) -> StudyPlan:
+    """Return the study of a file; raises SpecError that says which key is wrong."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpecError(f"cannot read the study {path}: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise SpecError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(data, Mapping):
+        raise SpecError(f"{path} is not a study; it needs the keys {', '.join(KEYS)}")
+    _only(data, KEYS, str(path))
+    for key in ("study", "initial", "environments", "policies"):
+        if not data.get(key):
+            raise SpecError(f"{path}: the key {key!r} is missing or empty")
+    return _plan(data, path)
+
+
+def _plan(data: Mapping[str, Any], path: Path) -> StudyPlan:
+    grpo = dict(data.get("grpo") or {})
+    preset = load_preset(grpo.pop("preset")) if "preset" in grpo else {"grpo": {}, "environments": {}}
+    training = {name: _spec(entry, preset, f"environment {name}") for name, entry in data["environments"].items()}
+    initial = dict(data["initial"])
+    if isinstance(initial.get("model"), str) and initial["model"].startswith("."):
+        initial["model"] = str((path.parent / initial["model"]).resolve())
+    settings = {**preset["grpo"], **grpo}
+    own = {name: settings.pop(name) for name in _fields(PromptConfig) if name in settings}
+    return StudyPlan(
+        name=str(data["study"]),
+        seeds=tuple(data.get("seeds") or (0,)),
+        initial=Initial(**_only(initial, _fields(Initial), "initial")),
+        prompt=PromptConfig(**{**own, **_only(data.get("prompt") or {}, _fields(PromptConfig), "prompt")}),
+        environments=tuple(spec.with_(split="test") for spec in training.values()),
+        evaluation=Evaluation(**_only(data.get("evaluation") or {}, _fields(Evaluation), "evaluation")),
+        grpo=settings,
+        policies=tuple(_policy(entry, training) for entry in data["policies"]),
+        tokens_per_s=data.get("tokens_per_s"),
+    )
+
+
+def _spec(entry: Mapping[str, Any], preset: Mapping[str, Any], where: str) -> TaskSpec:
+    _only(entry, ("env", "knobs", *SPEC_FIELDS), where)
+    if "env" not in entry:
+        raise SpecError(f"{where}: the key 'env' is missing; it names a family or an id")
+    changes = {name: entry[name] for name in SPEC_FIELDS if name in entry}
+    knobs = list((entry.get("knobs") or {}).items())
+    (source,) = sources([(str(entry["env"]), 1.0)], changes, knobs, preset["environments"])
+    return source.spec
+
+
+def _policy(entry: Mapping[str, Any], training: Mapping[str, TaskSpec]) -> PolicyPlan:
+    keys = ("name", "role", "train_on", "with", "from", "grpo", "difficulty", "augmented")
+    _only(entry, keys, f"policy {entry.get('name')}")
+    for key in ("name", "role", "train_on"):
+        if key not in entry:
+            raise SpecError(f"policy {entry.get('name')}: the key {key!r} is missing")
+    name = str(entry["name"])
+    if entry["role"] not in ROLES:
+        raise SpecError(f"policy {name}: unknown role {entry['role']!r}; choose one of: {', '.join(ROLES)}")
+    weights = entry["train_on"] if isinstance(entry["train_on"], Mapping) else {entry["train_on"]: 1.0}
+    unknown = [source for source in weights if source not in training]
+    if unknown:
+        raise SpecError(f"policy {name} trains on {unknown[0]!r}; environments are: {', '.join(training)}")
+    changes = _only(entry.get("with") or {}, SPEC_FIELDS, f"policy {name}, with")
+    return PolicyPlan(
+        name=name,
+        role=str(entry["role"]),
+        sources=tuple(Source(training[source].with_(**changes), float(w)) for source, w in weights.items()),
+        start=str(entry.get("from", INITIAL)),
+        grpo=dict(entry.get("grpo") or {}),
+        difficulty=entry.get("difficulty"),
+        augmented=bool(entry.get("augmented", False)),
+    )
+
+
+def curriculum_plan(config: "Config", seeds: tuple[int, ...], episodes: int) -> StudyPlan:
+    """Return the study that trains on each source of a configuration in turn, and evaluates on all after each."""
+    policies: list[PolicyPlan] = []
+    for number, source in enumerate(config.sources, 1):
+        start = policies[-1].name if policies else INITIAL
+        name = f"stage-{number}-{source.spec.family.lower()}"
+        policies.append(PolicyPlan(name, "stage", (source._replace(weight=1.0),), start))
+    skip = ("model", "output", "sources", "seed", *_fields(PromptConfig))
+    return StudyPlan(
+        name="curriculum",
+        seeds=seeds,
+        initial=Initial(model=config.model),
+        prompt=config.prompt,
+        environments=tuple(dict.fromkeys(source.spec.with_(split="test") for source in config.sources)),
+        evaluation=Evaluation(episodes=episodes, max_tokens=config.max_tokens),
+        grpo={name: value for name, value in vars(config).items() if name not in skip},
+        policies=tuple(policies),
+    )
+
+
+def _fields(kind: type) -> tuple[str, ...]:
+    return tuple(kind.__dataclass_fields__)  # type: ignore[attr-defined]
+
+
+def _only(entry: Any, keys: tuple[str, ...], where: str) -> dict[str, Any]:
+    if not isinstance(entry, Mapping):
+        raise SpecError(f"{where} is {entry!r}; it takes keys and values: {', '.join(keys)}")
+    unknown = [key for key in entry if key not in keys]
+    if unknown:
+        raise SpecError(f"{where}: unknown key {unknown[0]!r}; keys are: {', '.join(keys)}")
+    return dict(entry)

@@ -1,0 +1,73 @@
+import json
+
+import pytest
+
+from agentgen_bench.cli import main
+
+LEAN = ["--history-length", "0", "--action-hints", "none", "--no-thinking", "--max-tokens", "6"]
+
+
+def test_from_nothing_to_a_trained_and_evaluated_model(tmp_path, capsys):
+    envs = ["--envs", "sokoban", "--difficulty", "paper", "--richness", "lean"]
+    model, data, sft, grpo = (str(tmp_path / name) for name in ("model", "data", "sft", "grpo"))
+    shape = ["--layers", "1", "--hidden-size", "32", "--vocab-size", "400", "--episodes", "2"]
+    assert main(["init-model", model, *envs, *shape]) == 0
+    assert main(["collect", *envs, "--levels", "5", "--output", data, "--quiet", *LEAN]) == 0
+    assert (
+        main(["train", "sft", "--model", model, "--data", data, "--steps", "2", "--batch", "4", "--output", sft]) == 0
+    )
+    step = ["--steps", "1", "--levels-per-step", "1", "--group-size", "2", "--set", "max_steps=3"]
+    start = f"{sft}/checkpoint-000002"
+    assert main(["train", "grpo", "--model", start, *envs, *step, *LEAN, "--output", grpo]) == 0
+    final = capsys.readouterr().out.splitlines()[-1]
+    assert final == f"{grpo}/checkpoint-000001"
+    env = ["--env", "AgentGen/Sokoban-lean-v0", "--episodes", "1", "--set", "max_steps=3"]
+    assert main(["evaluate", "--model", final, *env, *LEAN, "--output", str(tmp_path / "run"), "--quiet"]) == 0
+    settings = json.loads((tmp_path / "grpo" / "settings.json").read_text())
+    assert settings["sources"][0]["spec"]["difficulty"] == "paper"
+
+
+def test_options_stand_above_the_preset_and_the_preset_above_the_defaults(tmp_path, monkeypatch):
+    from agentgen_bench.train import grpo
+
+    seen = []
+    monkeypatch.setattr(grpo, "train", lambda config, resume: seen.append(config) or tmp_path)
+    command = [
+        "train",
+        "grpo",
+        "--model",
+        "m",
+        "--output",
+        str(tmp_path),
+        "--envs",
+        "sokoban=2,AgentGen/Sokoban-rich-v0",
+    ]
+    main([*command, "--preset", "paper-2601.18217", "--steps", "7", "--distractors", "none", "--seeds", "0,4"])
+    first, second = seen
+    assert (first.steps, first.kl_coef, first.levels_per_step, first.workers) == (7, 0.01, 16, 32)
+    assert [(source.spec.richness.label, source.weight) for source in first.sources] == [("base", 2.0), ("rich", 1.0)]
+    assert (second.seed, second.output) == (4, str(tmp_path / "seed-4"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "grpo", "--model", "m", "--output", "o"], "either --envs LIST or --curriculum LIST"),
+        (["train", "sft", "--model", "m", "--output", "o"], "data is empty"),
+        (["train", "grpo", "--model", "m", "--output", "o", "--envs", "chess"], "unknown environment 'chess'"),
+        (["collect", "--output", "o"], "--envs is missing"),
+        (["study", "nowhere.yaml"], "cannot read the study nowhere.yaml"),
+    ],
+)
+def test_a_users_mistake_is_one_line(arguments, message, capsys):
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_help_shows_each_setting_with_its_docstring(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "grpo", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "Weight of the KL penalty to the initial policy; 0 keeps no copy of it in memory (default: 0.01)" in text

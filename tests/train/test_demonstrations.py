@@ -1,0 +1,94 @@
+import json
+
+import pytest
+
+from agentgen_bench.errors import DataError
+from agentgen_bench.evaluation.plan import single_plan
+from agentgen_bench.policies.scripted import OraclePolicy, RandomPolicy
+from agentgen_bench.prompts import PromptConfig
+from agentgen_bench.rollout import Job, play
+from agentgen_bench.spec import TaskSpec
+from agentgen_bench.train.collect import collect, collect_from
+from agentgen_bench.train.demonstrations import demonstrations, histories, read_demonstrations, write_demonstrations
+from tests.counting import CountingEnv
+from tests.train.tiny import PROMPT, SPEC, counting_demonstrations
+
+SOKOBAN = TaskSpec("Sokoban", richness="lean", difficulty="paper", split="train")
+
+
+class Remembers(RandomPolicy):
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def act(self, histories):
+        self.seen.extend(histories)
+        return super().act(histories)
+
+
+def test_the_histories_of_a_record_are_what_the_policy_saw():
+    policy = Remembers()
+    for episode in play([Job(SOKOBAN, seed) for seed in range(3)], policy, workers=1):
+        own = [history for history in policy.seen if history.key[1] == episode.seed]
+        rebuilt = histories(episode)
+        assert [(h.observation, h.turns, h.admissible_commands) for h in rebuilt] == [
+            (h.observation, h.turns, h.admissible_commands) for h in own
+        ]
+        assert [(h.task, h.step, h.max_steps, h.action_templates, h.family) for h in rebuilt] == [
+            (h.task, h.step, h.max_steps, h.action_templates, h.family) for h in own
+        ]
+
+
+@pytest.mark.parametrize(
+    ("config", "completion"),
+    [
+        (PromptConfig(thinking=False), "<action>1</action>"),
+        (PromptConfig(thinking=True), "<think></think><action>1</action>"),
+        (PromptConfig(thinking=False, action_format="react"), "Action: 1"),
+        (PromptConfig(thinking=True, action_format="json"), '{"thought": "", "action": "1"}'),
+    ],
+)
+def test_an_oracles_action_is_written_in_the_asked_format(config, completion):
+    assert next(counting_demonstrations(1, config)).completion == completion
+
+
+def test_demonstrations_survive_their_file(tmp_path):
+    items = list(counting_demonstrations())
+    assert write_demonstrations(tmp_path / "samples.jsonl", items) == len(items)
+    assert list(read_demonstrations(tmp_path)) == items
+
+
+def test_a_file_of_demonstrations_has_the_conversational_prompt_completion_form(tmp_path):
+    write_demonstrations(tmp_path / "samples.jsonl", counting_demonstrations())
+    line = json.loads((tmp_path / "samples.jsonl").read_text().splitlines()[0])
+    assert line["prompt"][0]["role"] == "user"
+    assert line["completion"] == [{"role": "assistant", "content": "<action>1</action>"}]
+
+
+def test_invalid_actions_are_not_demonstrated():
+    (episode,) = play([Job(SPEC, 3)], RandomPolicy(), make_env=lambda spec: CountingEnv())
+    assert len(list(demonstrations(episode, PROMPT))) == sum(step.is_action_valid for step in episode.steps)
+
+
+def test_a_compact_record_is_refused():
+    (episode,) = play([Job(SPEC, 3)], OraclePolicy(), make_env=lambda spec: CountingEnv(), record_text=False)
+    with pytest.raises(DataError, match="recorded without its texts"):
+        list(demonstrations(episode, PROMPT))
+
+
+def test_collect_uses_solved_episodes_and_can_be_written_anew(tmp_path):
+    plan = single_plan([SOKOBAN], 6)
+    solved = collect(plan, OraclePolicy(), PROMPT, tmp_path / "oracle")
+    assert (solved.episodes, solved.used) == (6, 6)
+    assert len(list(read_demonstrations(solved.path))) == solved.samples
+    random = collect(plan, RandomPolicy(), PROMPT, tmp_path / "random")
+    assert random.used < 6
+    assert collect_from(tmp_path / "random", PROMPT, only_solved=False).used == 6
+
+
+def test_a_missing_or_damaged_file_is_named(tmp_path):
+    with pytest.raises(DataError, match="record some with: agentgen-bench collect"):
+        list(read_demonstrations(tmp_path))
+    (tmp_path / "samples.jsonl").write_text("{}\n")
+    with pytest.raises(DataError, match=r"samples.jsonl, line 1 is not a demonstration"):
+        list(read_demonstrations(tmp_path))

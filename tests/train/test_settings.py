@@ -1,0 +1,99 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agentgen_bench.errors import SpecError
+from agentgen_bench.spec import FAMILIES
+from agentgen_bench.train import grpo, sft
+from agentgen_bench.train.choices import checked, options, sources
+from agentgen_bench.train.optimizing import learning_rate
+from agentgen_bench.train.presets import KEYS, load_preset, preset_names
+from agentgen_bench.train.settings import field_docs, weighted
+
+
+@pytest.mark.parametrize("config", [grpo.Config, sft.Config], ids=["grpo", "sft"])
+def test_every_setting_has_a_docstring(config):
+    assert field_docs(config).keys() == set(config.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_a_preset_names_settings_that_exist(name):
+    preset = load_preset(name)
+    assert set(preset) == set(KEYS)
+    mixed = {key: value for key, value in preset["sft"].items() if key != "mix"}
+    assert checked(grpo.Config, preset["grpo"], name) == preset["grpo"]
+    assert checked(sft.Config, mixed, name) == mixed
+    assert set(preset["environments"]) <= set(FAMILIES)
+
+
+def test_the_preset_of_the_first_paper_has_its_numbers():
+    preset = load_preset("paper-2601.18217")
+    built = grpo.Config(model="m", output="o", sources=sources([("sokoban", 1)], {}), **preset["grpo"])
+    assert built.steps * built.levels_per_step * built.group_size == 150 * 128
+    assert (built.learning_rate, built.kl_coef, built.clip_low, built.clip_high) == (1e-6, 0.01, 0.2, 0.2)
+    assert (built.success_reward, built.invalid_penalty, built.save_every) == (10.0, 0.1, 15)
+
+
+def test_a_preset_decides_what_the_command_line_leaves_open():
+    preset = load_preset("paper-2601.18217")["environments"]
+    (source,) = sources([("sokoban", 2.0)], {"richness": "rich"}, [("sokoban.size", 7)], preset)
+    assert (source.weight, source.spec.difficulty, dict(source.spec.knobs)) == (
+        2.0,
+        "paper",
+        {"max_steps": 15, "size": 7},
+    )
+    assert source.spec.env_id == "AgentGen/Sokoban-rich-v0"
+
+
+def test_a_knob_of_one_family_leaves_the_others_alone():
+    first, second = sources([("sokoban", 1), ("AgentGen/Sokoban-lean-v0", 1)], {}, [("webshop.max_steps", 3)])
+    assert first.spec.knobs == second.spec.knobs == ()
+
+
+def test_a_knob_that_the_family_lacks_is_refused_before_anything_runs():
+    with pytest.raises(SpecError, match="Sokoban has no knob 'sizes'"):
+        sources([("sokoban", 1)], {}, [("sizes", 7)])
+
+
+@pytest.mark.parametrize("text", ["", "sokoban=0", "sokoban=-1", "sokoban=x", "=2", "sokoban=inf"])
+def test_a_list_with_a_wrong_weight_is_refused(text):
+    with pytest.raises(SpecError, match=r"weight above 0|list of environments is empty"):
+        weighted(text)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["sokoban", "webshop"]), st.floats(0.001, 1e6)), min_size=1))
+def test_weights_survive_being_written(pairs):
+    assert weighted(",".join(f"{name}={weight!r}" for name, weight in pairs)) == pairs
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"step": 3}, "unknown setting 'step'; settings are: model, output, steps"),
+        ({"steps": 2.5}, "steps is 2.5; it takes int"),
+        ({"steps": True}, "steps is True; it takes int"),
+        ({"loss_mean": "token"}, "loss_mean is 'token'; it takes tokens or samples"),
+    ],
+)
+def test_a_wrong_setting_in_a_file_is_refused(values, message):
+    with pytest.raises(SpecError, match=message):
+        checked(grpo.Config, values, "file")
+
+
+def test_a_whole_number_passes_for_a_float_and_none_where_there_may_be_none():
+    values = checked(grpo.Config, {"kl_coef": 1, "importance_cap": None}, "file")
+    assert values == {"kl_coef": 1.0, "importance_cap": None}
+
+
+def test_collections_are_no_options():
+    assert "sources" not in [option.name for option in options(grpo.Config)]
+    assert {"data", "mix"}.isdisjoint(option.name for option in options(sft.Config))
+
+
+def test_the_learning_rate_warms_up_and_falls():
+    rates = [learning_rate(step, 12, 1.0, 2, "cosine") for step in range(1, 13)]
+    assert rates[:3] == [0.5, 1.0, 1.0]
+    assert rates[7] == pytest.approx(0.5)  # half of the ten steps after the warm-up are over
+    assert rates == sorted(rates[:2]) + sorted(rates[2:], reverse=True)
+    assert learning_rate(7, 12, 1.0, 2, "linear") == pytest.approx(0.6)

@@ -1,0 +1,120 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from agentgen_bench.errors import RunError, SpecError
+from agentgen_bench.prompts import PromptConfig
+from agentgen_bench.scores.study import read_study
+from agentgen_bench.train import study as study_module
+from agentgen_bench.train.choices import sources
+from agentgen_bench.train.estimates import Estimate, estimate, profile
+from agentgen_bench.train.settings import Source
+from agentgen_bench.train.study import grpo_config, parts, run_study
+from agentgen_bench.train.study_file import curriculum_plan, read_plan
+from tests.train.test_grpo import config
+
+STUDIES = Path(__file__).resolve().parents[2] / "examples" / "studies"
+TINY = STUDIES / "difficulty-tiny.yaml"
+
+
+def changed(tmp_path, **changes):
+    data = {**yaml.safe_load(TINY.read_text()), **changes}
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(data))
+    return path
+
+
+@pytest.mark.parametrize("path", sorted(STUDIES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_study_is_well_formed(path):
+    plan = read_plan(path)
+    for policy in plan.policies:
+        assert grpo_config(plan, policy, 0, "m", Path("o")).sources == policy.sources
+
+
+def test_every_full_study_has_a_tiny_variant():
+    names = {path.stem for path in STUDIES.glob("*.yaml")}
+    full = {name for name in names if not name.endswith("-tiny")}
+    assert full == {"difficulty", "sequential", "transfer"}
+    assert {f"{name}-tiny" for name in full} == names - full
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"policy": 1}, "unknown key 'policy'"),
+        ({"policies": None}, "the key 'policies' is missing or empty"),
+        (
+            {"policies": [{"name": "a", "role": "trained", "train_on": "x"}]},
+            "trains on 'x'; environments are: far",
+        ),
+        ({"policies": [{"name": "a", "role": "king", "train_on": "near"}]}, "unknown role 'king'"),
+        ({"policies": [{"name": "a", "role": "stage", "train_on": "near", "from": "b"}]}, "a starts from 'b'"),
+        ({"evaluation": {"episode": 3}}, "evaluation: unknown key 'episode'"),
+        ({"environments": {"near": {"difficulty": "easy"}}}, "environment near: the key 'env' is missing"),
+    ],
+)
+def test_a_wrong_study_says_which_key_is_wrong(tmp_path, changes, message):
+    with pytest.raises(SpecError, match=message):
+        read_plan(changed(tmp_path, **changes))
+
+
+def test_the_expected_amount_counts_every_part(tmp_path):
+    plan = read_plan(changed(tmp_path, seeds=[0, 1]))
+    rollouts = {part.label: part.estimate.rollouts for part in parts(plan)}
+    assert rollouts["demonstrations of the oracle"] == 400 * 2
+    assert rollouts["evaluation of initial"] == 40 * 2
+    assert rollouts["training of on-near (2 seeds)"] == 4 * 4 * 4 * 2
+    assert rollouts["evaluation of on-near (2 seeds)"] == 40 * 2 * 2
+
+
+def test_tokens_are_rollouts_times_steps_times_prompt_and_completion():
+    one = study_module.Profile(steps=10.0, prompt_chars=400.0)
+    assert estimate(3, [one, one], 20) == Estimate(3, 3 * 10 * (100 + 20))
+
+
+def test_a_profile_reads_the_prompts_that_the_settings_show():
+    (source,) = sources([("sokoban", 1)], {"richness": "lean"})
+    short, long = (profile(source.spec, PromptConfig(turns)) for turns in (0, 2))
+    assert long.prompt_chars > short.prompt_chars > 200
+    assert long.steps == short.steps
+
+
+def test_a_curriculum_is_a_study_of_stages_that_start_from_each_other():
+    easy, hard = (source.spec for source in sources([("sokoban", 1)] * 2, {}))
+    settings = config("m", "o", steps=7)
+    settings = settings.__class__(
+        **{**vars(settings), "sources": (Source(easy), Source(hard.with_(difficulty="hard")))}
+    )
+    plan = curriculum_plan(settings, (0,), episodes=5)
+    assert [(policy.name, policy.start) for policy in plan.policies] == [
+        ("stage-1-sokoban", "initial"),
+        ("stage-2-sokoban", "stage-1-sokoban"),
+    ]
+    built = grpo_config(plan, plan.policies[1], 3, "m2", Path("o2"))
+    assert (built.steps, built.seed, built.model, built.history_length) == (7, 3, "m2", 0)
+    assert {spec.split for spec in plan.environments} == {"test"}
+
+
+def test_a_study_runs_resumes_and_names_its_runs_with_their_roles(tmp_path):
+    small = {
+        "initial": {"make": {"layers": 1, "hidden_size": 32, "vocab_size": 400, "context_tokens": 512}, "levels": 4,
+                    "sft": {"steps": 3, "batch": 4}},
+        "evaluation": {"episodes": 2, "temperature": 1.0, "max_tokens": 4},
+        "grpo": {"steps": 1, "levels_per_step": 1, "group_size": 2, "max_tokens": 4, "kl_coef": 0.0},
+    }  # fmt: skip
+    plan = read_plan(changed(tmp_path, **small))
+    said = []
+    scores = run_study(plan, tmp_path / "out", said.append)
+    study = read_study(scores.read_text())
+    assert [(run.run, run.role, run.difficulty) for run in study.runs] == [
+        ("runs/initial", "initial", None),
+        ("runs/on-near-seed-0", "trained", "easy"),
+        ("runs/on-far-seed-0", "trained", "medium"),
+    ]
+    assert "training on-near-seed-0" in said
+    said.clear()
+    run_study(plan, tmp_path / "out", said.append)
+    assert said == []
+    with pytest.raises(RunError, match="holds another study: evaluation differ"):
+        run_study(read_plan(changed(tmp_path, **{**small, "evaluation": {"episodes": 3}})), tmp_path / "out", print)
