@@ -220,6 +220,8 @@ def test_resets_leave_nothing_behind(resets):
 
 
 def test_close_lets_go_of_the_simulators_objects_and_a_later_call_goes_on(simulator):
+    simulator.look()  # the cell is there now, and stays
+    simulator.close()
     before = bindings()
     played(simulator, FIND, WALK[:3])
     assert bindings() > before

@@ -24,7 +24,7 @@ NO_MATCH = "No known action matches that input."
 AMBIGUOUS = "Ambiguous request: "
 UNKNOWN = "Unknown action. Type 'help' for a list of actions, and 'objects' for a list of possible object referents. "
 ATTEMPTS = 3
-PLAN_TIMEOUT_S = 60.0
+PLAN_TIMEOUT_S = 300.0
 GOLD_ATTEMPTS = 4
 
 # Actions of at most one object whose validity the simulator can tell for all visible objects in one pass. Left out:
