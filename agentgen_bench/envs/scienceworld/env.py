@@ -57,8 +57,9 @@ class SciWorldEnv(TextEnv):
     Episode end:
         Terminated when the task is completed, or when the score turns negative (focus on a wrong thing). Truncated
         after `max_steps`: 1.5 times the length of the level's gold path but at least 30 where that path is
-        shipped (all of test), by the longest gold path of its task elsewhere; 50 in the preset `paper`. The
-        simulator's own limit counts simulated time and is not used.
+        shipped (`python -m agentgen_bench.envs.scienceworld.gold` lists them: seeds 0 to 499 of test, but for part of
+        task 10-2), by the longest shipped gold path of its task elsewhere; 50 in the preset `paper`. The simulator's
+        own limit counts simulated time and is not used.
 
     Info:
         The keys of TextEnv, and `ambiguity`: how many readings the last action had, 0 when it was clear.
@@ -78,7 +79,11 @@ class SciWorldEnv(TextEnv):
         max_steps: None: as above. cells: isolated copies of the simulator in the JVM (about 60 MB each) over which
         environments are spread, so that threads run in parallel. admissible: visible, all, none.
         Levels freeze 11 (train) and freeze 19 (valid) are left out unless asked for by number: the simulator's own
-        gold path ends at 87 and 82 points there.
+        solver reaches 87 and 82 points there.
+
+    Oracle:
+        The gold path, verified by replay; made on demand where none is shipped (up to 10 s of CPU). Where the agent
+        strays, the simulator's solver is asked for a plan from there: it often, not always, has one.
 
     Version history:
         v0: scienceworld 1.2.3.

@@ -1,4 +1,4 @@
-"""The simulator's gold paths: shipped for the test split, generated on demand elsewhere, and the step limits from them.
+"""Gold paths: shipped for levels of the test split, made on demand elsewhere; and the step limits from them.
 
     python -m agentgen_bench.envs.scienceworld.gold             # print the table of gold lengths
     python -m agentgen_bench.envs.scienceworld.gold --generate test --jobs 2    # make the data file anew (hours)
