@@ -7,7 +7,9 @@ from agentgen_bench.policies.base import Policy, PrivilegedPolicy
 from agentgen_bench.policies.scripted import NoopPolicy, OraclePolicy, RandomPolicy
 
 # Reference players of one family, read from their own module when asked for: (module, class).
-FAMILY_PLAYERS: dict[str, tuple[str, str]] = {}
+FAMILY_PLAYERS: dict[str, tuple[str, str]] = {
+    "alfworld-searcher": ("agentgen_bench.policies.alfworld_searcher", "ALFWorldSearcher"),
+}
 SCRIPTED = ("random", "noop", "oracle", *FAMILY_PLAYERS)
 
 

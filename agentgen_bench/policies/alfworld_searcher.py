@@ -1,0 +1,55 @@
+"""The reference searcher of ALFWorld as a policy: a scripted agent that reads what any agent reads.
+
+Its mean length labels the difficulty of generated levels (`envs/alfworld/searcher.py`); played as a policy it gives
+every ALFWorld setting a score between random and oracle.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from agentgen_bench.envs.alfworld.searcher import Searcher
+from agentgen_bench.parsing import ParseReason
+from agentgen_bench.policies.base import Decision
+from agentgen_bench.prompts import History
+
+
+class ALFWorldSearcher:
+    """Looks where common sense expects things first; ties in an order drawn from `order_seed`."""
+
+    name = "alfworld-searcher"
+
+    def __init__(self, order_seed: int = 0) -> None:
+        """Create the policy."""
+        self.order_seed = order_seed
+
+    def act(self, histories: Sequence[History]) -> list[Decision]:
+        """Return one decision per history, from its observations alone."""
+        return [self._decide(history) for history in histories]
+
+    def describe(self) -> dict[str, Any]:
+        """Return kind and order seed."""
+        return {"kind": self.name, "order_seed": self.order_seed}
+
+    def _decide(self, history: History) -> Decision:
+        if history.family != "ALFWorld":
+            return Decision("", None, ParseReason.NO_ACTION)
+        command = recalled(history, self.order_seed).act()
+        return Decision(command, command)
+
+
+def recalled(history: History, order_seed: int = 0) -> Searcher:
+    """Return a searcher that has lived through the history."""
+    is_older = any(template.startswith("put ") for template in history.action_templates)
+    put = "put {item} in/on {receptacle}" if is_older else "move {item} to {receptacle}"
+    searcher = Searcher(history.task, order_seed, put)
+    seen = [*(turn.observation for turn in history.turns), history.observation]
+    searcher.begin(seen[0])
+    for turn, observation in zip(history.turns, seen[1:], strict=True):
+        if turn.action is not None:
+            searcher.observe(turn.action, feedback_of(observation))
+    return searcher
+
+
+def feedback_of(observation: str) -> str:
+    """Return the part of an observation that answers the command: all before rich's first own paragraph."""
+    return observation.partition("\n\nYour task is to: ")[0]
