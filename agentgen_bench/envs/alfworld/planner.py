@@ -183,23 +183,24 @@ def _estimate(scene: Scene, assignment: Assignment, state: State) -> int:
     if assignment.destination == NOWHERE:
         return _look_estimate(scene, state)
     goal_place, visits = scene.receptacle_location[assignment.destination], set[int]()
-    steps, arrivals, to_slice = 0, 0, False
+    steps, arrivals, to_slice, to_put = 0, 0, False, False
     for i in range(assignment.n_targets):
         missing = assignment.needed & ~state.states[i]
         if missing or assignment.destination not in state.inside[i]:
+            if missing == SLICED and assignment.destination in state.inside[i]:  # sliced where it lies
+                steps, to_slice = steps + 1, True
+                continue
             own_steps, own_visits = _target_estimate(scene, state, i, missing)
-            steps += own_steps
+            steps, to_put = steps + own_steps, True
             visits |= own_visits
             # It must be carried to the destination from elsewhere: one arrival there for each such object.
             arrivals += bool(own_visits - {goal_place}) or (state.held == i and state.location != goal_place)
             to_slice = to_slice or bool(missing & SLICED)
     if not steps:
         return 0
-    steps += assignment.destination not in state.opened
-    if to_slice and state.held == assignment.blade:
-        steps += 1  # putting the blade down
-    elif to_slice:
-        steps += 2  # and taking it first
+    steps += to_put and assignment.destination not in state.opened
+    if to_slice and state.held != assignment.blade:
+        steps += 1  # taking the blade, which need not be put down again where slicing comes last
         if len(state.inside[assignment.blade]) == 1:
             visits.add(scene.receptacle_location[state.inside[assignment.blade][0]])
     if state.held >= assignment.n_targets and not (to_slice and state.held == assignment.blade):
