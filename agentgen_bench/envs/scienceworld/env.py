@@ -77,7 +77,8 @@ class SciWorldEnv(TextEnv):
         None: by the seed. Seeds 0, 1, 2 ... go round the tasks and repeat no level before all have been played.
         simplifications: "easy", "" or names joined by commas; None: as the difficulty says. ambiguity: first, menu.
         max_steps: None: as above. cells: isolated copies of the simulator in the JVM (about 60 MB each) over which
-        environments are spread, so that threads run in parallel. admissible: visible, all, none.
+        environments are spread, so that threads run in parallel. admissible: visible, all, none. max_commands: the
+        most that "visible" lists (1 to 1,000, 100 by default); beyond it, `look at` is the first to go.
         Levels freeze 11 (train) and freeze 19 (valid) are left out unless asked for by number: the simulator's own
         solver reaches 87 and 82 points there.
 
@@ -134,6 +135,7 @@ class SciWorldEnv(TextEnv):
         max_steps: int | None = None,
         cells: int = 1,
         admissible: str = "visible",
+        max_commands: int = MAX_COMMANDS,
         render_mode: str | None = None,
     ) -> None:
         """Check the settings; Java starts with the first `reset`. The knobs are described above."""
@@ -151,6 +153,7 @@ class SciWorldEnv(TextEnv):
         self._variation_knob = variation
         self._simplifications_knob = simplifications
         self._ambiguity, self._admissible = ambiguity, admissible
+        self._max_commands = checked_range("max_commands", max_commands, 1, 1_000)
         self._max_steps_knob = None if max_steps is None else checked_range("max_steps", max_steps, 1, 10_000)
         self._simulator = Simulator(self.level(0), checked_range("cells", cells, 1, 64))
         self._on_demand: GoldPath | None = None
@@ -226,7 +229,7 @@ class SciWorldEnv(TextEnv):
             return tuple(str(i) for i in range(self._choices))
         if self._admissible == "all":
             return tuple(command for command in self._simulator.all_commands() if not text.is_refused(command))
-        return text.visible_commands(self._simulator.commands(), MAX_COMMANDS)
+        return text.visible_commands(self._simulator.commands(), self._max_commands)
 
     def _observe(self, is_action_valid: bool) -> tuple[str, dict[str, Any]]:
         observation, info = super()._observe(is_action_valid)
@@ -257,6 +260,10 @@ class SciWorldEnv(TextEnv):
     def _as_sent(self, actions: tuple[str, ...]) -> tuple[str, ...]:
         """Return a path's actions, without its answers to ambiguity where these are given within the step."""
         return actions if self._ambiguity == "menu" else oracle.without_answers(actions)
+
+    def names(self) -> frozenset[str]:
+        """Return the names of the objects within reach; asking changes nothing."""
+        return frozenset(name.lower() for name in self._simulator.objects())
 
     def analysis(self) -> dict[str, float | int | None]:
         """Return the variation played, and whether this machine's Java makes episodes reproducible (1 or 0)."""
