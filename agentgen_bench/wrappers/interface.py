@@ -110,8 +110,6 @@ class _Translators(NamedTuple):
 def _translators(family: str, aliases: str, seed: int) -> _Translators:
     """Return the translators of a naming; kept here, because a wrapper that held them could not be pickled."""
     names = naming(family, aliases, seed)
-    return _Translators(
-        command_translator(family, names),
-        command_translator(family, names.inverse()),
-        text_translator(family, names),
-    )
+    to_alias, to_original = (command_translator(family, n) for n in (names, names.inverse()))
+    # SciWorld lists about 70 commands a state, mostly those of the state before.
+    return _Translators(lru_cache(maxsize=4096)(to_alias), to_original, text_translator(family, names))

@@ -4,6 +4,7 @@ import functools
 from typing import NamedTuple
 
 import gymnasium as gym
+import pytest
 from hypothesis import strategies as st
 
 from agentgen_bench import Richness, TaskSpec, make
@@ -11,7 +12,9 @@ from agentgen_bench import Richness, TaskSpec, make
 FAMILIES = sorted({TaskSpec.from_env_id(env_id).family for env_id in gym.registry if env_id.startswith("AgentGen/")})
 N_LEVELS = 6
 
-families = st.sampled_from(FAMILIES)
+# A step of the science simulator costs a thousand times a Sokoban step: its many examples are for the slow run.
+EACH_FAMILY = [pytest.param(name, marks=pytest.mark.slow if name == "SciWorld" else ()) for name in FAMILIES]
+
 richnesses = st.sampled_from([level.label for level in Richness])
 seeds = st.integers(0, N_LEVELS - 1)
 # A number chooses among the admissible commands of the moment; a text is sent as it is.
