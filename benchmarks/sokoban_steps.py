@@ -25,12 +25,12 @@ from agentgen_bench.text import Richness
 
 WORDS = ("up", "down", "left", "right")
 BOARDS = 256
-REPEATS = 5
+REPEATS = 3
 WALK = 20_000
-VECTOR_WALK = 200  # steps of every board
-WARMING_WALKS = 6
-PLANNED_LEVELS = 60
-WHOLE_EPISODES = 40
+VECTOR_WALK = 100  # steps of every board
+WARMING_WALKS = 10
+PLANNED_LEVELS = 40
+WHOLE_EPISODES = 20
 DIFFICULTIES = ("easy", "hard")
 PEER_STEPS = 3_000
 
