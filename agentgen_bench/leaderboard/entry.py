@@ -9,7 +9,7 @@ README.md           for readers
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ FILES = (METADATA, RESULTS, EPISODES, README)
 ENTRY_VERSION = 1
 MAX_REPEATS = 64
 MAX_NAME_CHARS = 100
+LINK_CHARS = 4  # of a link of the hash chain before the last
 MODEL_KINDS = ("model", "server")  # kinds of policy whose actions are parsed from completions
 REASONS = tuple(str(reason) for reason in ParseReason)
 
@@ -200,6 +201,17 @@ def _check_parsed(episode: Episode, metadata: Metadata, here: str) -> None:
         parsed = parse(step.completion, action_format)
         if (step.action, step.parse_reason) != parsed:
             raise EntryError(f"{here}, step {i}: the action {step.action!r} is not what the completion holds")
+
+
+def packed(episode: Episode) -> Episode:
+    """Return the episode as an entry holds it: no texts, and of each link of the hash chain only its beginning.
+
+    The last link stays whole: it commits to every observation before it. The beginnings tell a verification at which
+    step an observation differs, at an eighth of the size (hashes do not compress).
+    """
+    compact = episode.compact()
+    steps = [replace(step, observation_hash=step.observation_hash[:LINK_CHARS]) for step in compact.steps[:-1]]
+    return replace(compact, steps=(*steps, *compact.steps[-1:]))
 
 
 def name_of(episode: Episode) -> str:

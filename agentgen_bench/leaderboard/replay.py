@@ -14,7 +14,7 @@ from multiprocessing import get_context
 from typing import Any, NamedTuple
 
 from agentgen_bench.episodes import Episode, Step
-from agentgen_bench.leaderboard.entry import name_of
+from agentgen_bench.leaderboard.entry import name_of, packed
 from agentgen_bench.parsing import ParseReason
 from agentgen_bench.policies.base import Decision
 from agentgen_bench.prompts import History
@@ -84,7 +84,7 @@ def replay(episodes: Sequence[Episode], record_text: bool = False) -> list[Episo
 
 def replay_chunk(episodes: Sequence[Episode]) -> Replayed:
     """Return how the replay of episodes of one setting differs from their records."""
-    found = [difference(old, new) for old, new in zip(episodes, replay(episodes), strict=True)]
+    found = [difference(old, packed(new)) for old, new in zip(episodes, replay(episodes), strict=True)]
     return Replayed(
         len(episodes), sum(len(episode.steps) for episode in episodes), [line for line in found if line is not None]
     )
@@ -133,6 +133,8 @@ def difference(recorded: Episode, replayed: Episode) -> str | None:
 
 def same(a: Any, b: Any) -> bool:
     """Return whether two plain values are equal, bools and numbers apart, numbers to the last bit."""
+    if a is b or (isinstance(a, str) and isinstance(b, str)):
+        return bool(a == b)
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
     if isinstance(a, bool) or isinstance(b, bool):

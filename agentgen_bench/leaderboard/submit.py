@@ -25,6 +25,7 @@ from agentgen_bench.leaderboard.entry import (
     first_difference,
     metadata_from_json,
     name_of,
+    packed,
 )
 from agentgen_bench.leaderboard.replay import Replayed
 from agentgen_bench.leaderboard.safe import parse_json, read_json
@@ -154,10 +155,10 @@ def _write_entry(path: Path, run: Run, metadata: Metadata, readme: str) -> None:
     episodes = sorted(run.episodes, key=lambda episode: (order[episode.key[0]], episode.seed, episode.repeat))
     with (
         (path / EPISODES).open("wb") as file,
-        gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as packed,
-        TextIOWrapper(packed, encoding="ascii") as lines,
+        gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as archive,
+        TextIOWrapper(archive, encoding="ascii") as lines,
     ):
-        lines.writelines(to_line(episode.compact()) + "\n" for episode in episodes)
+        lines.writelines(to_line(packed(episode)) + "\n" for episode in episodes)
 
 
 def _readme(metadata: Metadata) -> str:

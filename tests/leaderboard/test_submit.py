@@ -1,5 +1,6 @@
 """Entries are made from complete, unedited runs only, whole or not at all."""
 
+import gzip
 import json
 import shutil
 from collections.abc import Callable
@@ -8,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from agentgen_bench.cli import main
+from agentgen_bench.episodes import from_line
 from agentgen_bench.errors import EntryError
+from agentgen_bench.evaluation.folder import read_run, write_json
 from agentgen_bench.evaluation.plan import limited, suite_plan
 from agentgen_bench.evaluation.run import evaluate
 from agentgen_bench.leaderboard.entry import slug
@@ -16,6 +19,7 @@ from agentgen_bench.leaderboard.submit import submit
 from agentgen_bench.leaderboard.verify import verify
 from agentgen_bench.policies.scripted import RandomPolicy
 from agentgen_bench.prompts import PromptConfig
+from agentgen_bench.scores.success import results
 from agentgen_bench.suites import Suite
 
 CLAIMS = {"org": "Some Lab", "model": "m", "date": "2026-01-31"}
@@ -69,6 +73,17 @@ def test_the_submitters_paths_and_servers_stay_private(run: Path, suite: Suite, 
     assert "10.0.0.7" not in (path / "metadata.yaml").read_text()
 
 
+def test_an_entry_keeps_the_last_link_of_the_hash_chain_whole_and_of_the_others_the_beginning(
+    made: Path, run_path: Path
+) -> None:
+    recorded = {e.key: e for e in read_run(run_path).episodes}
+    with gzip.open(made / "episodes.jsonl.gz", "rt") as file:
+        episodes = [from_line(line) for line in file]
+    for episode in episodes:
+        whole = [step.observation_hash for step in recorded[episode.key].steps]
+        assert [step.observation_hash for step in episode.steps] == [*(link[:4] for link in whole[:-1]), whole[-1]]
+
+
 def test_an_incomplete_run_is_refused_with_what_is_missing(run: Path, suite: Suite, tmp_path: Path) -> None:
     edited(run, lambda lines: lines[:-3])
     assert "3 episodes are missing; go on with evaluate --resume" in refused(run, suite, tmp_path)
@@ -98,9 +113,6 @@ def test_edited_results_are_refused(run: Path, suite: Suite, tmp_path: Path) -> 
 
 
 def test_edited_episodes_are_refused_though_the_results_fit_them(run: Path, suite: Suite, tmp_path: Path) -> None:
-    from agentgen_bench.evaluation.folder import read_run, write_json
-    from agentgen_bench.scores.success import results
-
     edited(run, lambda lines: [lines[0].replace('"success": false', '"success": true'), *lines[1:]])
     write_json(run / "results.json", results(read_run(run).episodes))
     assert "success is recorded as True, the replay gives False" in refused(run, suite, tmp_path)

@@ -103,6 +103,7 @@ EDITS = [
     (set_(0, "steps", 3, "reward", to=1.0), "step 4: reward is recorded as 1.0, the replay gives -0.1"),
     (set_(0, "steps", 3, "score", to=1.0), "step 4: score is recorded as 1.0"),
     (set_(0, "steps", 3, "observation_hash", to="0" * 32), "step 4: observation_hash is recorded as 0000"),
+    (set_(0, "steps", -1, "observation_hash", to="0" * 32), "observation_hash is recorded as 0000"),
     (set_(0, "steps", 3, "n_admissible", to=99), "step 4: n_admissible is recorded as 99"),
     (set_(0, "steps", 3, "is_action_valid", to=False), "step 4: is_action_valid is recorded as False"),
     (solved_for_free, "success is recorded as True, the replay gives False"),
