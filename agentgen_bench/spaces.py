@@ -7,6 +7,7 @@ rejects characters outside its alphabet, such as √ or é.
 import ctypes
 import multiprocessing
 from collections.abc import Sequence
+from functools import cache
 from multiprocessing.context import BaseContext
 from typing import Any, overload
 
@@ -23,6 +24,8 @@ class TextSpace(gym.spaces.Text):
     def __init__(self, max_length: int, seed: int | None = None) -> None:
         """Create the space; `max_length` is in characters."""
         super().__init__(max_length, min_length=0, charset=SAMPLE_ALPHABET, seed=seed)
+        # Gymnasium builds 12 KB of tables of the alphabet for each space; all of ours share one set.
+        self.__dict__.update(_alphabet_tables())
 
     def contains(self, x: Any) -> bool:
         """Return whether `x` is a string that fits and can be encoded."""
@@ -37,6 +40,12 @@ class TextSpace(gym.spaces.Text):
     def __repr__(self) -> str:
         """Return `TextSpace(max_length)`."""
         return f"TextSpace({self.max_length})"
+
+
+@cache
+def _alphabet_tables() -> dict[str, Any]:
+    tables = vars(gym.spaces.Text(1, charset=SAMPLE_ALPHABET))
+    return {name: table for name, table in tables.items() if name.startswith("_char_")}
 
 
 @create_shared_memory.register(TextSpace)
