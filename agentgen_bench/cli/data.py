@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 from agentgen_bench.data.alfworld import OFFICIAL_COUNTS, RELEASES, download_alfworld
+from agentgen_bench.data.webshop import SETS, download_webshop
 
+WEBSHOP_FOLDER = os.environ.get("AGENTGEN_WEBSHOP_DATA", "~/.cache/agentgen-bench/webshop-data")
 ALFWORLD_FOLDER = os.environ.get("ALFWORLD_DATA", "~/.cache/alfworld")
 
 
@@ -16,11 +18,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "data",
         help="download the official data of a family",
         description="Download data that is not part of this package. No family needs any to run.",
-        epilog="examples:\n  agentgen-bench data alfworld\n  agentgen-bench data alfworld --folder /data/alfworld",
+        epilog="examples:\n  agentgen-bench data alfworld\n  agentgen-bench data alfworld --folder /data/alfworld\n"
+        "  agentgen-bench data webshop --size all --folder /data/webshop",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     sets = parser.add_subparsers(title="data sets", metavar="NAME", required=True, help="which data set")
     _add_alfworld(sets)
+    _add_webshop(sets)
 
 
 def _add_alfworld(sets: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -41,6 +45,39 @@ def _add_alfworld(sets: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     alfworld.add_argument("--url", default=RELEASES, help="where the releases are (default: %(default)s)")
     alfworld.add_argument("--quiet", action="store_true", help="draw no progress bars")
     alfworld.set_defaults(run=run)
+
+
+def _add_webshop(sets: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    webshop = sets.add_parser(
+        "webshop",
+        help="the original WebShop products and instructions",
+        description="Download the original WebShop's files; goes on where an earlier download broke off.",
+    )
+    webshop.add_argument(
+        "--folder",
+        type=Path,
+        default=Path(WEBSHOP_FOLDER),
+        help="where to (default: $AGENTGEN_WEBSHOP_DATA, else ~/.cache/agentgen-bench/webshop-data)",
+    )
+    webshop.add_argument(
+        "--size",
+        choices=tuple(SETS),
+        default="small",
+        help="small: 1,000 products; all: 1.18 million, some 5 GB (default: %(default)s)",
+    )
+    webshop.add_argument("--url", help="an address that has the files by name (default: the original project's own)")
+    webshop.add_argument("--quiet", action="store_true", help="draw no progress bars")
+    webshop.set_defaults(run=run_webshop)
+
+
+def run_webshop(args: argparse.Namespace) -> int:
+    """Download, then say what is there and how to use it."""
+    folder = args.folder.expanduser()
+    progress = None if args.quiet else sys.stderr
+    for file in download_webshop(folder, size=args.size, base_url=args.url, progress=progress):
+        print(f"{file.path.name:<24} {file.size_bytes:>14,} bytes")
+    print(f"use it with difficulty='paper' and data={str(folder)!r}, or set AGENTGEN_WEBSHOP_DATA={folder}")
+    return 0
 
 
 def run(args: argparse.Namespace) -> int:

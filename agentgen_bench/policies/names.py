@@ -9,6 +9,8 @@ from agentgen_bench.policies.scripted import NoopPolicy, OraclePolicy, RandomPol
 # Reference players of one family, read from their own module when asked for: (module, class).
 FAMILY_PLAYERS: dict[str, tuple[str, str]] = {
     "alfworld-searcher": ("agentgen_bench.policies.alfworld_searcher", "ALFWorldSearcher"),
+    "webshop-first-hit": ("agentgen_bench.policies.webshop_shoppers", "BuyFirstHit"),
+    "webshop-read-all-ten": ("agentgen_bench.policies.webshop_shoppers", "ReadAllTen"),
 }
 SCRIPTED = ("random", "noop", "oracle", *FAMILY_PLAYERS)
 

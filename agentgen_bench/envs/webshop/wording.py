@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple, get_args
 
 from agentgen_bench.envs.webshop.families import Draft, Draws
@@ -86,11 +87,11 @@ def raw_product(draft: Draft, asin: str, titled: Sequence[int], draws: Draws) ->
     department, kind = TYPES[draft.kind]
     brand, series = draws.pick(BRANDS), draws.pick(SERIES)
     chosen = [(group, group.values[value]) for group, value in zip(kind.groups, draft.values, strict=True)]
-    sentences = [with_articles(draws.pick(group.sentences).format(a=value)) for group, value in chosen]
+    sentences = [_sentence(draws.pick(group.sentences), value) for group, value in chosen]
     bullets = [f"{group.label}: {sentence} " for (group, _), sentence in zip(chosen, sentences, strict=True)]
     described = draws.sample(chosen, min(DESCRIBED, len(chosen)))
     description = [draws.pick(department.openings)]
-    description += [with_articles(draws.pick(group.sentences).format(a=value)) for group, value in described]
+    description += [_sentence(draws.pick(group.sentences), value) for group, value in described]
     description.append(draws.pick(department.closings))
     reviews = draws.sample(department.reviews, 2 + draws.below(2))
     return {
@@ -163,13 +164,17 @@ def _plain_request(wishes: Wishes) -> str:
 
 def _title(kind: ProductType, brand: str, series: str, named: Sequence[tuple[Group, str]]) -> str:
     before = " ".join([value.title() for group, value in named if group.is_adjective])
-    behind = ", ".join(
-        [_title_case(with_articles(_phrase(group, value))) for group, value in named if not group.is_adjective]
-    )
+    behind = ", ".join([_title_case(_phrase(group, value)) for group, value in named if not group.is_adjective])
     name = " ".join([part for part in (brand, series, before, kind.name.title()) if part])
     return f"{name} {behind}" if behind else name
 
 
+@lru_cache(maxsize=4096)
 def _title_case(phrase: str) -> str:
     small = {"a", "an", "the", "with", "for", "of", "in", "and"}
-    return " ".join([word if word in small else word.capitalize() for word in phrase.split()])
+    return " ".join([word if word in small else word.capitalize() for word in with_articles(phrase).split()])
+
+
+@lru_cache(maxsize=4096)
+def _sentence(template: str, value: str) -> str:
+    return with_articles(template.format(a=value))
