@@ -21,9 +21,9 @@ print(shared_jvm().gateway.jvm.java.lang.System.getProperty("java.home"))
 WAIT = """
 import os, sys, time
 from agentgen_bench.envs.scienceworld.backend import shared_jvm
-print(shared_jvm().process_id, flush=True)
-if sys.argv[1] == "with a child":
-    os.fork()
+jvm = shared_jvm().process_id
+if sys.argv[1] == "alone" or os.fork() != 0:
+    print(jvm, flush=True)
 time.sleep(60)
 """
 
