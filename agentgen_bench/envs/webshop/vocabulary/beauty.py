@@ -141,7 +141,7 @@ DEPARTMENT = Department("beauty", (
                 (VOLUME, PACK, STRENGTH)),
     ProductType("facial cleanser", "facial cleansers", "a", f"{_P} › Skin Care › Face › Cleansers", (9, 38), SKIN_CARE,
                 (VOLUME, PACK, STRENGTH)),
-    ProductType("night serum", "night serums", "a", f"{_P} › Skin Care › Face › Serums", (18, 75), SKIN_CARE,
+    ProductType("night serum", "night serums", "a", f"{_P} › Skin Care › Face › Serums", (18, 75), SKIN_CARE[:-1],
                 (VOLUME, PACK, STRENGTH), held_out=True),
     ProductType("liquid foundation", "liquid foundations", "a", f"{_P} › Makeup › Face › Foundation", (11, 48), MAKE_UP,
                 (SHADE, COVERAGE, PACK)),

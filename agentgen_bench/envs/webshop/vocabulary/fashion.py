@@ -53,8 +53,14 @@ NECK = Group(
 OCCASION = Group(
     "Occasion",
     "for {a}",
-    ("office days", "trail hiking", "weddings", "lounging at home"),
+    ("office days", "weddings", "lounging at home", "summer travel"),
     ("Right for {a}.", "Our customers wear it for {a}."),
+)
+OUTING = OCCASION._replace(values=("trail hiking", "city commutes", "dog walks", "camping trips"))
+WALK = OCCASION._replace(values=("office days", "trail hiking", "weddings", "sightseeing"))
+CARRY = OCCASION._replace(
+    values=("office days", "weekend trips", "campus life", "grocery runs"),
+    sentences=("Right for {a}.", "Our customers carry it for {a}."),
 )
 WEATHER = Group(
     "Weather",
@@ -116,9 +122,9 @@ MONOGRAM = Option("engraving", "with {v} engraving", ("plain", "initials", "hear
 
 TOP = (FABRIC, CARE, FIT, SLEEVE, NECK, OCCASION, PRINT)
 BOTTOM = (FABRIC, CARE, FIT, CLOSURE, POCKET, OCCASION)
-OUTER = (CARE, FIT, CLOSURE, POCKET, LINING, WEATHER, OCCASION)
-FOOT = (UPPER, SOLE, TOE, LINING, OCCASION, WEATHER)
-BAG = (UPPER, STRAP, BAG_INSIDE, CLOSURE, LINING, OCCASION)
+OUTER = (CARE, FIT, CLOSURE, POCKET, LINING, WEATHER, OUTING)
+FOOT = (UPPER, SOLE, TOE, LINING, WALK, WEATHER)
+BAG = (UPPER, STRAP, BAG_INSIDE, CLOSURE, LINING, CARRY)
 _C = "Clothing, Shoes & Jewelry"
 
 DEPARTMENT = Department("fashion", (
@@ -139,7 +145,7 @@ DEPARTMENT = Department("fashion", (
     ProductType("ankle boots", "ankle boots", "a pair of", f"{_C} › Shoes › Boots", (40, 210), (*FOOT, HEEL),
                 (COLOR, SHOE, SHOE_WIDTH)),
     ProductType("sandals", "sandals", "a pair of", f"{_C} › Shoes › Sandals", (18, 95),
-                (UPPER, SOLE, TOE, HEEL, OCCASION),
+                (UPPER, SOLE, TOE, HEEL, WALK),
                 (COLOR, SHOE, SHOE_WIDTH), held_out=True),
     ProductType("backpack", "backpacks", "a", f"{_C} › Luggage › Backpacks", (24, 170), (*BAG, WEATHER),
                 (COLOR, BAG_SIZE, MONOGRAM)),

@@ -137,6 +137,8 @@ WOOD = Option("color", "in {v}", ("walnut", "espresso", "natural", "white", "bla
 BED = Option("size", "in size {v}", ("twin", "full", "queen", "king"))
 WIDTH = Option("width", "{v} wide", ("20in", "31in", "48in", "60in"))
 SETS = Option("set", "as a {v}", ("single", "pair", "trio", "set of four"))
+PACKING = Option("packing", "in {v} packing", ("plain", "gift", "travel", "bulk"))
+STRING = Option("length", "{v} long", ("10ft", "25ft", "33ft", "66ft"))
 SHAPE = Option("shape", "in a {v} shape", ("round", "square", "oval", "hexagonal"))
 PAN = Option("diameter", "{v} across", ("8in", "10in", "12in", "15in"))
 CAPACITY = Option("capacity", "holding {v}", ("1 gallon", "3 quarts", "20 ounces", "half a pint"))
@@ -171,13 +173,13 @@ DEPARTMENT = Department("garden", (
                                  ("Closes with {a}.", "With {a} it stays where it should."))), (COLOR, BED, SETS),
                 held_out=True),
     ProductType("frying pan", "frying pans", "a", f"{_H} › Kitchen › Cookware › Pans", (18, 120), KITCHEN,
-                (PAN, COLOR, SETS)),
+                (PAN, COLOR, PACKING)),
     ProductType("tea kettle", "tea kettles", "a", f"{_H} › Kitchen › Cookware › Kettles", (16, 85), KITCHEN,
-                (CAPACITY, COLOR, SETS)),
+                (CAPACITY, COLOR, PACKING)),
     ProductType("table lamp", "table lamps", "a", f"{_H} › Lighting › Lamps › Table", (18, 140),
                 (FRAME, LAMP, BULB, SURFACE, STYLE, ROOM), (COLOR, SHAPE, SETS)),
     ProductType("string lights", "string lights", "a set of", f"{_O} › Lighting › String Lights", (12, 70),
-                (LAMP, BULB, WEATHER, OUTDOOR, STYLE), (COLOR, SHAPE, SETS)),
+                (LAMP, BULB, WEATHER, OUTDOOR, STYLE), (COLOR, STRING, PACKING)),
     ProductType("planter", "planters", "a", f"{_O} › Gardening › Planters", (14, 110), (*YARD, DRAIN),
                 (COLOR, SHAPE, SETS)),
     ProductType("garden bench", "garden benches", "a", f"{_O} › Furniture › Benches", (70, 340),

@@ -77,6 +77,7 @@ MAKING = Group(
     ("stone ground", "cold pressed", "slow cooked"),
     ("It is {a} in small runs.", "Our {a} method keeps the taste."),
 )
+NUT_MAKING = MAKING._replace(values=("stone ground", "slow roasted", "hand stirred"))
 HEAT = Group(
     "Heat",
     "{a}",
@@ -135,7 +136,7 @@ DEPARTMENT = Department("grocery", (
     ProductType("pasta sauce", "pasta sauces", "a", f"{_G} › Sauces › Pasta Sauce", (4, 18), (*SAUCE, SALT),
                 (WEIGHT, SAUCE_FLAVOR, PACK)),
     ProductType("peanut butter", "peanut butters", "a", f"{_G} › Spreads › Nut Butter", (5, 22),
-                (DIET, CLAIM, SWEET, SALT, PACKAGE, MAKING), (WEIGHT, SWEET_FLAVOR, PACK), held_out=True),
+                (DIET, CLAIM, SWEET, SALT, PACKAGE, NUT_MAKING), (WEIGHT, SWEET_FLAVOR, PACK), held_out=True),
     ProductType("pasta", "pastas", "some", f"{_G} › Pantry › Pasta", (3, 17),
                 (DIET, CLAIM, ALLERGY, GRAIN, NUTRIENT, MEAL),
                 (WEIGHT, PACK, SHIP)),
