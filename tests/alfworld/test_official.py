@@ -142,8 +142,8 @@ def test_what_the_stack_cannot_load_is_an_error(official):
 @pytest.mark.slow
 @pytest.mark.parametrize("task_type", OFFICIAL_TASK_TYPES)
 def test_our_plans_are_no_longer_than_fast_downwards(official, task_type):
-    for seed in range(200):
-        level = generate_level(Knobs(("easy", "medium", "hard")[seed % 3], task_types=(task_type,)), seed)
+    for seed in range(200):  # not hard: on full rooms the official planner can search for minutes
+        level = generate_level(Knobs(("easy", "medium")[seed % 2], task_types=(task_type,)), seed)
         official.load(game_json(level.game))
         assert len(level.plan) <= len(official.plan())
 
