@@ -34,4 +34,5 @@ def test_the_workflow_judges_with_the_base_branchs_code_and_may_only_read() -> N
     commands = [step["run"] for step in workflow["jobs"]["verify"]["steps"] if "run" in step]
     assert commands[0] == "pip install ./base"
     assert "pull_request_target" not in workflow[True]  # YAML 1.1 reads the key `on` as true
-    assert "agentgen-bench verify" in commands[1]
+    assert "leaderboard.audit base/leaderboards head/leaderboards" in commands[1]
+    assert "agentgen-bench verify" in commands[2]

@@ -12,7 +12,15 @@ from agentgen_bench.errors import EntryError
 from agentgen_bench.evaluation.folder import read_run
 from agentgen_bench.evaluation.plan import suite_plan
 from agentgen_bench.evaluation.run import evaluate
-from agentgen_bench.leaderboard.audit import Record, append, audit_problems, entry_name, read_audit, trust
+from agentgen_bench.leaderboard.audit import (
+    Record,
+    append,
+    audit_problems,
+    entry_name,
+    pull_request_problems,
+    read_audit,
+    trust,
+)
 from agentgen_bench.leaderboard.entry import digests
 from agentgen_bench.leaderboard.page import page
 from agentgen_bench.leaderboard.rerun import rerun_note
@@ -88,6 +96,19 @@ def test_the_trail_tells_of_what_it_does_not_know(board: Path, tmp_path: Path) -
     ]
     append(copy, Record("2026-02-04", "removed", "tiny-v1/20260201_us__noop", "asked for by its authors"))
     assert not [problem for problem in audit_problems(copy) if "noop" in problem]
+
+
+def test_a_submitter_cannot_write_trust_into_the_trail(board: Path, tmp_path: Path) -> None:
+    head = Path(shutil.copytree(board, tmp_path / "board"))
+    assert pull_request_problems(board, head) == []
+    append(head, Record("2026-02-04", "added", "tiny-v1/20260204_me__mine"))
+    assert pull_request_problems(board, head) == []
+    append(head, Record("2026-02-04", "verified", "tiny-v1/20260204_me__mine"))
+    assert pull_request_problems(board, head) == [
+        "audit.jsonl: a pull request records additions only, not 'verified' of tiny-v1/20260204_me__mine"
+    ]
+    (head / "audit.jsonl").write_text("")
+    assert "earlier records were changed or removed" in pull_request_problems(board, head)[0]
 
 
 def test_a_line_that_is_no_record_is_refused(tmp_path: Path) -> None:
