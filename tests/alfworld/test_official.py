@@ -134,6 +134,13 @@ def test_the_official_stack_plays_rules_that_the_engine_does_not_know(official):
     assert official.won
 
 
+def test_the_official_planner_answers_in_game_after_game(official):
+    for seed in (0, 1):
+        level = generate_level(Knobs(task_types=("look_at_obj_in_light",)), seed)
+        official.load(game_json(level.game))
+        assert len(official.plan()) == len(level.plan)
+
+
 def test_what_the_stack_cannot_load_is_an_error(official):
     with pytest.raises(OfficialStackError, match="could not load"):
         official.load({"pddl_domain": "", "grammar": "", "pddl_problem": ""})

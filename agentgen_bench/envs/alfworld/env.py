@@ -203,7 +203,7 @@ class ALFWorldEnv(TextEnv):
     def expert_action(self) -> str:
         """Return the next command of a shortest plan from the current state.
 
-        Where only the official stack knows the rules, its planner answers, whose plans need not be shortest.
+        Where only the official stack knows the rules, its planner answers; on a full room that can take minutes.
         """
         if self._plan is None and self._engine is not None:
             self._plan = list(shortest_plan(self._engine) or ())
