@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from agentgen_bench.errors import RunError, SpecError
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.policies.transformers import TransformersPolicy
+from agentgen_bench.train import grpo
 from agentgen_bench.train.checkpoints import STATE_FILE, checkpoint_path
 from agentgen_bench.train.grpo import Config, make_sampler, play_groups, train, training_rows
 from agentgen_bench.train.logs import read_log
@@ -230,3 +231,29 @@ def test_the_log_is_json_lines_with_the_standard_names(cloned_model, tmp_path):
     train(config(cloned_model, tmp_path / "run", steps=1), make_env=make_env)
     line = json.loads((tmp_path / "run" / "log.jsonl").read_text())
     assert {"reward/mean", "success/mean", "kl", "clip_frac", "tokens/prompt", "tokens/per_s"} <= line.keys()
+
+
+def separate_sampler(settings, takes_weights, monkeypatch):
+    """Put a sampler with weights of its own in the place of vLLM."""
+    sampling = Sampling(1.0, max_tokens=8, seed=settings.seed)
+    sampler = TransformersPolicy(settings.model, settings.prompt, sampling, with_logprobs=True)
+    if not takes_weights:
+        monkeypatch.setattr(sampler, "load_weights", lambda tensors: None)
+    monkeypatch.setattr(grpo, "make_sampler", lambda *_: sampler)
+
+
+@pytest.mark.parametrize("lora_rank", [0, 2])
+def test_a_separate_sampler_gets_the_weights_after_each_step(cloned_model, tmp_path, monkeypatch, lora_rank):
+    settings = config(cloned_model, tmp_path / "run", steps=2, sampler="vllm", learning_rate=1e-2, lora_rank=lora_rank)
+    separate_sampler(settings, True, monkeypatch)
+    train(settings, make_env=make_env)
+    for line in read_log(tmp_path / "run"):
+        assert line["sync/probe_gap"] < 1e-4
+        assert line["logprob_gap"] < 1e-4
+
+
+def test_a_sampler_that_keeps_its_old_weights_stops_the_run(cloned_model, tmp_path, monkeypatch):
+    settings = config(cloned_model, tmp_path / "run", sampler="vllm", learning_rate=1e-2)
+    separate_sampler(settings, False, monkeypatch)
+    with pytest.raises(RunError, match=r"sampler and trainer differ by .* did not take the new weights"):
+        train(settings, make_env=make_env)
