@@ -8,7 +8,10 @@ from typing import Any, Literal
 
 import torch
 
-from agentgen_bench.errors import RunError
+from agentgen_bench.errors import RunError, SpecError
+
+# Accelerate's names of the set-ups in which every process holds the whole model: one process, or DDP.
+WHOLE_MODELS = ("NO", "MULTI_CPU", "MULTI_GPU")
 
 Schedule = Literal["constant", "cosine", "linear"]
 
@@ -29,14 +32,25 @@ def learning_rate(step: int, steps: int, peak: float, warmup_steps: int, schedul
 
 
 def accelerator_for(bf16: bool) -> Any:
-    """Return accelerate's view of this process: one CPU, one GPU, or one of several started by `accelerate launch`."""
+    """Return accelerate's view of this process: one CPU, one GPU, or one of several started by `accelerate launch`.
+
+    Raises:
+        SpecError: accelerate is set up for FSDP, DeepSpeed or another way of splitting the parameters over processes;
+            checkpoints and the shared sampler need every process to hold all of them.
+    """
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # of loading and saving weights; the run's own bar stays readable
     AcceleratorState._reset_state()  # a second run in one process may have another precision
-    return Accelerator(mixed_precision="bf16" if bf16 else "no")
+    accelerator = Accelerator(mixed_precision="bf16" if bf16 else "no")
+    kind = str(accelerator.distributed_type.value)
+    if kind not in WHOLE_MODELS:
+        raise SpecError(
+            f"accelerate is set up for {kind}; run `accelerate config` anew and choose no FSDP or DeepSpeed"
+        )
+    return accelerator
 
 
 def adamw(model: Any, weight_decay: float) -> torch.optim.AdamW:

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from agentgen_bench.cli import main
 from agentgen_bench.errors import RunError, SpecError
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.scores.study import read_study
@@ -118,3 +119,12 @@ def test_a_study_runs_resumes_and_names_its_runs_with_their_roles(tmp_path):
     assert said == []
     with pytest.raises(RunError, match="holds another study: evaluation differ"):
         run_study(read_plan(changed(tmp_path, **{**small, "evaluation": {"episodes": 3}})), tmp_path / "out", print)
+
+
+@pytest.mark.slow
+def test_the_tiny_variant_runs_on_the_command_line_and_ends_in_scores(tmp_path, capsys):
+    assert main(["study", str(TINY), "--output", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr()
+    assert "trained on Sokoban easy -> Sokoban medium" in printed.out
+    assert "training of on-near (1 seeds)" in printed.err
+    assert (tmp_path / "out" / "scores.json").exists()
