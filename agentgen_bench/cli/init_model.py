@@ -5,7 +5,6 @@ from pathlib import Path
 
 from agentgen_bench.cli.options import integer
 from agentgen_bench.cli.training_options import add_environment_options, spec_changes
-from agentgen_bench.errors import MissingDependencyError
 from agentgen_bench.train.choices import sources
 from agentgen_bench.train.init_model import ModelShape, environment_text, init_model
 from agentgen_bench.train.presets import load_preset, preset_names
@@ -50,9 +49,6 @@ def run(args: argparse.Namespace) -> int:
             shape[name] = getattr(args, name)
     chosen = sources(weighted(args.envs or "sokoban"), spec_changes(args), args.set, preset.get("environments"))
     texts = environment_text([source.spec for source in chosen], args.episodes)
-    try:
-        summary = init_model(args.output, texts, ModelShape(**shape), args.seed)
-    except ImportError as error:
-        raise MissingDependencyError(f"{error}: pip install 'agentgen-bench[transformers]'") from None
+    summary = init_model(args.output, texts, ModelShape(**shape), args.seed)
     print(f"{summary.path}: {summary.parameters:,} parameters, {summary.vocab_size} tokens in the vocabulary")
     return 0

@@ -1,5 +1,6 @@
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -257,3 +258,29 @@ def test_a_sampler_that_keeps_its_old_weights_stops_the_run(cloned_model, tmp_pa
     separate_sampler(settings, False, monkeypatch)
     with pytest.raises(RunError, match=r"sampler and trainer differ by .* did not take the new weights"):
         train(settings, make_env=make_env)
+
+
+TWO_PROCESSES = """
+import sys
+from tests.train.test_grpo import config, make_env, train
+train(config(sys.argv[1], sys.argv[2], steps=1, levels_per_step=4, mini_batch=1000), make_env=make_env)
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_make_the_step_that_one_makes(cloned_model, tmp_path):
+    """The groups are shared out; gradients are summed over all samples, so nothing depends on who played what."""
+    script = tmp_path / "run.py"
+    script.write_text(TWO_PROCESSES)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29617"]
+    root = str(Path(__file__).resolve().parents[2])
+    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "PYTHONPATH": root}
+    command = [*launcher, str(script), cloned_model, str(tmp_path / "two")]
+    subprocess.run(command, cwd=root, env=environment, check=True)
+    one = train(config(cloned_model, tmp_path / "one", steps=1, levels_per_step=4, mini_batch=1000), make_env=make_env)
+    alone, shared = weights(one), weights(tmp_path / "two" / one.name)
+    for name, tensor in alone.items():
+        torch.testing.assert_close(tensor, shared[name], rtol=0, atol=2e-5)
+    (first,), (second,) = read_log(tmp_path / "one"), read_log(tmp_path / "two")
+    assert first["reward/mean"] == second["reward/mean"]
+    assert first["gradient_norm"] == pytest.approx(second["gradient_norm"], rel=1e-5)
