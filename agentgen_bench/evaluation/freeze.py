@@ -6,16 +6,19 @@ rewrites the files of the named suites. A released suite is never frozen again: 
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
 from agentgen_bench.make import make
-from agentgen_bench.spec import TaskSpec
+from agentgen_bench.spec import FAMILIES, TaskSpec
 from agentgen_bench.suites import Cell, to_text
 
 LEADERBOARD_LEVELS = 500  # half-width of a 95 % interval: 3.5 percentage points at a success rate of .2
 
+RICHNESSES = ("lean", "base", "rich")
+DIFFICULTIES = ("easy", "medium", "hard")
 SMOKE_LEVELS = {"ALFWorld": 10, "WebShop": 10, "SciWorld": 5}  # a SciWorld step costs a thousand times a Sokoban one
 
 Definition = tuple[str, list[tuple[TaskSpec, int]]]
@@ -27,11 +30,19 @@ def definitions() -> dict[str, Definition]:
         "smoke": (
             "A minute: a few easy levels of each family, to see that everything works",
             [
-                *((_spec("Sokoban", "easy", richness), 10) for richness in ("lean", "base", "rich")),
+                *((_spec("Sokoban", "easy", richness), 10) for richness in RICHNESSES),
                 *((_spec(family, "easy"), n_levels) for family, n_levels in SMOKE_LEVELS.items()),
             ],
         ),
+        "core-v1": (
+            "The leaderboard: four families at base richness, easy, medium and hard, on test levels",
+            _full(_spec(family, difficulty) for family in FAMILIES for difficulty in DIFFICULTIES),
+        ),
     }
+
+
+def _full(specs: Iterable[TaskSpec]) -> list[tuple[TaskSpec, int]]:
+    return [(spec, LEADERBOARD_LEVELS) for spec in specs]
 
 
 def _spec(family: str, difficulty: str, richness: str = "base", split: str = "test") -> TaskSpec:
@@ -40,12 +51,19 @@ def _spec(family: str, difficulty: str, richness: str = "base", split: str = "te
 
 def frozen_cell(spec: TaskSpec, n_levels: int) -> Cell:
     """Return the cell with the first `n_levels` seeds, from 0 up, that give levels not seen before."""
+    seeds, level_ids = _distinct_levels(spec.with_(richness="base", distractors="none", interface="original"), n_levels)
+    return Cell(spec, seeds, level_ids)
+
+
+@cache
+def _distinct_levels(spec: TaskSpec, n_levels: int) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Return seeds and level ids; views of one setting (richness, distractors, interface) share their levels."""
     levels: dict[str, int] = {}
     for seed, level_id in _levels(spec):
         levels.setdefault(level_id, seed)
         if len(levels) == n_levels:
             break
-    return Cell(spec, tuple(levels.values()), tuple(levels))
+    return tuple(levels.values()), tuple(levels)
 
 
 def changed_levels(cell: Cell) -> list[str]:
