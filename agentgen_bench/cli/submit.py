@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agentgen_bench.cli.options import integer
 from agentgen_bench.cli.verify import Counter
-from agentgen_bench.leaderboard.audit import Record, append, entry_name
+from agentgen_bench.leaderboard.audit import Event, Record, append, entry_name
 from agentgen_bench.leaderboard.entry import digests
 from agentgen_bench.leaderboard.safe import read_text
 from agentgen_bench.leaderboard.submit import submit
@@ -35,6 +35,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--leaderboards", metavar="DIR", type=Path, default=Path("leaderboards"), help="default: leaderboards"
     )
+    parser.add_argument(
+        "--record", action="store_true", help="also record the replay in the audit trail (maintainers, own baselines)"
+    )
     parser.add_argument("--workers", type=integer(1), help="processes of the replay (default: all cores)")
     parser.set_defaults(run=run)
 
@@ -55,7 +58,9 @@ def run(args: argparse.Namespace) -> int:
     )
     counter.close()
     date = f"{path.name[:4]}-{path.name[4:6]}-{path.name[6:8]}"
-    append(args.leaderboards, Record(date, "added", entry_name(path), digests=digests(path)))
+    events: tuple[Event, ...] = ("added", "verified") if args.record else ("added",)
+    for event in events:
+        append(args.leaderboards, Record(date, event, entry_name(path), digests=digests(path)))
     print(path)
     print("every episode replayed; commit the folder and open a pull request", file=sys.stderr)
     return 0
