@@ -38,6 +38,39 @@ def definitions() -> dict[str, Definition]:
             "The leaderboard: four families at base richness, easy, medium and hard, on test levels",
             _full(_spec(family, difficulty) for family in FAMILIES for difficulty in DIFFICULTIES),
         ),
+        "ood-v1": (
+            "Shifts within a family: unseen pairs, tasks, product types, phrasings, board sizes, action words",
+            _full(
+                [
+                    _spec("ALFWorld", "medium", split="ood_pairs"),
+                    _spec("ALFWorld", "medium", split="ood_task"),
+                    _spec("WebShop", "medium", split="ood_types"),
+                    _spec("WebShop", "medium", split="ood_phrasing"),
+                    _spec("Sokoban", "medium").with_(knobs=(("boxes", 3), ("pushes", 12), ("size", 9))),
+                    *(_spec(family, "medium").with_(interface="opaque") for family in FAMILIES),
+                ]
+            ),
+        ),
+        "difficulty-v1": (
+            "Every grade of difficulty, for training on one and playing the others; levels of the valid split",
+            _full(
+                [
+                    *(_spec(family, level, split="valid") for family in FAMILIES for level in DIFFICULTIES),
+                    _spec("Sokoban", "extreme", split="valid"),
+                ]
+            ),
+        ),
+        "richness-v1": (
+            "The same medium levels as lean, base and rich text, and as base text with distractors",
+            _full(
+                spec
+                for family in FAMILIES
+                for spec in (
+                    *(_spec(family, "medium", richness) for richness in RICHNESSES),
+                    _spec(family, "medium").with_(distractors="paper-v1"),
+                )
+            ),
+        ),
     }
 
 
