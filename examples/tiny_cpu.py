@@ -30,14 +30,13 @@ def command(*arguments: str) -> None:
         raise SystemExit("the command above failed")
 
 
-def evaluate(model: Path, run: Path) -> None:
-    """Evaluate a model on 500 levels of the test split, greedily, where that is not done."""
+def evaluate(model: Path, run: Path, episodes: int) -> None:
+    """Evaluate a model on levels of the test split, greedily, where that is not done."""
     if (run / "results.json").exists():
         return
-    episodes = str(load_preset("tiny-cpu")["evaluation"]["episodes"])
-    env = ["--env", "AgentGen/Sokoban-lean-v0", "--difficulty", "paper", "--episodes", episodes, "--batch-size", "128"]
+    env = ["--env", "AgentGen/Sokoban-lean-v0", "--difficulty", "paper", "--episodes", str(episodes)]
     resume = ["--resume"] if run.exists() else []
-    where = ["--backend", "transformers", "--output", str(run), "--workers", "128", "--quiet"]
+    where = ["--backend", "transformers", "--output", str(run), "--workers", "128", "--batch-size", "128", "--quiet"]
     command("evaluate", "--model", str(model), *env, *PROMPT, *where, *resume)
 
 
@@ -92,6 +91,7 @@ def main() -> None:
     parser.add_argument("--levels", type=int, default=4000, help="levels of which the oracle's steps are cloned")
     parser.add_argument("--sft-steps", type=int, default=preset["sft"]["steps"])
     parser.add_argument("--grpo-steps", type=int, default=preset["grpo"]["steps"])
+    parser.add_argument("--episodes", type=int, default=preset["evaluation"]["episodes"], help="test levels")
     args = parser.parse_args()
     folder, began = args.folder, time.process_time()
     model, data = folder / "model", folder / "oracle"
@@ -100,14 +100,14 @@ def main() -> None:
     if not (data / "samples.jsonl").exists():
         resume = ["--resume"] if data.exists() else []
         command("collect", *ENVS, *PROMPT, "--levels", str(args.levels), "--output", str(data), "--quiet", *resume)
-    evaluate(model, folder / "runs" / "random-weights")
+    evaluate(model, folder / "runs" / "random-weights", args.episodes)
     cloned = train("sft", model, folder / "sft", args.sft_steps, "--data", str(data))
-    evaluate(cloned, folder / "runs" / "sft")
+    evaluate(cloned, folder / "runs" / "sft", args.episodes)
     seeds = args.seeds.split(",")
     for seed in seeds:
         run = folder / f"grpo-seed-{seed}"
         final = train("grpo", cloned, run, args.grpo_steps, *ENVS, "--seed", seed)
-        evaluate(final, folder / "runs" / f"grpo-seed-{seed}")
+        evaluate(final, folder / "runs" / f"grpo-seed-{seed}", args.episodes)
     print(f"\nCPU seconds of this process: {time.process_time() - began:.0f}")
     report(folder, seeds)
 
