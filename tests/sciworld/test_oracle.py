@@ -47,8 +47,9 @@ def test_every_task_has_shipped_gold_and_all_of_it_reaches_100():
     assert [level for level, path in shipped().items() if path.score != 100] == []
 
 
-@pytest.mark.parametrize("task", [task.id for task in TASKS if not task.id.startswith("10-")])
-def test_the_oracle_solves_a_level_of_each_task_in_the_length_it_says(task):
+# One task of each topic but genetics (148 steps); the slow test below plays all tasks, and test_transcripts their recorded gold.
+@pytest.mark.parametrize("task", ["1-4", "2-1", "3-1", "4-2", "5-1", "6-2", "7-1", "8-2", "9-1"])
+def test_the_oracle_solves_a_level_of_each_topic_in_the_length_it_says(task):
     difficulty = "easy" if task_named(task).group == "short" else "medium"
     env = SciWorldEnv(richness="lean", task=task, split="test", difficulty=difficulty, admissible="none")
     steps, info = solve(env, seed=0)
@@ -64,7 +65,7 @@ def test_the_oracle_solves_every_level_of_the_frozen_suites(difficulty):
     env.close()
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_the_oracle_finds_its_way_back_from_where_the_agent_strayed(seed):
     env = SciWorldEnv(richness="lean", difficulty="easy", split="test", task="4-4")
     _, info = env.reset(seed=seed)

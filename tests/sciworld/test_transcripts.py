@@ -15,12 +15,12 @@ ENVIRONMENTS = 8
 OTHER_PROCESS = """
 from tests.sciworld.test_transcripts import differences
 import sys
-print(differences(order=-1, interleaved=1, every=4, query=False))
+print(differences(order=-1, interleaved=1, every=8, query_every=0))
 """
 
 
 def test_every_episode_comes_back_interleaved_over_eight_environments_with_queries_in_between():
-    assert differences(order=1, interleaved=ENVIRONMENTS, every=1, query=True) == []
+    assert differences(order=1, interleaved=ENVIRONMENTS, every=1, query_every=4) == []
 
 
 def test_episodes_come_back_in_another_process_in_another_order_one_by_one_without_queries():
@@ -28,13 +28,16 @@ def test_episodes_come_back_in_another_process_in_another_order_one_by_one_witho
     assert result.stdout == "[]\n"
 
 
-def differences(order: int, interleaved: int, every: int, query: bool) -> list[str]:
-    """Return where the simulator's answers differ from the recorded ones, each as "task kind step"."""
+def differences(order: int, interleaved: int, every: int, query_every: int) -> list[str]:
+    """Return where the simulator's answers differ from the recorded ones, each as "task kind step".
+
+    Plays every `every`-th episode, and queries after every `query_every`-th step (0: never).
+    """
     episodes = reference_json("sciworld/transcripts.json.gz")["episodes"][::order][::every]
     simulators = [Simulator(Level("boil", 0, "")) for _ in range(interleaved)]
     found: list[str] = []
     for first in range(0, len(episodes), interleaved):
-        running = [_replay(*pair, query) for pair in zip(episodes[first:], simulators, strict=False)]
+        running = [_replay(*pair, query_every) for pair in zip(episodes[first:], simulators, strict=False)]
         while running:
             for replay in list(running):
                 difference = next(replay, None)
@@ -46,7 +49,7 @@ def differences(order: int, interleaved: int, every: int, query: bool) -> list[s
     return found
 
 
-def _replay(episode, simulator, query):
+def _replay(episode, simulator, query_every):
     """Yield "" after every step that came back, else where it did not."""
     level = Level(episode["task"], episode["variation"], "")
     answer = simulator.start(level)
@@ -55,7 +58,7 @@ def _replay(episode, simulator, query):
     yield "" if same else f"{name} start"
     for i, step in enumerate(episode["steps"]):
         answer = simulator.step(step["action"])
-        if query:
+        if query_every and i % query_every == 0:
             simulator.objects()
             simulator.commands()
         got = (answer.feedback, answer.score, answer.completed, simulator.look(), simulator.inventory())
