@@ -47,7 +47,7 @@ def test_every_task_has_shipped_gold_and_all_of_it_reaches_100():
     assert [level for level, path in shipped().items() if path.score != 100] == []
 
 
-# One task of each topic but genetics (148 steps); the slow test below plays all tasks, and test_transcripts their recorded gold.
+# One task of each topic but genetics, which is long; the slow test plays all, test_transcripts their recorded gold.
 @pytest.mark.parametrize("task", ["1-4", "2-1", "3-1", "4-2", "5-1", "6-2", "7-1", "8-2", "9-1"])
 def test_the_oracle_solves_a_level_of_each_topic_in_the_length_it_says(task):
     difficulty = "easy" if task_named(task).group == "short" else "medium"
