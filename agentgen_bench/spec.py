@@ -59,7 +59,7 @@ class InterfaceSpec:
 
 # arXiv 2601.18217, appendix C, gives volumes for three families: V1 in every episode, V2 in half of them. A volume
 # counts what its family's rule makes of it, see wrappers/contextual.py. SciWorld's 170 is ours: with the random policy
-# and base text, V1 makes 59 % of Sokoban's text, 11 % of WebShop's and 89 % of ALFWorld's, 53 % on average, V2 38 %.
+# and base text, V1 makes 59 % of Sokoban's text, 11 % of WebShop's and 89 % of ALFWorld's, 53 % on average, V2 39 %.
 # 17 lines of about 34 characters beside SciWorld's 520 make 53 %, and 36 % where half of the episodes have them.
 DISTRACTOR_PRESETS = {
     "paper-v1": {"ALFWorld": 300, "WebShop": 30, "Sokoban": 80, "SciWorld": 170},

@@ -12,7 +12,7 @@ from agentgen_bench.envs.base import NO_ACTION
 from agentgen_bench.errors import SpecError
 from agentgen_bench.spec import InterfaceSpec
 from agentgen_bench.text import Richness
-from agentgen_bench.wrappers.aliases import naming, text_translator
+from agentgen_bench.wrappers.aliases import Naming, naming, text_translator
 from agentgen_bench.wrappers.banks import FOLDER, bank
 from agentgen_bench.wrappers.interface import Interface
 from tests.wrappers.playing import EACH_FAMILY, FAMILIES, env_of, expert_plan, played, richnesses, scripts, seeds
@@ -78,6 +78,40 @@ def test_no_original_action_word_is_left_in_commands_and_templates(family, seed,
     words = naming(family, chosen.aliases, chosen.seed).words
     old = re.compile(rf"(?:{'|'.join(map(re.escape, words))})(?![^\s\[])")
     assert not [c for c in (*info["admissible_commands"], *env.action_templates) if old.match(c)]
+
+
+@pytest.mark.parametrize(
+    ("family", "source", "text", "expected"),
+    [
+        ("Sokoban", "task", "Actions: up, down, left, right.\nWalk up.", "Actions: UP, DOWN, LEFT, RIGHT.\nWalk up."),
+        ("Sokoban", "hint", "What each would do:\n- up: you go up", "What each would do:\n- UP: you go up"),
+        ("ALFWorld", "hint", "Commands now: go to bed 1, look", "Commands now: GOTO bed 1, LOOK"),
+        ("ALFWorld", "state", "You open the box 1.", "You open the box 1."),
+        ("ALFWorld", "state", "Available commands:\n  look:  look", "Available commands:\n  LOOK:  look"),
+        ("SciWorld", "task", "First, focus on the thing. Focus on it.", "First, FOCUSON the thing. FOCUSON it."),
+        (
+            "SciWorld",
+            "hint",
+            "Actions (OBJ is one): open OBJ, look around",
+            "Actions (OBJ is one): OPEN OBJ, LOOKAROUND",
+        ),
+        ("SciWorld", "state", "Ambiguous request: which\n0:\tpick up cup", "Ambiguous request: which\n0:\tPICKUP cup"),
+        (
+            "WebShop",
+            "state",
+            "Search [SEP] Features [SEP] Reviews of it",
+            "<SEARCH> [SEP] <FEATURES> [SEP] Reviews of it",
+        ),
+        ("WebShop", "state", "[button] Buy Now [button_]\nBuy Now", "[button] <BUY NOW> [button_]\nBuy Now"),
+    ],
+)
+def test_names_change_where_the_text_names_actions_and_nowhere_else(family, source, text, expected):
+    original = naming(family, "opaque", 0)
+    loud = Naming(
+        {word: word.replace(" ", "").upper() for word in original.words},
+        {label: f"<{label.upper()}>" for label in original.buttons},
+    )
+    assert text_translator(family, loud)(Section(text, Richness.LEAN, source)) == expected
 
 
 @pytest.mark.parametrize("aliases", ["synonym", "opaque"])

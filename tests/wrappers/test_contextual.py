@@ -1,0 +1,94 @@
+"""What distractors look like beside a family's text, on fixed observations: reviewed as golden files."""
+
+import pytest
+
+from agentgen_bench import Section, render
+from agentgen_bench.seeding import stream
+from agentgen_bench.text import Richness
+from agentgen_bench.wrappers.contextual import STYLES, Draws, episode_words
+from agentgen_bench.wrappers.cross_env import style
+from agentgen_bench.wrappers.insertion import Piece, Spot, inserted, on_own_lines
+
+LEAN, BASE, RICH = Richness
+STATES = {
+    "ALFWorld": (
+        Section("You arrive at shelf 1. On the shelf 1, you see a book 2, and a vase 1.", LEAN, "state"),
+        Section("\n\nYour task is to: put a book in drawer.", RICH, "task"),
+        Section("\nYou are carrying: nothing.", RICH, "state"),
+    ),
+    "Sokoban": (
+        Section("Push the box onto the target.\n\n", BASE, "task"),
+        Section("#####\n#PXO#\n#####", LEAN, "state"),
+        Section("\n\n# wall, _ floor, O target, X box, P you\n", BASE, "task"),
+        Section("Boxes on targets: 0 of 1. Actions: up, down, left, right.", BASE, "state"),
+    ),
+    "SciWorld": (
+        Section("You move to the kitchen.", LEAN, "state"),
+        Section(
+            "\n\nThis room is called the kitchen. In it, you see: \n\tthe agent\n\ta cupboard\n\ta sink", BASE, "state"
+        ),
+        Section("\n\nIn your inventory, you see:\n\tan orange", BASE, "state"),
+    ),
+    "WebShop": (
+        Section("Instruction: [SEP] Find a mug. [SEP] ", BASE, "task"),
+        Section("Back to Search [SEP] ", BASE, "state"),
+        Section("Page 1 (Total results: 2) [SEP] Next > [SEP] B01 [SEP] Mug [SEP] $5 [SEP] B02", LEAN, "state"),
+    ),
+    "WebShop item": (
+        Section("[button] < Prev [button_]\ncolor\n  [button] red [button_]\nMug\nPrice: $5\n", LEAN, "state"),
+        Section("Rating: 4.1\n[button] Buy Now [button_]\n", BASE, "state"),
+    ),
+}
+
+
+def distracted(name, volume, look):
+    """Return the observation with two states' worth of distractors in one look, and one of another look."""
+    family = name.partition(" ")[0]
+    chosen = style(family) if look == "cross_env" else STYLES[family]
+    rng = stream("test", name, look)
+    words = episode_words(chosen, {"book 2", "vase 1"}, rng)
+    states = []
+    for step in (0, 1):
+        draws = Draws(step, rng.random((chosen.most(volume), 3)).tolist())
+        states.append(render(inserted(STATES[name], chosen.write(STATES[name], volume, words, draws))))
+    return states
+
+
+@pytest.mark.parametrize("look", ["contextual", "cross_env"])
+@pytest.mark.parametrize("name", sorted(STATES))
+def test_distractors_read_as_in_the_golden_file(name, look, golden):
+    states = distracted(name, 40, look)
+    golden(f"wrappers/{name.lower().replace(' ', '-')}-{look}.txt", "\n\n--- next state\n\n".join(states) + "\n")
+
+
+def test_a_split_section_keeps_richness_and_source():
+    section = Section("One. Two.", BASE, "history")
+    parts = inserted([section], [Piece(Spot(0, 4), " New.")])
+    assert parts == (
+        Section("One.", BASE, "history"),
+        Section(" New.", LEAN, "distractor"),
+        Section(" Two.", BASE, "history"),
+    )
+
+
+def test_pieces_of_one_spot_keep_their_order():
+    end = Spot(0, 1)
+    assert render(inserted([Section("a", LEAN, "state")], [Piece(end, "b"), Piece(end, "c")])) == "abc"
+
+
+@pytest.mark.parametrize(
+    ("text", "offset", "expected"),
+    [("ab", 0, "x\nab"), ("ab", 2, "ab\nx"), ("a\nb", 1, "a\nx\nb"), ("a\nb", 2, "a\nx\nb"), ("ab", 1, "a\nx\nb")],
+)
+def test_a_line_gets_the_breaks_it_needs(text, offset, expected):
+    sections = [Section(text, LEAN, "state")]
+    spot = Spot(0, offset)
+    assert render(inserted(sections, [Piece(spot, on_own_lines(sections, spot, "x"))])) == expected
+
+
+def test_nothing_is_said_to_be_in_the_inventory():
+    for seed in range(20):
+        rng = stream("test", "inventory", seed)
+        words = episode_words(STYLES["SciWorld"], (), rng)
+        pieces = STYLES["SciWorld"].write(STATES["SciWorld"], 100, words, Draws(0, rng.random((10, 3)).tolist()))
+        assert {piece.spot.section for piece in pieces} == {1}
