@@ -22,6 +22,7 @@ from agentgen_bench.rollout import DEFAULT_WORKERS
 from agentgen_bench.spec import TaskSpec
 from agentgen_bench.suites import load_suite, suite_names
 
+DEFAULT_PROMPT = PromptConfig()
 EXAMPLES = """examples:
   agentgen-bench evaluate
       play the smoke suite with the random policy; nothing to download
@@ -42,7 +43,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_policy_options(parser)
-    _add_environment_options(parser)
+    add_environment_options(parser)
     add_prompt_options(parser)
     _add_run_options(parser)
     parser.set_defaults(run=run)
@@ -215,7 +216,8 @@ def _add_resource_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_environment_options(parser: argparse.ArgumentParser) -> None:
+def add_environment_options(parser: argparse.ArgumentParser, n_episodes: int = 100) -> None:
+    """Add the options that choose environments; `n_episodes` is the default number of levels of each."""
     group = parser.add_argument_group("environments")
     group.add_argument("--suite", metavar="NAME", help=f"one of: {', '.join(suite_names())} (default: smoke)")
     group.add_argument("--env", metavar="ID", action="append", default=[], help="an environment id; may be repeated")
@@ -225,7 +227,10 @@ def _add_environment_options(parser: argparse.ArgumentParser) -> None:
         "--set", metavar="NAME=VALUE", type=knob, action="append", default=[], help="a knob for --env, such as size=8"
     )
     group.add_argument(
-        "--episodes", type=integer(1), default=100, help="levels per environment for --env (default: 100)"
+        "--episodes",
+        type=integer(1),
+        default=n_episodes,
+        help=f"levels per environment for --env (default: {n_episodes})",
     )
     group.add_argument("--richness", metavar="LIST", type=listed, help="play each cell at these: lean,base,rich")
     group.add_argument("--distractors", metavar="LIST", type=listed, help="play each cell with these: none,paper-v1")
@@ -234,10 +239,9 @@ def _add_environment_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--repeats", type=integer(1), default=1, help="times each level is played (default: 1)")
 
 
-def add_prompt_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that decide the prompt; `collect` has them too."""
+def add_prompt_options(parser: argparse.ArgumentParser, defaults: PromptConfig = DEFAULT_PROMPT) -> None:
+    """Add the options that decide what a prompt shows, with these defaults; `collect` and `profile` have them too."""
     group = parser.add_argument_group("prompt")
-    defaults = PromptConfig()
     group.add_argument(
         "--history-length",
         type=integer(0),

@@ -14,12 +14,15 @@ from pathlib import Path
 from agentgen_bench.make import make
 from agentgen_bench.spec import FAMILIES, TaskSpec
 from agentgen_bench.suites import Cell, to_text
+from agentgen_bench.text import Richness
 
 LEADERBOARD_LEVELS = 500  # half-width of a 95 % interval: 3.5 percentage points at a success rate of .2
 
 RICHNESSES = ("lean", "base", "rich")
 DIFFICULTIES = ("easy", "medium", "hard")
 SMOKE_LEVELS = {"ALFWorld": 10, "WebShop": 10, "SciWorld": 5}  # a SciWorld step costs a thousand times a Sokoban one
+
+PAPER_LEVELS = 128  # episodes behind each number of arXiv 2601.18217, table 1
 
 Definition = tuple[str, list[tuple[TaskSpec, int]]]
 
@@ -71,11 +74,30 @@ def definitions() -> dict[str, Definition]:
                 )
             ),
         ),
+        "paper-v1": (
+            "Prompts as long as those of arXiv 2601.18217 (within 15 %), with two past steps and --action-hints full",
+            [(spec, PAPER_LEVELS) for spec in paper_settings()],
+        ),
     }
 
 
 def _full(specs: Iterable[TaskSpec]) -> list[tuple[TaskSpec, int]]:
     return [(spec, LEADERBOARD_LEVELS) for spec in specs]
+
+
+def paper_settings() -> list[TaskSpec]:
+    """Return per family the setting whose prompts are as long as the paper's; docs/profile.md has the figures.
+
+    Sokoban: its format of coordinates and its single box, in a room one cell wider, because our wording around it is
+    shorter. ALFWorld: as many receptacles as the largest unseen room of ours has. WebShop: `text_rich` pages.
+    SciWorld: all its commands in no prompt of that size; it lists 20.
+    """
+    return [
+        TaskSpec("Sokoban", Richness.BASE, "paper", "test", (("board", "coords"), ("max_steps", 50), ("size", 7))),
+        TaskSpec("WebShop", Richness.BASE, "medium", "test", (("page_format", "text_rich"),)),
+        TaskSpec("ALFWorld", Richness.BASE, "medium", "test", (("n_receptacles", 32),)),
+        TaskSpec("SciWorld", Richness.BASE, "paper", "test", (("max_commands", 20),)),
+    ]
 
 
 def _spec(family: str, difficulty: str, richness: str = "base", split: str = "test") -> TaskSpec:

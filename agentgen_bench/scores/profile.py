@@ -45,6 +45,7 @@ def profile(
     lengths = [_length(episode, step_limit) for episode in episodes]
     return (
         _prompt_chars(episodes, rng),
+        *_prompt_tokens(episodes, rng),
         per_step("obs_chars", episodes, obs_chars, rng),
         per_step("distractor_chars", episodes, distractor_chars, rng),
         per_episode("planning_complexity", episodes, lengths, rng),
@@ -76,6 +77,12 @@ def _prompt_chars(episodes: Sequence[Episode], rng: np.random.Generator) -> Scor
     if sum(totals) == 0:
         return undefined("prompt_chars", "this policy reads no prompt", n=len(episodes))
     return per_step("prompt_chars", episodes, totals, rng)
+
+
+def _prompt_tokens(episodes: Sequence[Episode], rng: np.random.Generator) -> tuple[Score, ...]:
+    """Return the mean prompt length in tokens where they were counted, else nothing."""
+    totals = [sum(step.prompt_tokens for step in episode.steps) for episode in episodes]
+    return (per_step("prompt_tokens", episodes, totals, rng),) if sum(totals) else ()
 
 
 def _expert_length(episodes: Sequence[Episode], rng: np.random.Generator) -> Score:
