@@ -108,7 +108,7 @@ def test_a_stopped_run_goes_on_to_the_same_results(tmp_path, signal_):
     argv = command(
         *QUICK[:3],
         "--episodes",
-        "300",
+        "1000",
         "--policy",
         "noop",
         "--workers",

@@ -40,8 +40,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "train",
         help="train a model: behaviour cloning (sft), reinforcement learning (grpo)",
         description="Train a model on the environments; every checkpoint is a folder that evaluate takes.",
+        epilog="examples:\n  agentgen-bench train sft --model models/tiny --data data/oracle --output runs/sft\n"
+        "  agentgen-bench train grpo --model runs/sft/checkpoint-000500 --envs sokoban --output runs/grpo",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    trainers = parser.add_subparsers(metavar="TRAINER", required=True, parser_class=LazyParser)
+    trainers = parser.add_subparsers(
+        metavar="TRAINER", required=True, parser_class=LazyParser, help="sft or grpo; each has its own --help"
+    )
     sft = trainers.add_parser(
         "sft",
         help="behaviour cloning on recorded demonstrations",
