@@ -9,7 +9,7 @@ import threading
 import gymnasium as gym
 import pytest
 
-from agentgen_bench.envs.scienceworld import backend
+from agentgen_bench.envs.scienceworld import backend, cell
 from agentgen_bench.envs.scienceworld.backend import NO_MATCH, Simulator, generate_gold, shared_jvm
 from agentgen_bench.envs.scienceworld.env import SciWorldEnv
 from agentgen_bench.envs.scienceworld.gold import shipped
@@ -226,6 +226,6 @@ def test_another_version_of_the_simulator_is_refused(monkeypatch):
     class Other:
         version = "1.3.0"
 
-    monkeypatch.setattr(backend.metadata, "distribution", lambda name: Other())
+    monkeypatch.setattr(cell.metadata, "distribution", lambda name: Other())
     with pytest.raises(MissingDependencyError, match=r"needs scienceworld 1.2.3 exactly, found 1.3.0; .*pip install"):
-        backend._simulator_folder()
+        cell.simulator_folder()

@@ -8,12 +8,12 @@ from agentgen_bench.envs.base import Outcome, TextEnv, checked_range
 from agentgen_bench.envs.scienceworld import levels, oracle, text
 from agentgen_bench.envs.scienceworld.backend import (
     NO_MATCH,
-    SIMULATOR_VERSION,
     Answer,
     Simulator,
     generate_gold,
     plan_from,
 )
+from agentgen_bench.envs.scienceworld.cell import SIMULATOR_VERSION
 from agentgen_bench.envs.scienceworld.gold import GoldPath, gold_path, step_limit
 from agentgen_bench.envs.scienceworld.levels import Level
 from agentgen_bench.envs.scienceworld.oracle import Executed, Plan
@@ -57,8 +57,8 @@ class SciWorldEnv(TextEnv):
     Episode end:
         Terminated when the task is completed, or when the score turns negative (focus on a wrong thing). Truncated
         after `max_steps`: 1.5 times the length of the level's gold path but at least 30 where that path is
-        shipped (`python -m agentgen_bench.envs.scienceworld.gold` lists them: seeds 0 to 499 of test, but for part of
-        task 10-2), by the longest shipped gold path of its task elsewhere; 50 in the preset `paper`. The simulator's
+        shipped (`python -m agentgen_bench.envs.scienceworld.gold` lists them: seeds 0 to 499 of test),
+        by the longest shipped gold path of its task elsewhere; 50 in the preset `paper`. The simulator's
         own limit counts simulated time and is not used.
 
     Info:
