@@ -55,11 +55,11 @@ def definitions() -> dict[str, Definition]:
             ),
         ),
         "difficulty-v1": (
-            "Every grade of difficulty, for training on one and playing the others; levels of the valid split",
+            "Every grade of difficulty, for training on one and playing the others",
             _full(
                 [
-                    *(_spec(family, level, split="valid") for family in FAMILIES for level in DIFFICULTIES),
-                    _spec("Sokoban", "extreme", split="valid"),
+                    *(_spec(family, difficulty) for family in FAMILIES for difficulty in DIFFICULTIES),
+                    _spec("Sokoban", "extreme"),
                 ]
             ),
         ),
