@@ -7,6 +7,7 @@ import subprocess
 import sys
 import termios
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -117,7 +118,9 @@ def test_a_stopped_run_goes_on_to_the_same_results(tmp_path, signal_):
         "--output",
         str(tmp_path / "cut"),
     )
-    process = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True)
+    # A test runner started in the background ignores SIGINT, and so would its children.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, preexec_fn=heed)
     episodes = tmp_path / "cut" / "episodes.jsonl"
     while not episodes.exists() or episodes.stat().st_size < 20_000:
         time.sleep(0.01)
