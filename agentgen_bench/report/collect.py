@@ -3,7 +3,7 @@
 import base64
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ def collect(path: Path) -> RunReport:
         DataError: a file of it is damaged.
     """
     manifest = read_manifest(path)
-    prompt = _prompt_config(manifest)
+    prompt = prompt_config(manifest["prompt"])
     compact, index, packed = [], [], []
     source = path / EPISODES
     for episode in read_episodes(source) if source.exists() else ():
@@ -115,5 +115,6 @@ def _parts(sections: Any) -> list[list[str]] | None:
     return None if sections is None else [[section.text, section.source] for section in sections]
 
 
-def _prompt_config(manifest: dict[str, Any]) -> PromptConfig:
-    return PromptConfig(**{name: value for name, value in manifest["prompt"].items() if name != "prompt_version"})
+def prompt_config(recorded: Mapping[str, Any]) -> PromptConfig:
+    """Return the prompt settings that a manifest or an entry's metadata records."""
+    return PromptConfig(**{name: value for name, value in recorded.items() if name != "prompt_version"})

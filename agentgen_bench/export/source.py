@@ -1,0 +1,102 @@
+"""What is exported: a run folder or the folder of a leaderboard entry, read through one door."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agentgen_bench.episodes import Episode, canonical_json, read_episodes
+from agentgen_bench.errors import RunError
+from agentgen_bench.evaluation.folder import EPISODES, MANIFEST, read_manifest
+from agentgen_bench.evaluation.plan import Plan, plan_from_json, suite_plan
+from agentgen_bench.leaderboard.entry import METADATA, metadata_from_json, read_entry_episodes, read_metadata
+from agentgen_bench.leaderboard.safe import read_yaml
+from agentgen_bench.leaderboard.submit import PRIVATE
+from agentgen_bench.suites import Suite, load_suite
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A recorded run: who played what, and its episodes. Paths and servers of the player are left out."""
+
+    name: str  # of the folder
+    model: str
+    date: str | None  # ISO 8601, where something recorded it: manifests hold no clock
+    suite: str | None
+    suite_hash: str | None
+    repeats: int
+    planned: Mapping[str, int]  # episodes by setting, a setting as its spec in canonical JSON
+    policy: Mapping[str, Any]
+    prompt: Mapping[str, Any]
+    versions: Mapping[str, str]
+    episodes: Callable[[], Iterator[Episode]]  # in the order of the file, one at a time
+
+    @property
+    def n_planned(self) -> int:
+        """Number of episodes of the whole plan."""
+        return sum(self.planned.values())
+
+
+def read_source(path: Path, suite: Suite | None = None) -> Source:
+    """Return the source in a run folder, or in the folder of a leaderboard entry.
+
+    Args:
+        path: the folder.
+        suite: the suite of an entry (default: the shipped one that the entry names).
+
+    Raises:
+        RunError: the folder is neither.
+        EntryError, DataError: a file of it is not as it must be.
+        SpecError: this version does not ship the entry's suite.
+    """
+    if (path / MANIFEST).is_file():
+        return _run_source(path)
+    if (path / METADATA).is_file():
+        return _entry_source(path.absolute(), suite)
+    raise RunError(f"{path} is neither a run folder ({MANIFEST}) nor a leaderboard entry ({METADATA})")
+
+
+def _run_source(path: Path) -> Source:
+    manifest = read_manifest(path)
+    plan, policy = plan_from_json(manifest["plan"]), manifest["policy"]
+    file = path / EPISODES
+    return Source(
+        name=path.resolve().name,
+        model=str(policy.get("model", policy["name"])),
+        date=None,
+        suite=plan.suite_name,
+        suite_hash=plan.suite_hash,
+        repeats=plan.repeats,
+        planned=_planned(plan),
+        policy=_public(policy),
+        prompt=manifest["prompt"],
+        versions=manifest["versions"],
+        episodes=lambda: read_episodes(file) if file.exists() else iter(()),
+    )
+
+
+def _entry_source(path: Path, suite: Suite | None) -> Source:
+    named = metadata_from_json(read_yaml(path / METADATA), str(path / METADATA))
+    suite = load_suite(named.suite) if suite is None else suite
+    metadata = read_metadata(path, suite)
+    return Source(
+        name=path.name,
+        model=metadata.model,
+        date=metadata.date,
+        suite=suite.name,
+        suite_hash=suite.hash,
+        repeats=metadata.repeats,
+        planned=_planned(suite_plan(suite, metadata.repeats)),
+        policy=_public(metadata.policy),
+        prompt=metadata.prompt,
+        versions=metadata.versions,
+        episodes=lambda: read_entry_episodes(path, metadata, suite),
+    )
+
+
+def _planned(plan: Plan) -> dict[str, int]:
+    return {canonical_json(cell.spec.to_json()): plan.repeats * len(cell.seeds) for cell in plan.cells}
+
+
+def _public(policy: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in policy.items() if name not in PRIVATE}
