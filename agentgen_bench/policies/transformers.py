@@ -68,7 +68,7 @@ class TransformersPolicy(LocalPolicy):
 
     def generate(self, prompts: Sequence[Sequence[int]], seeds: Sequence[int]) -> list[Generation]:
         """Return one completion per prompt, in order; prompts of like length share a batch, to pad little."""
-        by_length = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+        by_length = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), tuple(prompts[i])))  # equals together
         generations: dict[int, Generation] = {}
         for start in range(0, len(by_length), self.batch_size):
             rows = by_length[start : start + self.batch_size]
@@ -157,26 +157,44 @@ class TransformersPolicy(LocalPolicy):
             use_cache=True,
             **only_last,
         )
-        rows.cache = output.past_key_values
-        return output.logits[:, -1].float()  # (B, V)
+        is_prompt, rows.cache = rows.cache is None, output.past_key_values
+        if is_prompt:
+            rows.share()
+        logits = output.logits[:, -1].float()
+        return logits[rows.owners] if is_prompt else logits  # (B, V)
 
 
 class _Rows:
-    """The unfinished rows of a batch: what the model reads next, and each row's own random numbers."""
+    """The unfinished rows of a batch: what the model reads next, and each row's own random numbers.
+
+    Equal prompts, which episodes of one level share, are read once: until `share` the tensors have a row for each
+    distinct prompt (D), then one for each completion (B).
+    """
 
     def __init__(self, prompts: Sequence[Sequence[int]], seeds: Sequence[int], sampling: Sampling, device: Any) -> None:
         import torch
 
         width = max(map(len, prompts))
+        places: dict[tuple[int, ...], int] = {}
+        owners = [places.setdefault(tuple(prompt), len(places)) for prompt in prompts]
         self.indices = list(range(len(prompts)))
-        self.input_ids = torch.tensor([[0] * (width - len(p)) + list(p) for p in prompts], device=device)  # (B, T)
+        self.owners = torch.tensor(owners, device=device)  # (B,), which distinct prompt is each completion's
+        self.input_ids = torch.tensor([[0] * (width - len(p)) + list(p) for p in places], device=device)  # (D, T)
         self.attention_mask = torch.tensor(
-            [[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=device
-        )  # (B, T)
+            [[0] * (width - len(p)) + [1] * len(p) for p in places], device=device
+        )  # (D, T)
         self.position_ids = (self.attention_mask.cumsum(-1) - 1).clamp(min=0)
         draws = np.stack([stream("completion", seed).random(sampling.max_tokens) for seed in seeds])
         self.uniforms = torch.from_numpy(draws).to(device)  # (B, max_tokens), in [0, 1)
         self.cache: Any = None
+
+    def share(self) -> None:
+        """Give each completion its own copy of what was read of its prompt."""
+        if len(self.attention_mask) == len(self.owners):
+            return
+        self.cache.batch_select_indices(self.owners)
+        self.attention_mask = self.attention_mask[self.owners]
+        self.position_ids = self.position_ids[self.owners]
 
     def advance(self, tokens: Any, going_on: Any) -> None:
         """Append the tokens and drop the rows that are finished, cache included."""

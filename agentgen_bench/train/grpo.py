@@ -27,8 +27,9 @@ Departures from the papers, and options that follow them:
   taken against the trainer's own values, and each token is weighted by min(trainer / sampler, `importance_cap`)
   (truncated importance sampling, https://fengyao.notion.site/off-policy-rl). `importance_cap=None` puts the sampler's
   values into the ratio instead.
-- Samples without advantage are left out of the forward pass where there is no KL penalty: their gradient is 0. A
-  mini-batch in which nothing has an advantage makes no optimizer step; elsewhere Adam would go on by its momentum.
+- Samples without advantage are left out of the forward pass where there is no KL penalty: their gradient is 0. Equal
+  samples, of episodes that do the same in the same state, share one. A mini-batch in which nothing has an advantage
+  makes no optimizer step; elsewhere Adam would go on by its momentum.
 - Episodes that crashed are left out of their group; a prompt that does not fit has no tokens to train on, but its
   step counts for the return.
 - Parameters are kept in float32; `bf16` computes in bfloat16 around them. The optimizer is AdamW, betas .9 and .999.
@@ -85,7 +86,7 @@ from agentgen_bench.train.optimizing import (
     stop_unless_finite,
 )
 from agentgen_bench.train.settings import Source, open_training, to_json, training_jobs
-from agentgen_bench.train.tokens import micro_batches, padded, padded_logprobs
+from agentgen_bench.train.tokens import distinct, micro_batches, padded, padded_logprobs
 
 Array = npt.NDArray[np.float64]
 SHOWN = ("reward/mean", "success/mean", "kl", "clip_frac", "tokens/per_s")
@@ -192,6 +193,8 @@ class Config:
     """Compute activations twice to need less memory."""
     bf16: bool = False
     """Compute in bfloat16 (parameters stay in float32)."""
+    attention: Literal["sdpa", "eager"] = "sdpa"
+    """Kernel of attention: on a CPU in bf16, eager is faster for short prompts; memory grows with their square."""
 
     save_every: int = 15
     """Steps between checkpoints; the last step always has one."""
@@ -481,15 +484,27 @@ class Learner:
 
 
 def logprobs_of(model: Any, rows: Sequence[Row], config: Config, device: Any) -> list[torch.Tensor]:
-    """Return the model's log-probabilities of each row's completion, without gradients; one tensor (C,) per row."""
-    results: dict[int, torch.Tensor] = {}
+    """Return the model's log-probabilities of each row's completion, without gradients; one tensor (C,) per row.
+
+    Rows that no gradient will come from get an empty tensor.
+    """
+    used = [i for i, row in enumerate(rows) if _has_gradient(row, config)]
+    firsts, places = distinct([rows[i] for i in used])
+    samples = [rows[used[first]] for first in firsts]
+    values: dict[int, torch.Tensor] = {}
     with torch.no_grad():
-        for indices in micro_batches(rows, config.micro_batch_tokens):
-            batch = padded([rows[i] for i in indices], device)
-            values = padded_logprobs(model, batch, config.temperature)
-            for i, row_values in zip(indices, values, strict=True):
-                results[i] = row_values[: len(rows[i].completion_ids)]
-    return [results[i] for i in range(len(rows))]
+        for indices in micro_batches(samples, config.micro_batch_tokens):
+            batch = padded([samples[i] for i in indices], device)
+            for i, logprobs in zip(indices, padded_logprobs(model, batch, config.temperature), strict=True):
+                values[i] = logprobs[: len(samples[i].completion_ids)]
+    results = [torch.zeros(0, device=device)] * len(rows)
+    for i, place in zip(used, places, strict=True):
+        results[i] = values[place]
+    return results
+
+
+def _has_gradient(row: Row, config: Config) -> bool:
+    return row.advantage != 0 or config.kl_coef > 0
 
 
 def update(learner: Learner, rows: Sequence[Row], config: Config, step: int) -> dict[str, float]:
@@ -542,7 +557,7 @@ def _optimizer_step(
     """Make one optimizer step from one mini-batch: micro-batches, accumulated gradients, clipping, a check."""
     accelerator = learner.accelerator
     n_tokens, n_samples = learner.total(sum(len(rows[i].completion_ids) for i in indices), len(indices))
-    active = [i for i in indices if rows[i].advantage != 0 or config.kl_coef > 0]
+    active = [i for i in indices if _has_gradient(rows[i], config)]
     parts = [[active[j] for j in part] for part in micro_batches([rows[i] for i in active], config.micro_batch_tokens)]
     n_parts = int(accelerator.gather(torch.tensor([len(parts)], device=accelerator.device)).max())
     sums = {"loss": 0.0, "kl": 0.0, "clipped": 0.0, "gap": 0.0, "surprise": 0.0, "tokens": 0.0}
@@ -580,9 +595,10 @@ def _micro_batch(
     """Return the loss of one forward pass and sums for the log."""
     device = learner.accelerator.device
     chosen = [rows[i] for i in part]
-    batch = padded(chosen, device)
-    mask = batch.completion_mask
-    logprobs = padded_logprobs(learner.model, batch, config.temperature)  # (B, C)
+    firsts, places = distinct(chosen)
+    batch = padded([chosen[i] for i in firsts], device)
+    mask = batch.completion_mask[places]  # (B, C)
+    logprobs = padded_logprobs(learner.model, batch, config.temperature)[places]  # (B, C)
     logprobs = logprobs.masked_fill(~mask, 0.0)
     sampled = _rectangle([torch.tensor(row.logprobs) for row in chosen], mask)
     trainers = logprobs.detach() if old is None else _rectangle([old[i] for i in part], mask)
@@ -786,6 +802,7 @@ def _loaded(config: Config, accelerator: Any, start: Path | None) -> tuple[Learn
     sampler = make_sampler(config, config.model if start is None else start)
     shares = config.sampler == "transformers" and not (config.lora and start)
     model = sampler.model if shares else load_model(path)  # type: ignore[attr-defined]
+    model.set_attn_implementation(config.attention)
     adapter = start / ADAPTER_FOLDER if start is not None else None
     model = trainable(model, config.lora, adapter, seed_from("lora", config.seed), config.gradient_checkpointing)
     learner_model, optimizer = accelerator.prepare(model, adamw(model, config.weight_decay))

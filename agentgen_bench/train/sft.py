@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -94,6 +94,8 @@ class Config:
     """Compute activations twice to need less memory."""
     bf16: bool = False
     """Compute in bfloat16 (parameters stay in float32)."""
+    attention: Literal["sdpa", "eager"] = "sdpa"
+    """Kernel of attention: on a CPU in bf16, eager is faster for short prompts; memory grows with their square."""
     save_every: int = 100
     """Steps between checkpoints; the last step always has one."""
     keep: int = 1
@@ -274,6 +276,7 @@ def _loaded(config: Config, accelerator: Any, start: Path | None) -> tuple[Any, 
     """Return model, optimizer and the step to go on from."""
     lora = Lora(config.lora_rank, config.lora_alpha)
     model = load_model(config.model if start is None or lora else start)
+    model.set_attn_implementation(config.attention)
     adapter = start / ADAPTER_FOLDER if start is not None else None
     model = trainable(model, lora, adapter, seed_from("lora", config.seed), config.gradient_checkpointing)
     model, optimizer = accelerator.prepare(model, adamw(model, config.weight_decay))

@@ -121,14 +121,38 @@ def chosen_logprobs(logits: torch.Tensor, ids: torch.Tensor, temperature: float 
     return scaled.gather(-1, ids[..., None])[..., 0] - scaled.logsumexp(-1)
 
 
+def distinct(samples: Sequence[Tokens]) -> tuple[list[int], list[int]]:
+    """Return the index of the first of each run of equal samples, and each sample's place among these.
+
+    Episodes of one level often stand in the same state and do the same: one forward pass will do for all of them.
+
+    Examples:
+        >>> from types import SimpleNamespace as Sample
+        >>> up, down = (Sample(prompt_ids=(1, 2), completion_ids=(n,)) for n in (3, 4))
+        >>> distinct([up, down, up])
+        ([0, 1], [0, 1, 0])
+    """
+    places: dict[tuple[tuple[int, ...], tuple[int, ...]], int] = {}
+    firsts, own = [], []
+    for index, sample in enumerate(samples):
+        key = (sample.prompt_ids, sample.completion_ids)
+        if key not in places:
+            places[key] = len(places)
+            firsts.append(index)
+        own.append(places[key])
+    return firsts, own
+
+
 def micro_batches(samples: Sequence[Tokens], budget_tokens: int) -> list[list[int]]:
     """Return indices of samples in batches of at most `budget_tokens`, padding included; like lengths share one.
 
-    A sample longer than the budget is a batch of its own.
+    Equal prompts stand side by side, so that most of their repetitions share a batch (see `distinct`). A sample longer
+    than the budget is a batch of its own.
     """
     batches: list[list[int]] = []
     prompt_width = completion_width = 0
-    for index in sorted(range(len(samples)), key=lambda i: (n_tokens(samples[i]), i)):
+    order = sorted(range(len(samples)), key=lambda i: (n_tokens(samples[i]), samples[i].prompt_ids, i))
+    for index in order:
         own = (len(samples[index].prompt_ids), len(samples[index].completion_ids))
         prompt_width, completion_width = max(prompt_width, own[0]), max(completion_width, own[1])
         if batches and (prompt_width + completion_width) * (len(batches[-1]) + 1) <= budget_tokens:

@@ -68,6 +68,14 @@ def test_the_batch_size_does_not_matter(
     assert ids(made(tiny_model, sampling, batch_size=batch_size).act(histories)) == ids(whole)
 
 
+def test_equal_prompts_in_a_batch_get_the_completions_they_get_alone(sampled: TransformersPolicy) -> None:
+    prompts = [sampled.chat.encode(text) for text in ("north", "go south", "north", "north", "go south")]
+    together = sampled.generate(prompts, range(5))
+    alone = [sampled.generate([prompt], [seed])[0] for seed, prompt in enumerate(prompts)]
+    assert [generation.ids for generation in together] == [generation.ids for generation in alone]
+    assert len({generation.ids for generation in together}) == 5
+
+
 def test_sampled_completions_do_not_depend_on_the_order(sampled: TransformersPolicy, histories: list[History]) -> None:
     assert ids(sampled.act(histories[::-1])) == ids(sampled.act(histories))[::-1]
 

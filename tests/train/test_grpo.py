@@ -112,6 +112,33 @@ def test_the_size_of_micro_batches_leaves_the_parameters_alone(cloned_model, tmp
         torch.testing.assert_close(tensor, weights(runs[1])[name], rtol=0, atol=2e-5)
 
 
+def test_equal_samples_that_share_a_pass_give_the_parameters_of_passes_of_their_own(
+    cloned_model, tmp_path, monkeypatch
+):
+    shared = train(config(cloned_model, tmp_path / "shared", steps=1), make_env=make_env)
+    monkeypatch.setattr(grpo, "distinct", lambda samples: (list(range(len(samples))), list(range(len(samples)))))
+    own = train(config(cloned_model, tmp_path / "own", steps=1), make_env=make_env)
+    for name, tensor in weights(shared).items():
+        torch.testing.assert_close(tensor, weights(own)[name], rtol=0, atol=2e-5)
+
+
+def test_eager_attention_trains_as_the_fused_kernel_does(cloned_model, tmp_path):
+    runs = [
+        train(config(cloned_model, tmp_path / kernel, steps=1, attention=kernel), make_env=make_env)
+        for kernel in ("sdpa", "eager")
+    ]
+    for name, tensor in weights(runs[0]).items():
+        torch.testing.assert_close(tensor, weights(runs[1])[name], rtol=0, atol=2e-5)
+
+
+def test_samples_without_advantage_are_not_read_where_there_is_no_penalty(cloned_model, tmp_path):
+    settings = config(cloned_model, tmp_path / "run", kl_coef=0.0)
+    rows = [grpo.Row((5, 6), (7, 2), (-1.0, -1.0), advantage) for advantage in (0.0, 1.0)]
+    model = make_sampler(settings, cloned_model).model
+    assert [len(values) for values in grpo.logprobs_of(model, rows, settings, "cpu")] == [0, 2]
+    assert [len(v) for v in grpo.logprobs_of(model, rows, replace(settings, kl_coef=0.1), "cpu")] == [2, 2]
+
+
 def test_a_checkpoint_is_a_model_folder_that_plays_as_the_trainer_did(cloned_model, tmp_path):
     checkpoint = train(config(cloned_model, tmp_path / "run", steps=1), make_env=make_env)
     policy = TransformersPolicy(checkpoint, PROMPT, Sampling(max_tokens=8))
