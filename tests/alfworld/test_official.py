@@ -139,6 +139,8 @@ def test_the_official_planner_answers_in_game_after_game(official):
         level = generate_level(Knobs(task_types=("look_at_obj_in_light",)), seed)
         official.load(game_json(level.game))
         assert len(official.plan()) == len(level.plan)
+        official.step(level.plan[0])
+        assert len(official.plan()) == len(level.plan) - 1
 
 
 def test_what_the_stack_cannot_load_is_an_error(official):
@@ -149,8 +151,8 @@ def test_what_the_stack_cannot_load_is_an_error(official):
 @pytest.mark.slow
 @pytest.mark.parametrize("task_type", OFFICIAL_TASK_TYPES)
 def test_our_plans_are_no_longer_than_fast_downwards(official, task_type):
-    for seed in range(200):  # not hard: on full rooms the official planner can search for minutes
-        level = generate_level(Knobs(("easy", "medium")[seed % 2], task_types=(task_type,)), seed)
+    for seed in range(200):  # mostly easy: on full rooms the official planner can search for minutes
+        level = generate_level(Knobs("medium" if seed % 5 == 4 else "easy", task_types=(task_type,)), seed)
         official.load(game_json(level.game))
         assert len(level.plan) <= len(official.plan())
 

@@ -39,7 +39,6 @@ class OfficialGame:
         self._game: dict[str, Any] | None = None
         self._played: list[str] = []
         self._said: dict[str, Any] = {}
-        self._has_planned = False
 
     @property
     def won(self) -> bool:
@@ -48,8 +47,6 @@ class OfficialGame:
 
     def load(self, game: dict[str, Any]) -> str:
         """Start a game, given as the JSON object of its file, and return the official first observation."""
-        if self._has_planned:  # the official planner never comes back from a second game in one process
-            self.close()
         self._game, self._played = game, []
         self._said = self._ask({"op": "load", "game": game})
         return str(self._said["feedback"])
@@ -68,13 +65,11 @@ class OfficialGame:
     def plan(self) -> tuple[str, ...]:
         """Return the plan of the official planner, empty where it finds none; on a full room that can take minutes."""
         self._state()
-        self._has_planned = True
         return tuple(self._ask({"op": "plan"})["plan"])
 
     def close(self) -> None:
         """End the process."""
         process, self._process = self._process, None
-        self._has_planned = False
         if process is None:
             return
         for stream in (process.stdin, process.stdout):
@@ -91,7 +86,7 @@ class OfficialGame:
             self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_process": None, "_said": {}, "_has_planned": False}
+        return {**self.__dict__, "_process": None, "_said": {}}
 
     def _state(self) -> dict[str, Any]:
         """Return what the stack said last; a fresh copy first plays its way there again."""
