@@ -11,6 +11,7 @@ from agentgen_bench.errors import SpecError
 from agentgen_bench.spec import TaskSpec
 from agentgen_bench.wrappers.distractors import Distractors
 from agentgen_bench.wrappers.interface import Interface
+from agentgen_bench.wrappers.lifecycle import Lifecycle
 
 
 def make(spec: TaskSpec | str, **knobs: Any) -> gym.Env[str, str]:
@@ -27,6 +28,8 @@ def make(spec: TaskSpec | str, **knobs: Any) -> gym.Env[str, str]:
         env = Distractors(env, **asdict(spec.distractor_spec))
     if spec.interface_spec is not None:
         env = Interface(env, **asdict(spec.interface_spec))
+    if spec.lifecycle_spec is not None:
+        env = Lifecycle(env, **asdict(spec.lifecycle_spec))
     return env
 
 

@@ -167,7 +167,10 @@ def _advance(episode: _Running, decision: Decision, record_text: bool) -> None:
     except Exception as error:  # noqa: BLE001 - as in _start
         episode.ending, episode.error = "error", _describe(error)
         return
-    episode.turns.append(Turn(episode.observation, decision.action))
+    if info.get("task_number") == episode.info.get("task_number"):
+        episode.turns.append(Turn(episode.observation, decision.action))
+    else:  # the next task of a pack: what the agent keeps of the last is in its note
+        episode.turns.clear()
     episode.observation, episode.info = observation, info
     episode.link = chain(episode.link, observation)
     episode.steps.append(_step(decision, float(reward), episode, record_text))

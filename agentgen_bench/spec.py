@@ -57,6 +57,27 @@ class InterfaceSpec:
         _check_integer("interface seed", self.seed)
 
 
+CONTEXTS = ("kept", "wiped")
+MAX_PACK = 100
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleSpec:
+    """A pack: how many tasks an episode holds, and whether the agent's note is kept from one to the next."""
+
+    tasks: int = 4
+    context: str = "kept"
+
+    def __post_init__(self) -> None:
+        """Raise SpecError for a pack of fewer than two tasks or an unknown context."""
+        if isinstance(self.tasks, bool) or not isinstance(self.tasks, int) or not 2 <= self.tasks <= MAX_PACK:
+            raise SpecError(f"pack of {self.tasks!r} tasks is out of range; choose an integer from 2 to {MAX_PACK}")
+        if self.context not in CONTEXTS:
+            raise SpecError(f"unknown context {self.context!r}; choose one of: {', '.join(CONTEXTS)}")
+
+
+LIFECYCLE_PRESETS = {"pack-4": LifecycleSpec(4, "kept"), "pack-4-wiped": LifecycleSpec(4, "wiped")}
+
 # arXiv 2601.18217, appendix C, gives volumes for three families: V1 in every episode, V2 in half of them. A volume
 # counts what its family's rule makes of it, see wrappers/contextual.py. SciWorld's 170 is ours: with the random policy
 # and base text, V1 makes 59 % of Sokoban's text, 11 % of WebShop's and 89 % of ALFWorld's, 53 % on average, V2 39 %.
@@ -75,7 +96,8 @@ class TaskSpec:
 
     `knobs` are the family's own constructor arguments (a Sokoban `size`, a WebShop `n_options`), kept sorted by name.
     `distractors` is a preset's name, `"none"` or a DistractorSpec; `interface` an alias scheme's name or an
-    InterfaceSpec.
+    InterfaceSpec; `lifecycle` a preset's name, `"none"` or a LifecycleSpec, and then each pack draws its own naming of
+    the actions, which is what its tasks share.
     """
 
     family: str
@@ -85,6 +107,7 @@ class TaskSpec:
     knobs: tuple[tuple[str, Knob], ...] = ()
     distractors: str | DistractorSpec = "none"
     interface: str | InterfaceSpec = "original"
+    lifecycle: str | LifecycleSpec = "none"
     version: int = field(default=-1)
 
     def __post_init__(self) -> None:
@@ -99,6 +122,11 @@ class TaskSpec:
             raise SpecError(f"{self.family} is at version v{current}, not v{self.version}; use {self.env_id!r}")
         _check_choice("distractors", self.distractors, DistractorSpec, ("none", *DISTRACTOR_PRESETS))
         _check_choice("interface", self.interface, InterfaceSpec, ALIASES)
+        _check_choice("lifecycle", self.lifecycle, LifecycleSpec, ("none", *LIFECYCLE_PRESETS))
+        if self.lifecycle != "none" and self.interface_spec is None:
+            raise SpecError(
+                "the tasks of a pack share the names of the actions; choose the interface synonym or opaque"
+            )
 
     @property
     def env_id(self) -> str:
@@ -127,6 +155,13 @@ class TaskSpec:
         chosen = InterfaceSpec(self.interface) if isinstance(self.interface, str) else self.interface
         return None if chosen.aliases == "original" else chosen
 
+    @property
+    def lifecycle_spec(self) -> LifecycleSpec | None:
+        """What the pack is in full; None where an episode is one task."""
+        if isinstance(self.lifecycle, LifecycleSpec):
+            return self.lifecycle
+        return LIFECYCLE_PRESETS.get(self.lifecycle)
+
     @classmethod
     def from_env_id(cls, env_id: str, **knobs: Any) -> "TaskSpec":
         """Return the spec of a registered id and keyword arguments (any field of TaskSpec, or a family's knob)."""
@@ -143,8 +178,8 @@ class TaskSpec:
         return replace(self, **changes)
 
     def to_json(self) -> dict[str, Any]:
-        """Return a plain dictionary from which `from_json` rebuilds an equal spec."""
-        return {
+        """Return a plain dictionary from which `from_json` rebuilds an equal spec; `lifecycle` only where it is on."""
+        data = {
             "env_id": self.env_id,
             "difficulty": self.difficulty,
             "split": self.split,
@@ -152,12 +187,13 @@ class TaskSpec:
             "distractors": _wrapper_json(self.distractors),
             "interface": _wrapper_json(self.interface),
         }
+        return data if self.lifecycle == "none" else {**data, "lifecycle": _wrapper_json(self.lifecycle)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "TaskSpec":
         """Return the spec written by `to_json`; raises SpecError on unknown or missing keys."""
         expected = {"env_id", "difficulty", "split", "knobs", "distractors", "interface"}
-        if not isinstance(data, Mapping) or set(data) != expected:
+        if not isinstance(data, Mapping) or set(data) - {"lifecycle"} != expected:
             got = sorted(data) if isinstance(data, Mapping) else type(data).__name__
             raise SpecError(f"not a task spec: expected the keys {sorted(expected)}, got {got}")
         spec = cls.from_env_id(data["env_id"])
@@ -167,6 +203,7 @@ class TaskSpec:
             knobs=tuple(data["knobs"].items()),
             distractors=_wrapper_from_json(data["distractors"], DistractorSpec),
             interface=_wrapper_from_json(data["interface"], InterfaceSpec),
+            lifecycle=_wrapper_from_json(data.get("lifecycle", "none"), LifecycleSpec),
         )
 
     @property
@@ -177,6 +214,7 @@ class TaskSpec:
         for name, value, default in (
             ("distractors", self.distractors, "none"),
             ("interface", self.interface, "original"),
+            ("lifecycle", self.lifecycle, "none"),
         ):
             if value != default:
                 parts.append(f"{name}={json.dumps(_wrapper_json(value))}")
@@ -196,11 +234,11 @@ def _thawed(value: Knob) -> Any:
     return [_thawed(item) for item in value] if isinstance(value, tuple) else value
 
 
-def _wrapper_json(value: str | DistractorSpec | InterfaceSpec) -> Any:
+def _wrapper_json(value: str | DistractorSpec | InterfaceSpec | LifecycleSpec) -> Any:
     return value if isinstance(value, str) else {f.name: getattr(value, f.name) for f in fields(value)}
 
 
-def _wrapper_from_json(value: Any, kind: type[DistractorSpec] | type[InterfaceSpec]) -> Any:
+def _wrapper_from_json(value: Any, kind: type[DistractorSpec] | type[InterfaceSpec] | type[LifecycleSpec]) -> Any:
     if isinstance(value, str):
         return value
     try:

@@ -75,6 +75,18 @@ def test_a_scripted_policy_had_no_prompts():
     assert set(prompts_of(episode, PromptConfig())) == {None}
 
 
+def test_packs_have_their_curves_and_other_runs_no_such_section(tmp_path):
+    spec = SPEC.with_(interface="opaque", lifecycle="pack-4")
+    evaluate(
+        single_plan([spec, spec.with_(lifecycle="pack-4-wiped")], 2), OraclePolicy(), PromptConfig(), tmp_path / "p"
+    )
+    evaluate(single_plan([SPEC], 2), OraclePolicy(), PromptConfig(), tmp_path / "plain")
+    text = page([collect(tmp_path / "p")])
+    curves = text[text.index("Packs: score at each position") :]
+    assert curves.count("lifecycle pack-4-wiped, 4: 100.0 %") == 1
+    assert "Packs" not in page([collect(tmp_path / "plain")])
+
+
 def test_a_compact_record_has_no_texts_to_show():
     (episode,) = play([Job(SPEC, 0)], Prompted(), record_text=False)
     assert set(prompts_of(episode, PromptConfig())) == {None}

@@ -1,7 +1,7 @@
 import pytest
 
 from agentgen_bench.errors import SpecError
-from agentgen_bench.evaluation.freeze import changed_levels, definitions
+from agentgen_bench.evaluation.freeze import bare, changed_levels, definitions
 from agentgen_bench.suites import Cell, from_text, load_suite, suite_names, to_text
 
 
@@ -22,12 +22,12 @@ def test_every_definition_is_frozen():
     assert sorted(definitions()) == suite_names()
 
 
-def bare(cell):
-    """Return the cell without what leaves its levels alone: richness, distractors, interface."""
-    return Cell(cell.spec.with_(richness="base", distractors="none", interface="original"), cell.seeds, cell.level_ids)
+def bare_cell(cell):
+    """Return the cell without what leaves its levels alone."""
+    return Cell(bare(cell.spec), cell.seeds, cell.level_ids)
 
 
-CELLS = {bare(cell) for name in suite_names() for cell in load_suite(name).cells}
+CELLS = {bare_cell(cell) for name in suite_names() for cell in load_suite(name).cells}
 
 
 @pytest.mark.parametrize("cell", sorted(CELLS, key=lambda cell: cell.spec.label), ids=lambda cell: cell.spec.label)
@@ -40,7 +40,7 @@ def test_views_of_a_setting_have_the_same_frozen_levels():
     frozen = {}
     for name in suite_names():
         for cell in load_suite(name).cells:
-            levels = frozen.setdefault(bare(cell).spec, dict(zip(cell.seeds, cell.level_ids, strict=True)))
+            levels = frozen.setdefault(bare(cell.spec), dict(zip(cell.seeds, cell.level_ids, strict=True)))
             assert all(levels.get(seed, level) == level for seed, level in zip(cell.seeds, cell.level_ids, strict=True))
 
 

@@ -103,7 +103,8 @@ def plan_from_args(args: argparse.Namespace) -> Plan:
             if value:
                 raise SpecError(f"{option} goes with --env; a suite's settings are frozen")
         plan = suite_plan(load_suite(args.suite or "smoke"), args.repeats)
-    choices = {"richness": args.richness, "distractors": args.distractors, "interface": args.interface}
+    knobs_of_cells = ("richness", "distractors", "interface", "lifecycle")
+    choices = {name: getattr(args, name) for name in knobs_of_cells}
     plan = crossed(plan, **{name: values for name, values in choices.items() if values})
     return limited(plan, args.limit) if args.limit else plan
 
@@ -235,6 +236,9 @@ def add_environment_options(parser: argparse.ArgumentParser, n_episodes: int = 1
     group.add_argument("--richness", metavar="LIST", type=listed, help="play each cell at these: lean,base,rich")
     group.add_argument("--distractors", metavar="LIST", type=listed, help="play each cell with these: none,paper-v1")
     group.add_argument("--interface", metavar="LIST", type=listed, help="each cell with these: original,opaque")
+    group.add_argument(
+        "--lifecycle", metavar="LIST", type=listed, help="each cell as packs of tasks: pack-4,pack-4-wiped"
+    )
     group.add_argument("--limit", type=integer(1), help="play only the first N levels of each cell (default: all)")
     group.add_argument("--repeats", type=integer(1), default=1, help="times each level is played (default: 1)")
 

@@ -7,15 +7,17 @@ rewrites the files of the named suites. A released suite is never frozen again: 
 
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
 
 from agentgen_bench.make import make
-from agentgen_bench.spec import FAMILIES, TaskSpec
+from agentgen_bench.spec import FAMILIES, LIFECYCLE_PRESETS, TaskSpec
 from agentgen_bench.suites import Cell, to_text
 from agentgen_bench.text import Richness
 
+PACKS = 125  # of four tasks each
 LEADERBOARD_LEVELS = 500  # half-width of a 95 % interval: 3.5 percentage points at a success rate of .2
 
 RICHNESSES = ("lean", "base", "rich")
@@ -74,6 +76,14 @@ def definitions() -> dict[str, Definition]:
                 )
             ),
         ),
+        "lifecycle-v1": (
+            "Packs of four easy tasks that share made-up action words, with the agent's note kept and without",
+            [
+                (_spec(family, "easy").with_(interface="opaque", lifecycle=name), PACKS)
+                for family in FAMILIES
+                for name in LIFECYCLE_PRESETS
+            ],
+        ),
         "paper-v1": (
             "Prompts as long as those of arXiv 2601.18217 (within 15 %), with two past steps and --action-hints full",
             [(spec, PAPER_LEVELS) for spec in paper_settings()],
@@ -106,8 +116,16 @@ def _spec(family: str, difficulty: str, richness: str = "base", split: str = "te
 
 def frozen_cell(spec: TaskSpec, n_levels: int) -> Cell:
     """Return the cell with the first `n_levels` seeds, from 0 up, that give levels not seen before."""
-    seeds, level_ids = _distinct_levels(spec.with_(richness="base", distractors="none", interface="original"), n_levels)
+    seeds, level_ids = _distinct_levels(bare(spec), n_levels)
     return Cell(spec, seeds, level_ids)
+
+
+def bare(spec: TaskSpec) -> TaskSpec:
+    """Return the setting without what leaves its levels alone; the naming of the actions is part of a pack."""
+    spec = spec.with_(richness="base", distractors="none")
+    if spec.lifecycle_spec is None:
+        return spec.with_(interface="original")
+    return spec.with_(lifecycle=replace(spec.lifecycle_spec, context="kept"))
 
 
 @cache

@@ -14,6 +14,7 @@ def histories(episode: Episode) -> Iterator[History]:
         return
     observation, commands = render(episode.first_sections), episode.first_commands
     turns: tuple[Turn, ...] = ()
+    starts = {value for name, value in episode.analysis.items() if name.startswith("pack_start_")}
     for number, step in enumerate(episode.steps, 1):
         yield History(
             key=(),
@@ -26,5 +27,5 @@ def histories(episode: Episode) -> Iterator[History]:
             admissible_commands=commands,
             action_templates=episode.action_templates,
         )
-        turns = (*turns, Turn(observation, step.action))
+        turns = () if number in starts else (*turns, Turn(observation, step.action))
         observation, commands = render(step.sections or ()), step.admissible_commands or ()

@@ -12,6 +12,7 @@ from agentgen_bench.report.collect import RunReport, collect
 from agentgen_bench.report.study import study_sections
 from agentgen_bench.scores.base import family, setting_label
 from agentgen_bench.scores.failures import MODES
+from agentgen_bench.scores.packs import pack_scores
 from agentgen_bench.scores.study import Study
 
 RICHNESS_ORDER = ("lean", "base", "rich")
@@ -46,6 +47,7 @@ def page(runs: Sequence[RunReport], study: Study | None = None) -> str:
         *([_matrix_section(runs)] if len(runs) > 1 and study is None else []),
         _lengths_section(runs),
         _endings_section(runs),
+        *_packs_section(runs),
         _failures_section(runs),
         _browser_section(runs),
     ]
@@ -132,9 +134,10 @@ def _series(run: RunReport, spec: Mapping[str, Any], runs: Sequence[RunReport]) 
     parts = [str(run.manifest["policy"]["name"])] if len(runs) > 1 else []
     parts.append(richness)
     parts += [f"{name}={json.dumps(value)}" for name, value in sorted(spec["knobs"].items())]
-    for name, default in (("distractors", "none"), ("interface", "original")):
-        if spec[name] != default:
-            parts.append(f"{name} {spec[name] if isinstance(spec[name], str) else json.dumps(spec[name])}")
+    for name, default in (("distractors", "none"), ("interface", "original"), ("lifecycle", "none")):
+        value = spec.get(name, default)
+        if value != default:
+            parts.append(f"{name} {value if isinstance(value, str) else json.dumps(value)}")
     return ", ".join(parts)
 
 
@@ -182,6 +185,21 @@ def _endings_section(runs: Sequence[RunReport]) -> str:
         for setting in run.results["settings"]
     )
     return _section("How episodes end", _table(head, rows))
+
+
+def _packs_section(runs: Sequence[RunReport]) -> list[str]:
+    """Return the section of the packs: the score at each position, a panel per family and difficulty, if any."""
+    panels: dict[str, list[Point]] = {}
+    for run in runs:
+        for packs in pack_scores([run.episodes]):
+            for k, score in enumerate(packs.curve, 1):
+                if score.value is not None:
+                    low, high = _bounds(score.to_json())[1:]
+                    point = Point(str(k), _series(run, packs.spec, runs), score.value, low, high, score.n)
+                    panels.setdefault(f"{family(packs.spec)} {packs.spec['difficulty']}", []).append(point)
+    order = sorted({point.x for points in panels.values() for point in points}, key=int)
+    title = "Packs: score at each position, %"
+    return [_section(title, small_multiples(panels, order))] if panels else []
 
 
 def _failures_section(runs: Sequence[RunReport]) -> str:

@@ -12,7 +12,7 @@ from agentgen_bench.episodes import Episode, canonical_json
 from agentgen_bench.errors import ScoreError
 
 _ENV_ID = re.compile(r"\w+/(?P<name>(?P<family>\w+?)(?:-[a-z]+)?)-v\d+")
-_DEFAULTS = {"distractors": "none", "interface": "original"}
+_DEFAULTS = {"distractors": "none", "interface": "original", "lifecycle": "none"}
 
 
 class Interval(NamedTuple):

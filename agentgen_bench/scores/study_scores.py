@@ -26,6 +26,7 @@ from agentgen_bench.scores.ood import (
     retention,
     tax_reduction,
 )
+from agentgen_bench.scores.packs import pack_scores
 from agentgen_bench.scores.sampling import PolicyRates, Sample, bootstrapped, pooled, sample
 from agentgen_bench.scores.study import Condition, Study
 from agentgen_bench.seeding import stream
@@ -90,6 +91,7 @@ def score_study(study: Study, runs: Runs) -> StudyScores:
         *_difficulty(study, difficulties),
         *_slopes(difficulties),
         *_sequence(study, families, difficulties),
+        *_life_cycles(study, runs),
     ]
     return StudyScores(study, tuple(lines), tuple(missing(study)), by_family.notes)
 
@@ -260,6 +262,14 @@ def _sequence(study: Study, families: Table, difficulties: Table) -> Iterable[Li
     if joint is not None:
         for k, name in enumerate(order):
             yield Line("sequence", name, bootstrapped(partial(_intransigence, order, k), table[joint], *policies))
+
+
+def _life_cycles(study: Study, runs: Runs) -> Iterable[Line]:
+    """Yield how the score moves within packs, and what the kept context is worth, per setting of packs."""
+    for condition, entries in study.conditions.items():
+        for packs in pack_scores([runs[entry.run] for entry in entries]):
+            for score in packs.scores:
+                yield Line("life cycle", f"{condition.label}: {packs.setting}", score)
 
 
 def _of_matrix(formula: Callable[[sequence.Matrix], Score], order: Sequence[str], *rates: Rates) -> Score:

@@ -14,6 +14,8 @@ POINTS = {
     "forward_transfer",
     "forgetting",
     "forgetting_end",
+    "cod_effect",
+    "stateful_gain",
 }
 RAW = {"ood_rank_score"}
 

@@ -20,7 +20,7 @@ class Interface(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
     """Give the actions other names (interface shift: arXiv 2603.12011; perturbed action names: arXiv 2602.01611).
 
     `aliases` is "synonym" (another English word each) or "opaque" (made-up words, permuted); `seed` chooses among
-    them. Tasks that share one seed share one naming: a pack with a hidden fact gives all its tasks its own seed.
+    them. `reset(options={"interface_seed": n})` takes n instead for that episode: the tasks of a pack share a naming.
     The names change in the observation, the task, `admissible_commands`, `action_templates` and what the expert
     says. The original words are no actions any more: they do nothing and use up a step. Dynamics are untouched.
     Distractors are left as they are. "original" changes nothing.
@@ -31,6 +31,7 @@ class Interface(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
         RecordConstructorArgs.__init__(self, aliases=aliases, seed=seed)
         gym.Wrapper.__init__(self, env)
         self.settings = InterfaceSpec(aliases, seed)
+        self._seed = seed
         self._is_on = aliases != "original"
         if not self._is_on:
             return
@@ -64,8 +65,10 @@ class Interface(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
         return NO_ACTION if translated is None else translated
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
-        """Start an episode."""
-        return self._renamed(*self.env.reset(seed=seed, options=options))
+        """Start an episode; the option `interface_seed` names its actions by another seed than the wrapper's."""
+        others = dict(options or {})
+        self._seed = others.pop("interface_seed", self.settings.seed)
+        return self._renamed(*self.env.reset(seed=seed, options=others or None))
 
     def step(self, action: str) -> tuple[str, SupportsFloat, bool, bool, dict[str, Any]]:
         """Execute the action that `action` stands for."""
@@ -79,7 +82,7 @@ class Interface(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
 
     @property
     def _translators(self) -> "_Translators":
-        return _translators(self._family, self.settings.aliases, self.settings.seed)
+        return _translators(self._family, self.settings.aliases, self._seed)
 
     def _renamed(self, observation: str, info: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         if self._is_on:

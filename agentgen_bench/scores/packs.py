@@ -1,0 +1,98 @@
+"""From recorded packs to the scores of long life cycles: what `scores/lifecycle.py` defines, per setting."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count, takewhile
+from typing import Any, NamedTuple
+
+from agentgen_bench.episodes import Episode, canonical_json
+from agentgen_bench.scores.base import Score, by_setting, level_key, mean, setting_label
+from agentgen_bench.scores.lifecycle import cod_effect, position_curve, stateful_gain
+from agentgen_bench.seeding import stream
+
+
+class PackScores(NamedTuple):
+    """The scores of one setting that plays packs. `gain` stands with the context kept, where both were played."""
+
+    spec: Mapping[str, Any]
+    curve: tuple[Score, ...]
+    effect: Score
+    gain: Score | None
+
+    @property
+    def setting(self) -> str:
+        """The setting's name, for tables."""
+        return setting_label(self.spec)
+
+    @property
+    def scores(self) -> tuple[Score, ...]:
+        """All of them, in order."""
+        return (*self.curve, self.effect, *([self.gain] if self.gain else []))
+
+
+def pack_scores(runs: Iterable[Iterable[Episode]]) -> list[PackScores]:
+    """Return the scores of each setting of packs, over the runs of one policy or of its training seeds.
+
+    A pack played several times counts once, with the mean of each position. A crashed one scores 0 throughout.
+    """
+    settings: dict[str, list[Episode]] = {}
+    for run in runs:
+        for key, episodes in by_setting(run).items():
+            if "lifecycle" in episodes[0].spec:
+                settings.setdefault(key, []).extend(episodes)
+    packs = {key: _packs(episodes) for key, episodes in settings.items()}
+    return [_scored(key, packs) for key in settings]
+
+
+def _scored(key: str, packs: Mapping[str, Mapping[str, Sequence[float]]]) -> PackScores:
+    rows = list(packs[key].values())
+    return PackScores(
+        json.loads(key),
+        tuple(position_curve(rows, stream("scores", "packs", key))),
+        cod_effect(rows, stream("scores", "packs", key)),
+        _gain(key, packs),
+    )
+
+
+def _gain(kept: str, packs: Mapping[str, Mapping[str, Sequence[float]]]) -> Score | None:
+    """Return the gain over the setting that differs in its wiped context alone, on the packs that both hold."""
+    spec = json.loads(kept)
+    if _context(spec) != "kept":
+        return None
+    for wiped in packs:
+        other = json.loads(wiped)
+        if _context(other) == "wiped" and _without(spec) == _without(other):
+            shared = sorted(set(packs[kept]) & set(packs[wiped]))
+            if shared:
+                rows, others = ([packs[key][level] for level in shared] for key in (kept, wiped))
+                return stateful_gain(rows, others, stream("scores", "packs", kept))
+    return None
+
+
+def _packs(episodes: Sequence[Episode]) -> dict[str, list[float]]:
+    """Return by level the mean score at each position."""
+    played: dict[str, list[tuple[float, ...]]] = {}
+    for episode in episodes:
+        played.setdefault(level_key(episode), []).append(tuple(_positions(episode)))
+    size = max((len(row) for rows in played.values() for row in rows), default=0)
+    return {
+        level: [mean(row[k] if row else 0.0 for row in rows) for k in range(size)]
+        for level, rows in sorted(played.items())
+    }
+
+
+def _positions(episode: Episode) -> Iterator[float]:
+    names = (f"pack_score_{k}" for k in count(1))
+    return (float(episode.analysis[name] or 0.0) for name in takewhile(episode.analysis.__contains__, names))
+
+
+def _context(spec: Mapping[str, Any]) -> str:
+    lifecycle = spec["lifecycle"]
+    if isinstance(lifecycle, Mapping):
+        return str(lifecycle["context"])
+    return "wiped" if str(lifecycle).endswith("-wiped") else "kept"
+
+
+def _without(spec: Mapping[str, Any]) -> str:
+    """Return what two settings share that differ in their context alone; packs of other sizes share no level."""
+    return canonical_json({name: value for name, value in spec.items() if name != "lifecycle"})

@@ -1,0 +1,179 @@
+"""Life cycles: several tasks in one episode that share a hidden fact, and a note that is all the agent keeps."""
+
+from typing import Any, NamedTuple, SupportsFloat
+
+import gymnasium as gym
+from gymnasium.utils import RecordConstructorArgs
+
+from agentgen_bench.envs.base import SEEDS
+from agentgen_bench.seeding import key_digest, seed_from
+from agentgen_bench.spaces import TextSpace
+from agentgen_bench.spec import LifecycleSpec
+from agentgen_bench.text import Richness, Section, render
+from agentgen_bench.wrappers.interface import Interface
+
+NOTE = "note:"
+NOTE_TEMPLATE = f"{NOTE} <what to remember>"
+LEVEL_DIGITS = 16
+EXTRA_CHARS = 4096  # the task in words, the note (an action, hence at most 512 characters) and what stands around them
+
+TASKS = {
+    "kept": "Complete {tasks} tasks, one after the other. Each observation says which. After each you write a note: it "
+    "is all that you keep.",
+    "wiped": "Complete {tasks} tasks, one after the other. Each observation says which.",
+}
+OVER = (
+    "\n\nTask {number} of {tasks} is over: {outcome}. Write a note for the tasks to come, such as 'note: what you "
+    "found out'. It replaces your last one."
+)
+
+
+class Lifecycle(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
+    """Play packs of tasks that share a hidden fact: the names of the actions (long life cycles, arXiv 2606.20002).
+
+    Wraps an environment with an `Interface`. `reset(seed=n)` plays pack n: levels n * tasks to n * tasks + tasks - 1
+    of the split, all with one naming, which is drawn for the pack. What the names mean the agent finds out by
+    trying, wherever the text does not tell (rich text does). Lists of actions are sorted, so that their order does
+    not tell either.
+
+    With context "kept" a step follows each task but the last in which the agent writes a note (`note: ...`); the note
+    heads every observation after it, and nothing else of the earlier tasks is seen again: `info["task_number"]` tells
+    a policy's history where to start anew. With "wiped" the same tasks follow one another without notes. The
+    difference is what the context is worth.
+
+    The pack's score is the mean of its tasks' scores, it succeeds where all of them do, and its step limit is the sum
+    of theirs and of the notes. `analysis` holds each task's score and the step after which it began.
+    """
+
+    def __init__(self, env: gym.Env[str, str], tasks: int = 4, context: str = "kept") -> None:
+        """Wrap `env`; raises SpecError for settings out of range."""
+        RecordConstructorArgs.__init__(self, tasks=tasks, context=context)
+        gym.Wrapper.__init__(self, env)
+        self.settings = LifecycleSpec(tasks, context)
+        self.task = TASKS[context].format(tasks=tasks)
+        inner = env.observation_space
+        if not isinstance(env, Interface) or not isinstance(inner, TextSpace):
+            raise TypeError(f"Lifecycle wraps an Interface, whose names the tasks share, got {env!r}")
+        self.observation_space = TextSpace(inner.max_length + EXTRA_CHARS)
+
+    @property
+    def action_templates(self) -> tuple[str, ...]:
+        """What an action looks like, sorted; between the tasks, a note."""
+        notes = (NOTE_TEMPLATE,) if self.settings.context == "kept" else ()
+        return (*sorted(self.env.get_wrapper_attr("action_templates")), *notes)
+
+    @property
+    def score(self) -> float:
+        """The mean of the tasks' scores; those not yet played count 0."""
+        return sum(self._scores) / self.settings.tasks
+
+    @property
+    def success(self) -> bool:
+        """Whether every task was solved."""
+        return self._solved == self.settings.tasks
+
+    def expert_action(self) -> str:
+        """Return the expert's next action; it knows the names and writes nothing down."""
+        return NOTE if self._is_writing else str(self.env.get_wrapper_attr("expert_action")())
+
+    def analysis(self) -> dict[str, float | int | None]:
+        """Return `pack_score_k`, each task's score, and `pack_start_k`, the steps taken before it, k from 1."""
+        scores: dict[str, float | int | None] = {f"pack_score_{k}": x for k, x in enumerate(self._scores, 1)}
+        return scores | {f"pack_start_{k}": x for k, x in enumerate(self._starts, 1)}
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
+        """Start pack `seed`; without a seed, one drawn from `np_random`."""
+        pack = int(self.np_random.integers(SEEDS)) if seed is None else int(seed)
+        tasks = self.settings.tasks
+        naming = seed_from("lifecycle", self.env.get_wrapper_attr("settings").seed, pack)
+        self._seeds = [pack * tasks + k for k in range(tasks)]
+        self._options = {**(options or {}), "interface_seed": naming}
+        self._note, self._is_writing = "", False
+        self._elapsed, self._starts = 0, [0]
+        self._scores, self._solved = [0.0] * tasks, 0
+        levels = [self._level(seed) for seed in reversed(self._seeds)]  # the first is left open
+        notes = tasks - 1 if self.settings.context == "kept" else 0
+        lengths = [level.expert_length for level in levels]
+        self.max_steps = sum(level.max_steps for level in levels) + notes
+        self.expert_length = None if None in lengths else sum(length or 0 for length in lengths) + notes
+        identity = key_digest("lifecycle", naming, *(level.info["level_id"] for level in levels)).hex()[:LEVEL_DIGITS]
+        self.level_id = f"{self.env.get_wrapper_attr('family').lower()}:{identity}"
+        return self._framed(levels[-1].info)
+
+    def step(self, action: str) -> tuple[str, SupportsFloat, bool, bool, dict[str, Any]]:
+        """Execute an action of the task at hand, or take the note where one is asked for."""
+        self._elapsed += 1
+        if self._is_writing:
+            is_note = action.strip().lower().startswith(NOTE)
+            self._note = action.strip()[len(NOTE) :].strip() if is_note else ""
+            return self._next_task(0.0, is_note)
+        _, reward, terminated, truncated, info = self.env.step(action)
+        self._scores[self._number - 1] = info["score"]
+        is_over, is_last = terminated or truncated, self._number == self.settings.tasks
+        self._solved += is_over and info["success"]
+        if is_over and not is_last:
+            if self.settings.context == "wiped":
+                return self._next_task(reward, info["is_action_valid"])
+            self._is_writing, terminated, truncated = True, False, False
+        observation, info = self._framed(info)
+        return observation, reward, terminated, truncated, info
+
+    def render(self) -> Any:
+        """Return the observation as the agent reads it in mode ansi, else None."""
+        return self._observation if self.render_mode == "ansi" else None
+
+    @property
+    def _number(self) -> int:
+        """The task at hand, from 1."""
+        return len(self._starts)
+
+    def _level(self, seed: int) -> "_Level":
+        """Reset the environment to a level and return what the pack needs to know of it."""
+        _, info = self.env.reset(seed=seed, options=self._options)
+        return _Level(info, self.env.get_wrapper_attr("max_steps"), self.env.get_wrapper_attr("expert_length"))
+
+    def _next_task(
+        self, reward: SupportsFloat, is_action_valid: bool
+    ) -> tuple[str, SupportsFloat, bool, bool, dict[str, Any]]:
+        self._is_writing = False
+        info = self._level(self._seeds[self._number]).info
+        self._starts.append(self._elapsed)
+        observation, info = self._framed({**info, "is_action_valid": is_action_valid})
+        return observation, reward, False, False, info
+
+    def _framed(self, info: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Return the observation and info of the pack for those of the task at hand."""
+        listed = ", ".join(self.env.get_wrapper_attr("action_templates"))
+        in_order = ", ".join(sorted(self.env.get_wrapper_attr("action_templates")))
+        sections = [
+            section if section.source == "distractor" else section._replace(text=section.text.replace(listed, in_order))
+            for section in info["sections"]
+        ]
+        sections = [Section(self._heading(info["task"]), Richness.LEAN, "history"), *sections]
+        if self._is_writing:
+            outcome = "it was solved" if info["success"] else "it was not solved"
+            over = OVER.format(number=self._number, tasks=self.settings.tasks, outcome=outcome)
+            sections.append(Section(over, Richness.LEAN, "history"))
+        self._observation = render(sections)
+        return self._observation, {
+            **info,
+            "sections": tuple(sections),
+            "admissible_commands": (NOTE,) if self._is_writing else tuple(sorted(info["admissible_commands"])),
+            "task": self.task,
+            "task_number": self._number,
+            "success": self.success,
+            "score": self.score,
+            "level_id": self.level_id,
+        }
+
+    def _heading(self, task: str) -> str:
+        lines = [f"Task {self._number} of {self.settings.tasks}: {task}"]
+        if self.settings.context == "kept" and self._number > 1:
+            lines.append(f"Your note: {self._note or '(empty)'}")
+        return "\n".join([*lines, "", ""])
+
+
+class _Level(NamedTuple):
+    info: dict[str, Any]
+    max_steps: int
+    expert_length: int | None
