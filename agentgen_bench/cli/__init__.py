@@ -12,7 +12,7 @@ from agentgen_bench import __version__
 from agentgen_bench.errors import AgentGenError, MissingDependencyError, SpecError
 
 VERBS = (
-    *("evaluate", "score", "compare", "profile", "report", "export", "submit", "verify", "leaderboard"),
+    *("evaluate", "score", "compare", "profile", "report", "export", "submit", "verify", "leaderboard", "audit"),
     *("init-model", "collect", "train", "study"),
     *("suites", "envs", "play", "data"),
 )

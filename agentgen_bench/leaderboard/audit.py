@@ -88,7 +88,7 @@ def audit_problems(leaderboards: Path) -> list[str]:
         if name not in last or last[name].event == "removed":
             problems.append(f"{name} is there, but the audit trail does not say that it was added")
         elif all((path / file).exists() for file in FILES) and last[name].digests != digests(path):
-            problems.append(f"{name} has other files than the audit trail's last record of it; record it as rescored")
+            problems.append(f"{name} has other files than the audit trail's last record of it; see audit rescore")
     gone = [name for name, record in last.items() if record.event != "removed" and name not in folders]
     return problems + [f"{name} is gone, but the audit trail does not say that it was removed" for name in gone]
 
@@ -106,7 +106,7 @@ def pull_request_problems(base: Path, head: Path) -> list[str]:
     if after[: len(before)] != before:
         return [f"{AUDIT}: earlier records were changed or removed; the trail is only appended to"]
     return [
-        f"{AUDIT}: a pull request records additions only, not {record.event!r} of {record.entry}"
+        f"{AUDIT}: a pull request records additions only, not {record.event!r} of {record.entry!r}"
         for record in after[len(before) :]
         if record.event != "added"
     ]

@@ -90,7 +90,7 @@ def test_the_trail_tells_of_what_it_does_not_know(board: Path, tmp_path: Path) -
     with (suite / "20260201_us__oracle" / "results.json").open("a") as file:
         file.write("\n")
     assert audit_problems(copy) == [
-        "tiny-v1/20260201_us__oracle has other files than the audit trail's last record of it; record it as rescored",
+        "tiny-v1/20260201_us__oracle has other files than the audit trail's last record of it; see audit rescore",
         "tiny-v1/20260201_us__stranger is there, but the audit trail does not say that it was added",
         "tiny-v1/20260201_us__noop is gone, but the audit trail does not say that it was removed",
     ]
@@ -105,7 +105,7 @@ def test_a_submitter_cannot_write_trust_into_the_trail(board: Path, tmp_path: Pa
     assert pull_request_problems(board, head) == []
     append(head, Record("2026-02-04", "verified", "tiny-v1/20260204_me__mine"))
     assert pull_request_problems(board, head) == [
-        "audit.jsonl: a pull request records additions only, not 'verified' of tiny-v1/20260204_me__mine"
+        "audit.jsonl: a pull request records additions only, not 'verified' of 'tiny-v1/20260204_me__mine'"
     ]
     (head / "audit.jsonl").write_text("")
     assert "earlier records were changed or removed" in pull_request_problems(board, head)[0]

@@ -1,0 +1,89 @@
+"""What a maintainer does to an entry after its addition: score it again, or remove it; both with a reason."""
+
+import shutil
+from pathlib import Path
+
+from agentgen_bench.errors import EntryError
+from agentgen_bench.evaluation.folder import write_json
+from agentgen_bench.leaderboard.audit import Record, append, entry_name, read_audit
+from agentgen_bench.leaderboard.entry import (
+    FILES,
+    RESULTS,
+    digests,
+    first_difference,
+    read_entry_episodes,
+    read_metadata,
+)
+from agentgen_bench.leaderboard.safe import parse_json, read_json
+from agentgen_bench.leaderboard.verify import json_text
+from agentgen_bench.scores.success import results
+from agentgen_bench.suites import Suite, load_suite
+
+MAX_REASON_CHARS = 500
+
+
+def rescore(path: Path, reason: str, date: str, suite: Suite | None = None) -> str:
+    """Compute an entry's results.json anew from its episodes, record that, and return what changed.
+
+    Its trust falls back to "claimed" until the new files are verified.
+
+    Args:
+        path: the entry's folder, two levels below that of the audit trail.
+        reason: why, one line.
+        date: YYYY-MM-DD.
+        suite: the entry's suite (default: the shipped one).
+
+    Raises:
+        EntryError: the entry is not on record, is broken, or nothing about it has changed since its last record.
+    """
+    path = path.absolute()
+    last = _last_record(path, reason)
+    suite = load_suite(path.parent.name) if suite is None else suite
+    computed = parse_json(
+        json_text(results(read_entry_episodes(path, read_metadata(path, suite), suite))), str(path / RESULTS)
+    )
+    changed = first_difference(read_json(path / RESULTS), computed)
+    if changed is None and digests(path) == last.digests:
+        raise EntryError(
+            f"{path}: the scores are what this version computes, and no file has changed; nothing to record"
+        )
+    if changed is not None:
+        write_json(path / RESULTS, computed)
+    append(path.parent.parent, Record(date, "rescored", entry_name(path), reason, digests(path)))
+    return changed or "the scores are the same; another file had changed"
+
+
+def remove(path: Path, reason: str, date: str) -> None:
+    """Delete an entry's folder, unless that was done before, and record the removal with the digests on record.
+
+    Args:
+        path: the entry's folder, two levels below that of the audit trail.
+        reason: why, one line.
+        date: YYYY-MM-DD.
+
+    Raises:
+        EntryError: the entry is not on record, or its folder holds something else, which is not deleted.
+    """
+    path = path.absolute()
+    last = _last_record(path, reason)
+    if path.is_symlink() or (path.exists() and not path.is_dir()):
+        raise EntryError(f"{path} is not an entry's folder; nothing was removed")
+    extra = sorted(file.name for file in path.iterdir() if file.name not in FILES) if path.exists() else []
+    if extra:
+        raise EntryError(f"{path} holds {extra[0]!r}, which is no part of an entry; take it away first")
+    append(path.parent.parent, Record(date, "removed", entry_name(path), reason, last.digests))
+    if path.exists():
+        shutil.rmtree(path)
+
+
+def _last_record(path: Path, reason: str) -> Record:
+    """Return the last record of an entry that is on the board; raises EntryError where there is none."""
+    if not reason.strip() or len(reason) > MAX_REASON_CHARS or not reason.isprintable():
+        raise EntryError(f"the reason must be one line of 1 to {MAX_REASON_CHARS} printable characters")
+    leaderboards, name = path.parent.parent, entry_name(path)
+    last = next((record for record in reversed(read_audit(leaderboards)) if record.entry == name), None)
+    if last is None:
+        raise EntryError(f"the audit trail of {leaderboards} knows no entry {name}")
+    if last.event == "removed":
+        raise EntryError(f"{name} was removed on {last.date}: {last.note}")
+    return last
