@@ -5,9 +5,10 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agentgen_bench.errors import EntryError
+from agentgen_bench.errors import AgentGenError, EntryError
 from agentgen_bench.leaderboard.amend import remove, rescore
-from agentgen_bench.leaderboard.audit import AUDIT, audit_problems, read_audit
+from agentgen_bench.leaderboard.audit import AUDIT, audit_problems, entry_name, read_audit
+from agentgen_bench.leaderboard.pull_request import one_line, problems
 
 EXAMPLES = """examples:
   agentgen-bench audit check
@@ -31,6 +32,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--leaderboards", metavar="DIR", type=Path, default=Path("leaderboards"), help="default: leaderboards"
     )
     check.set_defaults(run=run_check)
+    pull = commands.add_parser("pull-request", help="check a pull request and replay what it adds or changes")
+    pull.add_argument("base", metavar="BASE", type=Path, help="the leaderboards of the base branch")
+    pull.add_argument("merged", metavar="MERGED", type=Path, help="the leaderboards as merging would leave them")
+    pull.set_defaults(run=run_pull_request)
     for name, text, action in (
         ("rescore", "compute an entry's results anew with this version, and record why", run_rescore),
         ("remove", "delete an entry's folder, and record why", run_remove),
@@ -45,12 +50,30 @@ def run_check(args: argparse.Namespace) -> int:
     """Print where trail and folders disagree; 1 where they do."""
     if not args.leaderboards.is_dir():
         raise EntryError(f"{args.leaderboards} is not a folder of leaderboards")
-    problems = audit_problems(args.leaderboards)
-    for problem in problems:
+    found = audit_problems(args.leaderboards)
+    for problem in found:
         print(problem)
-    if not problems:
+    if not found:
         print(f"{args.leaderboards / AUDIT}: {len(read_audit(args.leaderboards))} records, all in keeping")
-    return 1 if problems else 0
+    return 1 if found else 0
+
+
+def run_pull_request(args: argparse.Namespace) -> int:
+    """Print what speaks against a pull request; 1 where something does."""
+    found = 0
+    try:
+        for problem in problems(args.base, args.merged, on_entry=_announce):
+            print(one_line(problem), flush=True)
+            found += 1
+    except AgentGenError as error:
+        print(one_line(str(error)), flush=True)
+        found += 1
+    print("the pull request holds" if not found else f"{found} problems")
+    return 1 if found else 0
+
+
+def _announce(entry: Path) -> None:
+    print(one_line(f"replaying {entry_name(entry)}"), flush=True)
 
 
 def run_rescore(args: argparse.Namespace) -> int:

@@ -1,14 +1,9 @@
 """The audit trail, leaderboards/audit.jsonl: what happened to which entry, and hence how far to trust each.
 
 One JSON object a line, only ever appended: date, event, entry (suite/folder), the digests of its files, a note.
-
-    python -m agentgen_bench.leaderboard.audit BASE HEAD
-
-checks what a pull request did to the trail of the folder BASE.
 """
 
 import json
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,38 +88,16 @@ def audit_problems(leaderboards: Path) -> list[str]:
     return problems + [f"{name} is gone, but the audit trail does not say that it was removed" for name in gone]
 
 
-def pull_request_problems(base: Path, head: Path) -> list[str]:
-    """Return what a pull request may not do to the trail: change it, or append anything but additions.
-
-    Trust is read from the trail, so a submitter must not write "verified" there; a maintainer does, after merging.
-
-    Args:
-        base: the leaderboards before.
-        head: the leaderboards as the pull request has them.
-    """
-    before, after = read_audit(base), read_audit(head)
-    if after[: len(before)] != before:
-        return [f"{AUDIT}: earlier records were changed or removed; the trail is only appended to"]
-    return [
-        f"{AUDIT}: a pull request records additions only, not {record.event!r} of {record.entry!r}"
-        for record in after[len(before) :]
-        if record.event != "added"
-    ]
-
-
 def _record(data: Any, where: str) -> Record:
-    keys = {"date", "event", "entry", "note", "digests"}
-    if not isinstance(data, dict) or set(data) != keys or data["event"] not in EVENTS:
-        raise EntryError(f"{where} is not an audit record; it needs {sorted(keys)} and one of the events {EVENTS}")
+    texts = ("date", "event", "entry", "note")
+    if (
+        not isinstance(data, dict)
+        or set(data) != {*texts, "digests"}
+        or not all(isinstance(data[name], str) for name in texts)
+        or not isinstance(data["digests"], dict)
+        or data["event"] not in EVENTS
+    ):
+        raise EntryError(
+            f"{where} is not an audit record; it needs {[*texts, 'digests']} and one of the events {EVENTS}"
+        )
     return Record(**data)
-
-
-def main() -> int:
-    """Print what the pull request of the folders BASE and HEAD may not do; 1 where there is something."""
-    problems = pull_request_problems(Path(sys.argv[1]), Path(sys.argv[2]))
-    sys.stderr.writelines(f"{problem}\n" for problem in problems)
-    return 1 if problems else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

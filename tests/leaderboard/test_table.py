@@ -17,12 +17,12 @@ from agentgen_bench.leaderboard.audit import (
     append,
     audit_problems,
     entry_name,
-    pull_request_problems,
     read_audit,
     trust,
 )
 from agentgen_bench.leaderboard.entry import digests
 from agentgen_bench.leaderboard.page import page
+from agentgen_bench.leaderboard.pull_request import trail_problems
 from agentgen_bench.leaderboard.rerun import rerun_note
 from agentgen_bench.leaderboard.submit import submit
 from agentgen_bench.leaderboard.table import Board, markdown, read_boards, with_table
@@ -100,15 +100,15 @@ def test_the_trail_tells_of_what_it_does_not_know(board: Path, tmp_path: Path) -
 
 def test_a_submitter_cannot_write_trust_into_the_trail(board: Path, tmp_path: Path) -> None:
     head = Path(shutil.copytree(board, tmp_path / "board"))
-    assert pull_request_problems(board, head) == []
+    assert trail_problems(board, head) == []
     append(head, Record("2026-02-04", "added", "tiny-v1/20260204_me__mine"))
-    assert pull_request_problems(board, head) == []
+    assert trail_problems(board, head) == []
     append(head, Record("2026-02-04", "verified", "tiny-v1/20260204_me__mine"))
-    assert pull_request_problems(board, head) == [
+    assert trail_problems(board, head) == [
         "audit.jsonl: a pull request records additions only, not 'verified' of 'tiny-v1/20260204_me__mine'"
     ]
     (head / "audit.jsonl").write_text("")
-    assert "earlier records were changed or removed" in pull_request_problems(board, head)[0]
+    assert "earlier records were changed or removed" in trail_problems(board, head)[0]
 
 
 def test_a_line_that_is_no_record_is_refused(tmp_path: Path) -> None:

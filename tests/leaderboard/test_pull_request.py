@@ -1,0 +1,172 @@
+"""The check of a pull request, and the shell steps of its workflow, run on a real repository."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from agentgen_bench.errors import EntryError
+from agentgen_bench.leaderboard.audit import Record, append, entry_name
+from agentgen_bench.leaderboard.entry import digests
+from agentgen_bench.leaderboard.pull_request import changed_entries, one_line, problems
+from agentgen_bench.leaderboard.table import BEGIN, END, markdown, read_boards, with_table
+from agentgen_bench.suites import Suite
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def update_table(board: Path) -> None:
+    text = with_table(f"{BEGIN}\n{END}\n", markdown(read_boards(board)))
+    (board / "README.md").write_text(text, encoding="utf-8")
+
+
+def record(path: Path, event: str = "added") -> None:
+    append(path.parent.parent, Record("2026-02-01", event, entry_name(path), "", digests(path)))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def base(made: Path, tmp_path: Path) -> Path:
+    """The leaderboards of the base branch: one entry on record."""
+    board = tmp_path / "base"
+    entry = Path(shutil.copytree(made, board / "tiny-v1" / made.name))
+    record(entry)
+    update_table(board)
+    return board
+
+
+@pytest.fixture
+def merged(base: Path, made: Path, tmp_path: Path) -> Path:
+    """What merging a sound pull request gives: the same with a second entry."""
+    board = Path(shutil.copytree(base, tmp_path / "merged"))
+    entry = Path(shutil.copytree(made, board / "tiny-v1" / "20260131_Some-Lab__second"))
+    metadata = (entry / "metadata.yaml").read_text().replace("lab/random-3", "second")
+    (entry / "metadata.yaml").write_text(metadata)
+    record(entry)
+    update_table(board)
+    return board
+
+
+@pytest.fixture
+def check(suite: Suite, monkeypatch: pytest.MonkeyPatch, base: Path):
+    monkeypatch.setattr("agentgen_bench.leaderboard.verify.load_suite", lambda name: suite)
+    return lambda merged, on_entry=None: list(problems(base, merged, workers=1, on_entry=on_entry))
+
+
+def test_a_sound_addition_holds_and_only_it_is_replayed(check, merged):
+    replayed = []
+    assert check(merged, replayed.append) == []
+    assert replayed == [merged / "tiny-v1" / "20260131_Some-Lab__second"]
+
+
+def test_an_entry_that_does_not_hold_is_refused(check, merged):
+    entry = merged / "tiny-v1" / "20260131_Some-Lab__second"
+    (entry / "results.json").write_text((entry / "results.json").read_text().replace('"n": 16', '"n": 17', 1))
+    record(entry)
+    update_table(merged)
+    (found,) = check(merged)
+    assert "overall.success.n is 17, recomputed 16" in found
+
+
+def test_a_file_taken_from_an_entry_is_a_change_of_it(check, base, merged):
+    entry = next((merged / "tiny-v1").glob("*random-3"))
+    (entry / "README.md").unlink()
+    assert entry in changed_entries(base, merged)
+    assert any("README.md is missing" in problem for problem in check(merged))
+
+
+def test_an_entry_of_others_cannot_be_removed(check, merged):
+    shutil.rmtree(next((merged / "tiny-v1").glob("*random-3")))
+    assert any("is removed; that is for maintainers to do" in problem for problem in check(merged))
+
+
+def test_an_entry_must_be_on_record(check, base, merged):
+    shutil.copy(base / "audit.jsonl", merged / "audit.jsonl")
+    assert check(merged) == [
+        "tiny-v1/20260131_Some-Lab__second is there, but the audit trail does not say that it was added"
+    ]
+
+
+def test_trust_cannot_be_claimed(check, merged):
+    record(merged / "tiny-v1" / "20260131_Some-Lab__second", "verified")
+    assert "records additions only, not 'verified'" in check(merged)[0]
+
+
+def test_a_table_of_ones_own_is_refused(check, merged):
+    path = merged / "README.md"
+    path.write_text(path.read_text().replace("| 1 |", "| 0 |"))
+    assert check(merged) == [
+        "the tables in README.md are not those of the entries; run agentgen-bench leaderboard --update"
+    ]
+
+
+@pytest.mark.parametrize("place", ["tiny-v1/link", "elsewhere", "tiny-v1/20260131_Some-Lab__second/results.json"])
+def test_links_are_refused_before_anything_is_read(place, check, merged, tmp_path):
+    path = merged / place
+    path.unlink(missing_ok=True)
+    path.symlink_to(tmp_path)
+    assert check(merged) == [f"{place} is a link or a device; leaderboards hold plain files only"]
+
+
+def test_a_folder_of_no_suite_is_refused(base, merged):
+    (found, *_) = list(problems(base, merged, workers=1))  # without the fixture: tiny-v1 is not shipped
+    assert "unknown suite 'tiny-v1'" in found
+
+
+def test_a_trail_of_nonsense_is_one_line(check, merged):
+    with (merged / "audit.jsonl").open("a") as file:
+        file.write('{"date": "d", "event": "added", "entry": {}, "note": "", "digests": {}}\n')
+    with pytest.raises(EntryError, match="line 3 is not an audit record"):
+        check(merged)
+
+
+def test_what_is_printed_is_one_line_that_no_runner_obeys():
+    assert one_line("a\n::set-output name=x::y\x1b[31m\u2028b") == "- a ::set-output name=x::y [31m b"
+    assert len(one_line("x" * 10_000)) < 600
+
+
+def git(folder: Path, *arguments: str) -> None:
+    names = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", *names, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def test_the_workflows_steps_judge_a_hostile_pull_request_and_execute_nothing_of_it(tmp_path):
+    workflow = yaml.safe_load((REPOSITORY / ".github" / "workflows" / "verify-entries.yml").read_text())
+    place = tmp_path / "merged"
+    (place / "leaderboards" / "smoke").mkdir(parents=True)
+    (place / "leaderboards" / "README.md").write_text(f"{BEGIN}\nNo entries yet.\n{END}\n")
+    git(tmp_path, "init", "-q", "-b", "main", "merged")
+    git(place, "add", "-A")
+    git(place, "commit", "-q", "-m", "base")
+    trap = f"open({str(tmp_path / 'sprung')!r}, 'w')\n"
+    for name in ("multiprocessing", "agentgen_bench", "yaml", "git", "encodings"):
+        (place / name).mkdir()
+        (place / name / "__init__.py").write_text(trap)
+    (place / "sitecustomize.py").write_text(trap)
+    evil = place / "leaderboards" / "smoke" / "$(touch sprung); `touch sprung`\n::error::x"
+    evil.mkdir()
+    (evil / "metadata.yaml").write_text("!!python/object/apply:os.system ['touch sprung']")
+    git(place, "add", "-A")
+    git(place, "commit", "-q", "-m", "pull request")
+    binaries = tmp_path / "bin"
+    binaries.mkdir()
+    (binaries / "python").symlink_to(sys.executable)
+    (binaries / "pip").write_text("#!/bin/sh\n")  # the code is installed already
+    (binaries / "pip").chmod(0o755)
+    env = os.environ | workflow["env"] | {"PATH": f"{binaries}:{os.environ['PATH']}", "PYTHONPATH": str(REPOSITORY)}
+    # A link to a virtual environment's interpreter loses the environment; name it.
+    env["PYTHONPATH"] += os.pathsep + os.pathsep.join(path for path in sys.path if path.endswith("site-packages"))
+    commands = [step["run"] for step in workflow["jobs"]["verify"]["steps"] if "run" in step]
+    done = [
+        subprocess.run(
+            ["bash", "-eo", "pipefail", "-c", command], cwd=tmp_path, env=env, capture_output=True, text=True
+        )
+        for command in commands
+    ]
+    assert [each.returncode for each in done] == [0, 1], done[-1].stderr
+    assert "- smoke/$(touch sprung); `touch sprung` ::error::x is there, but the audit trail" in done[-1].stdout
+    assert not any(line.lstrip().startswith("::") for line in done[-1].stdout.splitlines())
+    assert not list(tmp_path.rglob("sprung"))
