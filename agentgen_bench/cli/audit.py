@@ -26,7 +26,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, help="what to do")
     check = commands.add_parser("check", help="compare the trail with the folders")
     check.add_argument(
         "--leaderboards", metavar="DIR", type=Path, default=Path("leaderboards"), help="default: leaderboards"
