@@ -1,6 +1,7 @@
-"""agentgen-bench train: behaviour cloning (sft) and reinforcement learning (grpo)."""
+"""agentgen-bench train: behaviour cloning (sft), reinforcement learning (grpo), and the same on many GPUs (trl)."""
 
 import argparse
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -32,20 +33,28 @@ GRPO_EXAMPLES = """examples:
   accelerate launch --num_processes 8 -m agentgen_bench train grpo --model PATH --envs sciworld --sampler vllm
       several GPUs: each plays its own levels and they share the update
 """
+TRL_EXAMPLES = """examples:
+  agentgen-bench train trl --model PATH --envs webshop --server http://localhost:8000 --output runs/webshop
+      one process; a vLLM server must serve the same model, see docs/training.md
+  accelerate launch --config_file examples/scale_out/fsdp2_4gpus.yaml -m agentgen_bench train trl --model PATH
+      --envs webshop=1,alfworld=1 --max-prompt-tokens 4096 --output runs/mixture
+"""
+# Settings of the single-file trainer that mean nothing to TRL's.
+OTHER_ENGINES = ("model", "output", "sampler", "sampler_batch", "vllm_memory", "lora_alpha")
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the verb with its two trainers."""
     parser = subparsers.add_parser(
         "train",
-        help="train a model: behaviour cloning (sft), reinforcement learning (grpo)",
+        help="train a model: behaviour cloning (sft), reinforcement learning (grpo, trl)",
         description="Train a model on the environments; every checkpoint is a folder that evaluate takes.",
         epilog="examples:\n  agentgen-bench train sft --model models/tiny --data data/oracle --output runs/sft\n"
         "  agentgen-bench train grpo --model runs/sft/checkpoint-000500 --envs sokoban --output runs/grpo",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     trainers = parser.add_subparsers(
-        metavar="TRAINER", required=True, parser_class=LazyParser, help="sft or grpo; each has its own --help"
+        metavar="TRAINER", required=True, parser_class=LazyParser, help="sft, grpo or trl; each has its own --help"
     )
     sft = trainers.add_parser(
         "sft",
@@ -63,6 +72,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     grpo.fill = _fill_grpo
+    trl = trainers.add_parser(
+        "trl",
+        help="GRPO on many GPUs: vLLM servers and TRL's asynchronous trainer",
+        description="Play in processes of their own against a vLLM server, while TRL's asynchronous trainer learns "
+        "from what they finish. --steps counts optimizer steps of --mini-batch rows.",
+        epilog=TRL_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    trl.fill = _fill_trl
 
 
 def _fill_sft(parser: LazyParser) -> None:
@@ -89,6 +107,17 @@ def _fill_grpo(parser: LazyParser) -> None:
     parser.set_defaults(run=_run_grpo)
 
 
+def _fill_trl(parser: LazyParser) -> None:
+    from agentgen_bench.train.grpo import Config
+    from agentgen_bench.train.trl_async import FIXED, Engine
+
+    add_environment_options(parser, "envs")
+    _add_common(parser)
+    add_config_options(parser, Engine, title="playing and serving")
+    add_config_options(parser, Config, skip=(*OTHER_ENGINES, *FIXED))
+    parser.set_defaults(run=_run_trl)
+
+
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="PATH", required=True, help="model folder or hub name to start from")
     parser.add_argument("--output", metavar="DIR", required=True, help="the run's folder: settings, log, checkpoints")
@@ -110,21 +139,52 @@ def _run_sft(args: argparse.Namespace) -> int:
 
 
 def _run_grpo(args: argparse.Namespace) -> int:
-    from agentgen_bench.train import grpo
-
     if bool(args.envs) == bool(args.curriculum):
         raise SpecError("name what to train on: either --envs LIST or --curriculum LIST")
-    preset = load_preset(args.preset) if args.preset else {"grpo": {}, "environments": {}}
-    chosen = sources(weighted(args.envs or args.curriculum), spec_changes(args), args.set, preset["environments"])
-    settings = {**checked(grpo.Config, preset["grpo"], f"preset {args.preset}"), **given(args, grpo.Config)}
-    settings |= {"model": args.model, "output": args.output}
-    config = grpo.Config(**settings, sources=chosen)
+    config = _grpo_config(args, args.envs or args.curriculum, {})
     if args.curriculum:
         return _curriculum(args, config)
     for seed in args.seeds or [None]:
         own = config if seed is None else _with_seed(config, seed)
         _announce(own)
-        print(_trained(own, args.resume))
+        path = _trained(own, args.resume)
+        if _is_first_process():
+            print(path)
+    return 0
+
+
+def _grpo_config(args: argparse.Namespace, names: str, above_preset: dict[str, Any]) -> Any:
+    """Return the settings: options stand above `above_preset`, that above the preset, that above the defaults."""
+    from agentgen_bench.train import grpo
+
+    preset = load_preset(args.preset) if args.preset else {"grpo": {}, "environments": {}}
+    chosen = sources(weighted(names), spec_changes(args), args.set, preset["environments"])
+    settings = {**checked(grpo.Config, preset["grpo"], f"preset {args.preset}"), **above_preset}
+    settings |= {**given(args, grpo.Config), "model": args.model, "output": args.output}
+    return grpo.Config(**settings, sources=chosen)
+
+
+def _run_trl(args: argparse.Namespace) -> int:
+    from agentgen_bench.train import trl_async
+
+    if not args.envs:
+        raise SpecError("name what to train on: --envs LIST")
+    preset = load_preset(args.preset)["grpo"] if args.preset else {}
+    for name, value in trl_async.FIXED.items():
+        if preset.get(name, value) != value:
+            _say_once(
+                f"{name} is {value!r}, not the preset's {preset[name]!r}: TRL's asynchronous trainer has no other"
+            )
+    config = _grpo_config(args, args.envs, trl_async.FIXED)
+    engine = trl_async.Engine(**given(args, trl_async.Engine))
+    names = ", ".join(source.spec.label for source in config.sources)
+    _say_once(
+        f"TRL: {config.steps} optimizer steps of {config.mini_batch} rows from {names}, played by "
+        f"{engine.play_processes} processes against {engine.server}; {config.model} -> {config.output}"
+    )
+    path = trl_async.train(config, engine, resume=args.resume)
+    if _is_first_process():
+        print(path)
     return 0
 
 
@@ -149,10 +209,20 @@ def _trained(config: Any, resume: bool) -> Path:
 def _announce(config: Any) -> None:
     rollouts = config.steps * config.levels_per_step * config.group_size
     names = ", ".join(f"{source.spec.label} (weight {source.weight:g})" for source in config.sources)
-    sys.stderr.write(
+    _say_once(
         f"GRPO: {config.steps} steps of {config.levels_per_step} levels x {config.group_size} episodes = "
-        f"{rollouts} episodes of {names}; {config.model} -> {config.output}\n"
+        f"{rollouts} episodes of {names}; {config.model} -> {config.output}"
     )
+
+
+def _is_first_process() -> bool:
+    """Return whether this is the first of the processes that a launcher started, or the only one."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _say_once(line: str) -> None:
+    if _is_first_process():
+        sys.stderr.write(line + "\n")
 
 
 def _curriculum(args: argparse.Namespace, config: Any) -> int:

@@ -57,14 +57,17 @@ def spec_changes(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def add_config_options(
-    parser: argparse.ArgumentParser, config: "type[DataclassInstance]", skip: Iterable[str] = ()
+    parser: argparse.ArgumentParser,
+    config: "type[DataclassInstance]",
+    skip: Iterable[str] = (),
+    title: str = "training",
 ) -> None:
     """Add an option per field of a Config, with the field's docstring as help; not given, it is absent from the args.
 
-    So a preset can stand between the command line and the defaults.
+    So a preset can stand between the command line and the defaults. `title` heads the options in the help.
     """
     docs = field_docs(config)
-    group = parser.add_argument_group("training")
+    group = parser.add_argument_group(title)
     for option in options(config):
         if option.name not in skip:
             _add(group, option, docs[option.name])

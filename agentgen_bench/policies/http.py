@@ -2,15 +2,19 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple
+from queue import SimpleQueue
+from typing import Any, NamedTuple, TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
 
 from agentgen_bench.errors import PolicyError
 from agentgen_bench.seeding import stream
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 CONNECT_TIMEOUT_S = 10.0
 LONGEST_BACKOFF_S = 30.0
@@ -124,6 +128,42 @@ class HttpClient:
         if response.status_code == 200 and check is not None:
             check(body)
         return Answer(response.status_code, body, message)
+
+
+def concurrently(
+    function: Callable[[Item], Result], items: Sequence[Item], threads: int, stop: threading.Event
+) -> list[Result]:
+    """Return the results in order; the first exception of a thread sets `stop` and is raised here.
+
+    The threads are daemons and are not joined, because Ctrl-C must not wait for a slow server.
+    """
+    outcomes: SimpleQueue[tuple[int, Result | None, Exception | None]] = SimpleQueue()
+    waiting = iter(enumerate(items))
+    lock = threading.Lock()
+
+    def work() -> None:
+        while not stop.is_set():
+            with lock:
+                entry = next(waiting, None)
+            if entry is None:
+                return
+            try:
+                outcomes.put((entry[0], function(entry[1]), None))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets it
+                outcomes.put((entry[0], None, error))
+
+    for _ in range(min(threads, len(items))):
+        threading.Thread(target=work, daemon=True).start()
+    results: dict[int, Any] = {}
+    try:
+        while len(results) < len(items):
+            index, result, error = outcomes.get()
+            if error is not None:
+                raise error
+            results[index] = result
+    finally:
+        stop.set()
+    return [results[index] for index in range(len(items))]
 
 
 def _json(response: requests.Response) -> Mapping[str, Any]:

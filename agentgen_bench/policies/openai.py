@@ -7,14 +7,13 @@ turn, until it fits. Whether a seeded completion repeats is the server's affair;
 import os
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from queue import SimpleQueue
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from agentgen_bench.errors import PolicyError
 from agentgen_bench.parsing import ParseReason, parse
 from agentgen_bench.policies.base import Decision
-from agentgen_bench.policies.http import HttpClient, LostRequestError
+from agentgen_bench.policies.http import HttpClient, LostRequestError, concurrently
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.prompts import History, PromptConfig, messages, shown_turns
 
@@ -99,7 +98,7 @@ class OpenAIPolicy:
     def act(self, histories: Sequence[History]) -> list[Decision]:
         """Return one decision per history; the first request that fails for good ends the batch."""
         stop = threading.Event()
-        return _concurrently(lambda history: self._decide(history, stop), histories, self.concurrency, stop)
+        return concurrently(lambda history: self._decide(history, stop), histories, self.concurrency, stop)
 
     def describe(self) -> dict[str, Any]:
         """Return kind, server and model names, prompt and sampling; plain JSON. The API key is not among them."""
@@ -199,42 +198,6 @@ def _served(model: Mapping[str, Any]) -> _Server:
     return _Server(
         owner=owner if isinstance(owner, str) else None, context_tokens=context if isinstance(context, int) else None
     )
-
-
-def _concurrently(
-    decide: Callable[[History], Decision], histories: Sequence[History], threads: int, stop: threading.Event
-) -> list[Decision]:
-    """Return the decisions in order; the first exception of a thread sets `stop` and is raised here.
-
-    The threads are daemons and are not joined, because Ctrl-C must not wait for a slow server.
-    """
-    outcomes: SimpleQueue[tuple[int, Decision | Exception]] = SimpleQueue()
-    waiting = iter(enumerate(histories))
-    lock = threading.Lock()
-
-    def work() -> None:
-        while not stop.is_set():
-            with lock:
-                entry = next(waiting, None)
-            if entry is None:
-                return
-            try:
-                outcomes.put((entry[0], decide(entry[1])))
-            except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets it
-                outcomes.put((entry[0], error))
-
-    for _ in range(min(threads, len(histories))):
-        threading.Thread(target=work, daemon=True).start()
-    decisions: dict[int, Decision] = {}
-    try:
-        while len(decisions) < len(histories):
-            index, outcome = outcomes.get()
-            if isinstance(outcome, Exception):
-                raise outcome
-            decisions[index] = outcome
-    finally:
-        stop.set()
-    return [decisions[index] for index in range(len(histories))]
 
 
 def _check_reply(body: Mapping[str, Any]) -> None:

@@ -702,7 +702,7 @@ def train(config: Config, *, resume: bool = False, make_env: Callable[[TaskSpec]
         RunError: the folder cannot be used, the disk or the memory is full, or the loss is not a number.
     """
     run = Path(config.output)
-    free = ("tracker", "save_every", "keep", *(("steps",) if config.schedule == "constant" else ()))
+    free = ("output", "tracker", "save_every", "keep", *(("steps",) if config.schedule == "constant" else ()))
     accelerator = accelerator_for(config.bf16)
     if accelerator.is_main_process:
         open_training(run, to_json(config), resume, may_change=free)

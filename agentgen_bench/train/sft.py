@@ -201,7 +201,7 @@ def train(config: Config, *, resume: bool = False) -> Path:
     run = Path(config.output)
     accelerator = accelerator_for(config.bf16)
     if accelerator.is_main_process:
-        open_training(run, to_json(config), resume, may_change=("tracker", "save_every", "keep"))
+        open_training(run, to_json(config), resume, may_change=("output", "tracker", "save_every", "keep"))
         remove_unfinished(run)
     accelerator.wait_for_everyone()
     start = last_checkpoint(run)

@@ -20,6 +20,7 @@ from agentgen_bench.errors import PolicyError  # noqa: E402
 from agentgen_bench.parsing import ParseReason  # noqa: E402
 from agentgen_bench.policies.openai import OpenAIPolicy  # noqa: E402
 from agentgen_bench.policies.sampling import Sampling  # noqa: E402
+from agentgen_bench.policies.token_server import TokenServerPolicy  # noqa: E402
 from agentgen_bench.policies.transformers import TransformersPolicy  # noqa: E402
 from agentgen_bench.prompts import History, PromptConfig  # noqa: E402
 
@@ -91,3 +92,28 @@ def test_seeded_sampling_repeats(policy: OpenAIPolicy, url: str, histories: list
 def test_a_model_that_is_not_served_is_refused(policy: OpenAIPolicy, url: str) -> None:
     with pytest.raises(PolicyError, match="does not serve 'large'; choose one of: tiny"):
         OpenAIPolicy(url, "large", PromptConfig(), GREEDY)
+
+
+def test_tokens_over_http_are_those_of_the_model(
+    policy: OpenAIPolicy, url: str, tiny_model: Path, histories: list[History]
+) -> None:
+    asked = TokenServerPolicy(tiny_model, url, PromptConfig(), GREEDY, max_model_len=CONTEXT_TOKENS, retries=12)
+    local = TransformersPolicy(
+        tiny_model, PromptConfig(), GREEDY, device="cpu", max_model_len=CONTEXT_TOKENS, with_logprobs=True
+    )
+    for theirs, ours in zip(asked.act(histories), local.act(histories), strict=True):
+        assert (theirs.action, theirs.reason, theirs.prompt_tokens) == (ours.action, ours.reason, ours.prompt_tokens)
+        if ours.sample is not None:
+            assert theirs.sample is not None
+            assert theirs.sample[:2] == ours.sample[:2]
+            assert theirs.sample.logprobs == pytest.approx(ours.sample.logprobs, abs=1e-3)
+
+
+def test_log_probabilities_over_http_are_those_of_the_model(policy: OpenAIPolicy, url: str, tiny_model: Path) -> None:
+    prompts, completions = [(5, 6, 7), (8,)], [(9, 10), (11, 12, 13)]
+    asked = TokenServerPolicy(tiny_model, url, PromptConfig(), GREEDY, max_model_len=CONTEXT_TOKENS)
+    local = TransformersPolicy(tiny_model, PromptConfig(), GREEDY, device="cpu")
+    for theirs, ours in zip(
+        asked.token_logprobs(prompts, completions), local.token_logprobs(prompts, completions), strict=True
+    ):
+        assert theirs == pytest.approx(ours, abs=1e-3)

@@ -49,10 +49,25 @@ def test_options_stand_above_the_preset_and_the_preset_above_the_defaults(tmp_pa
     assert (second.seed, second.output) == (4, str(tmp_path / "seed-4"))
 
 
+def test_trls_trainer_gets_the_same_settings_less_what_it_cannot_do(tmp_path, monkeypatch, capsys):
+    from agentgen_bench.train import trl_async
+
+    seen = []
+    monkeypatch.setattr(trl_async, "train", lambda *both, resume: seen.extend(both) or tmp_path)
+    options = ["--preset", "paper-2601.18217", "--server", "http://host:1", "--max-staleness", "2"]
+    assert main(["train", "trl", "--model", "m", "--output", "o", "--envs", "sokoban", *options]) == 0
+    config, engine = seen
+    assert (config.group_size, config.kl_coef, config.importance_cap, config.statistics) == (8, 0.0, None, "rows")
+    assert (engine.server, engine.max_staleness, engine.play_processes) == ("http://host:1", 2, 4)
+    trl_async.check_settings(config)
+    assert "kl_coef is 0.0, not the preset's 0.01" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["train", "grpo", "--model", "m", "--output", "o"], "either --envs LIST or --curriculum LIST"),
+        (["train", "trl", "--model", "m", "--output", "o"], "--envs LIST"),
         (["train", "sft", "--model", "m", "--output", "o"], "data is empty"),
         (["train", "grpo", "--model", "m", "--output", "o", "--envs", "chess"], "unknown environment 'chess'"),
         (["collect", "--output", "o"], "--envs is missing"),

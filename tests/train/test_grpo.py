@@ -242,6 +242,14 @@ def test_a_finished_run_can_be_prolonged(cloned_model, tmp_path):
     assert not checkpoint_path(tmp_path / "run", 1).exists()
 
 
+def test_a_run_goes_on_where_its_folder_was_moved_to(cloned_model, tmp_path):
+    settings = config(cloned_model, tmp_path / "run", steps=1)
+    train(settings, make_env=make_env)
+    (tmp_path / "run").rename(tmp_path / "moved")
+    moved = replace(settings, output=str(tmp_path / "moved"), steps=2)
+    assert train(moved, resume=True, make_env=make_env) == checkpoint_path(tmp_path / "moved", 2)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -1,0 +1,154 @@
+"""A model behind a vLLM server, asked in tokens: for training, where the ids drawn and their log-probabilities count.
+
+Prompts are built and tokenized here, as for a model in this process; only the drawing is the server's. openai.py asks
+any server in words; a text tokenized again is often not the tokens that were drawn.
+"""
+
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from agentgen_bench.errors import PolicyError
+from agentgen_bench.policies.http import HttpClient, LostRequestError, concurrently
+from agentgen_bench.policies.local import Generation, LocalPolicy
+from agentgen_bench.policies.openai import API_KEY_VARIABLE
+from agentgen_bench.policies.sampling import Sampling
+from agentgen_bench.prompts import PromptConfig
+
+
+class TokenServerPolicy(LocalPolicy):
+    """The model that a vLLM server (0.22 or later) serves under `/v1/completions`.
+
+    Start the server with `--logprobs-mode processed_logprobs` for temperatures other than 1: log-probabilities are
+    then those of the distribution the tokens were drawn from.
+    """
+
+    backend = "vllm-server"
+
+    def __init__(
+        self,
+        model: str | Path,
+        server: str,
+        prompt_config: PromptConfig,
+        sampling: Sampling,
+        *,
+        max_model_len: int | None = None,
+        concurrency: int = 256,
+        timeout_s: float = 600.0,
+        retries: int = 6,
+        backoff_s: float = 0.5,
+    ) -> None:
+        """Load the tokenizer and ask the server what it serves.
+
+        Args:
+            model: the folder (or hub name) that the server serves too; its tokenizer is used here.
+            server: the server's root, such as http://localhost:8000.
+            prompt_config: how a history becomes a prompt.
+            sampling: how completions are drawn; each request is sent its own seed.
+            max_model_len: tokens of prompt and completion together; None: the model's limit, at most 16,384.
+            concurrency: requests under way at once.
+            timeout_s: seconds without an answer after which a request counts as lost.
+            retries: how often a lost request is sent again.
+            backoff_s: seconds before the first retry; doubled for each further one, up to 30.
+        """
+        super().__init__(model, prompt_config, sampling, max_model_len=max_model_len, with_logprobs=True)
+        if concurrency < 1:
+            raise PolicyError(f"concurrency={concurrency} is out of range; choose 1 or more")
+        self.server = server.rstrip("/").removesuffix("/v1")
+        self.concurrency = concurrency
+        self._client = HttpClient(
+            f"{self.server}/v1",
+            api_key=os.environ.get(API_KEY_VARIABLE),
+            timeout_s=timeout_s,
+            retries=retries,
+            backoff_s=backoff_s,
+            connections=concurrency,
+        )
+        self._served_name = self._ask_model()
+
+    def generate(self, prompts: Sequence[Sequence[int]], seeds: Sequence[int]) -> list[Generation]:
+        """Return one completion per prompt, in order; requests run in threads."""
+        sampling = self.sampling
+        # What is not sent, the server takes from the model's generation_config: Qwen's top_k of 20, for one.
+        settings = {
+            "max_tokens": sampling.max_tokens,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "top_k": -1 if sampling.top_k is None else sampling.top_k,
+            "min_p": 0.0,
+            "repetition_penalty": 1.0,
+            "stop_token_ids": list(self.stop_ids),
+            "logprobs": 0,
+        }
+        stop = threading.Event()
+
+        def ask(request: tuple[Sequence[int], int]) -> Generation:
+            prompt, seed = request
+            return _generation(self._complete({**settings, "prompt": list(prompt), "seed": seed}, seed, stop))
+
+        return concurrently(ask, list(zip(prompts, seeds, strict=True)), self.concurrency, stop)
+
+    def token_logprobs(
+        self, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]
+    ) -> list[list[float]]:
+        """Return the served model's log-probability (temperature 1) of every token of given completions."""
+        stop = threading.Event()
+
+        def ask(request: tuple[Sequence[int], Sequence[int]]) -> list[float]:
+            prompt, completion = request
+            ids = [*prompt, *completion]
+            settings = {"max_tokens": 1, "temperature": 0.0, "prompt_logprobs": 0}
+            choice = self._complete({**settings, "prompt": ids}, len(ids), stop)
+            shown = choice["prompt_logprobs"][len(prompt) :]
+            return [float(one[str(token)]["logprob"]) for one, token in zip(shown, completion, strict=True)]
+
+        return concurrently(ask, list(zip(prompts, completions, strict=True)), self.concurrency, stop)
+
+    def _replace_weights(self, named_tensors: Sequence[tuple[str, Any]]) -> None:
+        raise PolicyError(f"the weights in the server at {self.server} are its trainer's to change, not a policy's")
+
+    def _describe_backend(self) -> dict[str, Any]:
+        return {"server": self.server, "served_model": self._served_name}
+
+    def _complete(self, settings: Mapping[str, Any], key: int, stop: threading.Event) -> Mapping[str, Any]:
+        payload = {"model": self._served_name, "n": 1, "return_token_ids": True, **settings}
+        answer = self._client.post("/completions", payload, ("completion", key), stop, check=_check_choice)
+        if answer.status != 200:
+            raise PolicyError(f"the server at {self.server} refused a request: {answer.status} {answer.message}")
+        choice: Mapping[str, Any] = answer.body["choices"][0]
+        return choice
+
+    def _ask_model(self) -> str:
+        """Return the first name under which the server serves its model."""
+        answer = self._client.get("/models")
+        listed = answer.body.get("data") if answer.status == 200 else None
+        if not listed:
+            raise PolicyError(f"the server at {self.server} lists no model: {answer.status} {answer.message}")
+        context = listed[0].get("max_model_len")
+        if context is not None and context < self.max_model_len:
+            raise PolicyError(
+                f"the server at {self.server} has a context of {context} tokens, {self.max_model_len} are asked for; "
+                f"start it with --max-model-len {self.max_model_len}, or lower max_prompt_tokens or max_tokens"
+            )
+        return str(listed[0]["id"])
+
+
+def _generation(choice: Mapping[str, Any]) -> Generation:
+    ids = tuple(int(token) for token in choice["token_ids"])
+    logprobs = tuple(float(value) for value in choice["logprobs"]["token_logprobs"])
+    if len(ids) != len(logprobs):
+        raise PolicyError(f"the server sent {len(ids)} token ids and {len(logprobs)} log-probabilities")
+    return Generation(ids, logprobs)
+
+
+def _check_choice(body: Mapping[str, Any]) -> None:
+    """Raise LostRequestError where a 200 holds no choice, so that the request is sent again."""
+    try:
+        choice = body["choices"][0]
+        missing = [name for name in ("token_ids", "logprobs") if name not in choice]
+    except (KeyError, IndexError, TypeError) as error:
+        raise LostRequestError(f"an answer without choices ({type(error).__name__}: {error})") from None
+    if missing:
+        raise PolicyError(f"the server's answer lacks {missing[0]!r}; token ids need vLLM 0.22 or later")

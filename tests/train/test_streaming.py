@@ -1,0 +1,89 @@
+from itertools import islice
+
+import pytest
+
+from agentgen_bench.errors import SpecError
+from agentgen_bench.train.grpo import make_sampler, play_groups, training_rows
+from agentgen_bench.train.streaming import endless_groups, played_groups
+from agentgen_bench.train.trl_async import Engine, check_settings, rows_per_pass, trl_settings
+from tests.counting import CountingEnv
+from tests.train.test_grpo import config
+from tests.train.tiny import make_env
+
+ASYNCHRONOUS = {"kl_coef": 0.0, "importance_cap": None}
+
+
+def asynchronous(model, output, **changes):
+    return config(model, output, **{**ASYNCHRONOUS, **changes})
+
+
+def test_the_players_share_all_groups_out(tmp_path):
+    settings = asynchronous("m", tmp_path)
+    whole = list(islice(endless_groups(settings, 5, 0, 1), 12))
+    parts = [list(islice(endless_groups(settings, 5, part, 3), 4)) for part in range(3)]
+    assert sorted(group for part in parts for group in part) == whole
+    assert [number for number, _ in whole] == list(range(12))
+
+
+def test_a_stream_of_groups_gives_the_rows_of_the_synchronous_loop(cloned_model, tmp_path):
+    settings = asynchronous(cloned_model, tmp_path, workers=5)
+    groups = list(islice(endless_groups(settings, 0, 0, 1), 6))
+    sampler = make_sampler(settings, cloned_model)
+    streamed = list(played_groups(groups, sampler, settings, make_env=make_env))
+    rollouts, _ = play_groups([jobs for _, jobs in groups], sampler, 5, make_env)
+    expected = sorted(training_rows(rollouts, settings))
+    rows = sorted((*sample.tokens, sample.advantage) for played in streamed for sample in played.samples)
+    assert [row[:2] for row in rows] == [row[:2] for row in expected]
+    assert [row[3] for row in rows] == pytest.approx([row.advantage for row in expected])
+    assert {sample.group for played in streamed for sample in played.samples} == set(range(6))
+
+
+def test_each_row_says_which_weights_drew_it(cloned_model, tmp_path):
+    settings = asynchronous(cloned_model, tmp_path)
+    versions = iter(range(100))
+    (number, jobs), *_ = islice(endless_groups(settings, 0, 0, 1), 1)
+    (played,) = played_groups(
+        [(number, jobs)], make_sampler(settings, cloned_model), settings, lambda: next(versions), make_env
+    )
+    steps = max(sample.version for sample in played.samples)
+    assert sorted({sample.version for sample in played.samples}) == list(range(steps + 1))
+
+
+def test_crashed_episodes_are_left_out_and_counted(cloned_model, tmp_path):
+    settings = asynchronous(cloned_model, tmp_path)
+    groups = list(islice(endless_groups(settings, 0, 0, 1), 2))
+    broken = groups[0][1][0].seed
+    sampler = make_sampler(settings, cloned_model)
+    first, second = sorted(
+        played_groups(groups, sampler, settings, make_env=lambda spec: CountingEnv(crash_seed=broken, max_steps=5)),
+        key=lambda played: len(played.samples),
+    )
+    assert first.samples == []
+    assert first.numbers["episode/crashed"] == (4, 4)
+    assert second.numbers["episode/crashed"] == (0, 4)
+    assert second.numbers["tokens/completion"][1] == len(second.samples)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"kl_coef": 0.01}, r"kl_coef=0.01 is not what TRL's asynchronous trainer does: 0.0"),
+        ({"importance_cap": 2.0}, "importance_cap=2.0 is not what .* does: None"),
+        ({"loss_mean": "samples"}, "loss_mean='samples' is not"),
+        ({"epochs": 2}, "epochs=2 is not"),
+    ],
+)
+def test_settings_that_the_engine_cannot_follow_are_refused(changes, message):
+    with pytest.raises(SpecError, match=message):
+        check_settings(asynchronous("m", "o", **changes))
+
+
+def test_an_optimizer_step_has_the_rows_of_a_mini_batch_within_the_memory_of_a_pass():
+    settings = asynchronous(
+        "m", "o", mini_batch=256, max_prompt_tokens=3072, max_tokens=1024, micro_batch_tokens=16_384
+    )
+    assert rows_per_pass(settings, 4) == 4
+    fields = trl_settings(settings, Engine(), 4)
+    assert fields["per_device_train_batch_size"] * fields["gradient_accumulation_steps"] * 4 == 256
+    with pytest.raises(SpecError, match="mini_batch=256 cannot be shared by 3 processes; take a multiple"):
+        rows_per_pass(settings, 3)

@@ -1,0 +1,178 @@
+"""Contract with the pinned TRL: its asynchronous trainer, really run on a CPU, over our rollouts and advantages.
+
+TRL's attention kernel needs a Hopper GPU, and its weight transfer two of them; both have stand-ins here. Everything
+else is TRL's own: queue, batching, packing, loss, optimizer, checkpoints.
+"""
+
+import shutil
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from agentgen_bench.errors import RunError
+from agentgen_bench.policies.sampling import Sampling
+from agentgen_bench.policies.transformers import TransformersPolicy
+from agentgen_bench.train.grpo import Learner, Row, make_sampler, update
+from agentgen_bench.train.logs import read_log
+from agentgen_bench.train.models import load_model
+from agentgen_bench.train.optimizing import accelerator_for
+from agentgen_bench.train.streaming import endless_groups, played_groups
+from agentgen_bench.train.trl_async import Engine, RolloutWorker, _Rows, train, trl_settings
+from tests.train.test_streaming import asynchronous
+from tests.train.tiny import PROMPT, make_env
+from tests.train.trl_stand_ins import KERNEL, FileTransfer, broken_policy, file_policy
+
+pytestmark = [
+    pytest.mark.trl,
+    pytest.mark.skipif(find_spec("trl") is None, reason="needs TRL: pip install 'agentgen-bench[trl]'"),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def gpu_stand_ins():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRL_EXPERIMENTAL_SILENCE", "1")
+        from trl.experimental.async_grpo import packing
+
+        patch.setattr(packing, "_flash_attn", lambda: KERNEL)
+        patch.setattr(torch.cuda, "get_device_name", lambda device: "CPU")  # TRL looks up the peak speed of a GPU
+        yield
+
+
+ENGINE = Engine(play_processes=1, queue_rows=16, max_staleness=1)
+
+
+def run(settings, folder, **options):
+    """Train; the players' server is a file of weights beside the run."""
+    path = f"{folder}/weights.safetensors"
+    options = {"make_policy": file_policy, **options}
+    return train(
+        settings, replace(ENGINE, server=path), weight_transfer=FileTransfer(path), make_env=make_env, **options
+    )
+
+
+def settings_of(model, folder, steps):
+    return asynchronous(
+        model, folder / "run", steps=steps, mini_batch=24, micro_batch_tokens=10**6, learning_rate=3e-3, save_every=25,
+        workers=8, levels_per_step=5, reward="score", success_reward=1.0,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def finished(cloned_model, tmp_path_factory):
+    """The folder of a run of 50 optimizer steps, and its last checkpoint."""
+    folder = tmp_path_factory.mktemp("trl")
+    return folder, run(settings_of(cloned_model, folder, 50), folder)
+
+
+def test_reward_rises(finished):
+    lines = read_log(finished[0] / "run")
+    assert [line["step"] for line in lines] == list(range(1, 51))
+    rewards = [line["reward/mean"] for line in lines if "reward/mean" in line]
+    assert sum(rewards[-15:]) / 15 > sum(rewards[:15]) / 15 + 0.06  # seen: .17, .19; its standard error is .03
+
+
+def test_trainer_and_players_agree_on_tokens_and_their_log_probabilities(finished):
+    assert read_log(finished[0] / "run")[0]["kl"] < 1e-6
+
+
+def test_no_row_is_older_than_allowed(finished):
+    assert max(line["sample/staleness_max"] for line in read_log(finished[0] / "run")) == ENGINE.max_staleness
+
+
+def test_a_checkpoint_is_a_model_folder_that_plays(finished):
+    policy = TransformersPolicy(finished[1], PROMPT, Sampling(max_tokens=8))
+    assert len(policy.generate([policy.chat.encode("1 of 4")], [0])[0].ids) > 0
+
+
+def test_a_run_goes_on_from_its_newest_checkpoint(finished, cloned_model, tmp_path):
+    folder = shutil.copytree(finished[0], tmp_path / "copy")
+    longer = settings_of(cloned_model, folder, 51)
+    assert run(longer, folder, resume=True) == folder / "run" / "checkpoint-51"
+    assert [line["step"] for line in read_log(folder / "run")] == list(range(1, 52))
+
+
+def test_a_player_that_fails_ends_the_run_with_its_reason(cloned_model, tmp_path):
+    settings = asynchronous(cloned_model, tmp_path / "run", steps=1, mini_batch=16)
+    with pytest.raises(RunError, match="a player failed: ConnectionError: no server here"):
+        run(settings, tmp_path, make_policy=broken_policy)
+
+
+class _Fixed:
+    """A worker that hands out rows made beforehand."""
+
+    def __init__(self, samples):
+        import queue
+
+        self.samples, self.metrics_queue = queue.Queue(), queue.Queue()
+        for sample in [*samples, *samples]:  # accelerate's loader reads ahead of the step
+            self.samples.put(sample)
+        self.rollout_buffer = _Rows(self.samples)
+
+    def start(self):
+        pass
+
+    def stop(self):
+        pass
+
+    def update_model_version(self, model_version):
+        pass
+
+    def check_health(self, stale_after_s):
+        pass
+
+
+def test_trls_step_over_our_rows_is_our_step(cloned_model, tmp_path):
+    """The same rows, plain gradient descent: both trainers arrive at the same parameters."""
+    from datasets import Dataset
+    from trl.experimental.async_grpo import AsyncGRPOConfig, AsyncGRPOTrainer
+
+    settings = asynchronous(cloned_model, tmp_path / "run", steps=1, mini_batch=40, micro_batch_tokens=10**6)
+    groups = endless_groups(settings, 0, 0, 1)
+    stream = played_groups(groups, make_sampler(settings, cloned_model), settings, make_env=make_env)
+    samples = []
+    while len(samples) < 40:
+        samples += next(stream).samples
+    samples = samples[:40]
+
+    model = load_model(cloned_model)
+    learner = Learner(accelerator_for(False), model, torch.optim.SGD(model.parameters(), lr=0.1), None)
+    update(learner, [Row(*sample.tokens, sample.advantage) for sample in samples], settings, 1)
+
+    fields = trl_settings(settings, ENGINE, 1) | {"save_strategy": "no", "use_cpu": True}
+    arguments = AsyncGRPOConfig(**fields)
+    theirs = AsyncGRPOTrainer(
+        model=cloned_model, args=arguments, train_dataset=Dataset.from_dict({"prompt": [""]}),
+        rollout_worker=_Fixed(samples), weight_transfer=FileTransfer(tmp_path / "weights"),
+    )  # fmt: skip
+    theirs.optimizer = torch.optim.SGD(theirs.model.parameters(), lr=0.1)
+    theirs.lr_scheduler = torch.optim.lr_scheduler.ConstantLR(theirs.optimizer, factor=1.0)
+    theirs.train()
+
+    ours, other = dict(model.named_parameters()), dict(theirs.model.named_parameters())
+    before = load_file(f"{cloned_model}/model.safetensors")
+    moved = max(float((before[name] - tensor.detach()).abs().max()) for name, tensor in ours.items())
+    assert moved > 1e-3
+    for name, tensor in ours.items():
+        torch.testing.assert_close(other[name], tensor, rtol=0, atol=moved * 1e-3)
+
+
+def test_the_worker_has_what_trl_asks_of_one():
+    from trl.experimental.async_grpo.async_grpo_trainer import RolloutWorkerProtocol
+
+    methods = {name for name in vars(RolloutWorkerProtocol) if not name.startswith("_")}
+    assert methods
+    assert methods <= set(dir(RolloutWorker))
+
+
+def test_the_documented_launch_is_one_that_accelerate_reads():
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    path = Path(__file__).resolve().parents[2] / "examples" / "scale_out" / "fsdp2_4gpus.yaml"
+    config = load_config_from_file(str(path))
+    assert (config.num_processes, config.fsdp_config["fsdp_version"]) == (4, 2)
+    assert config.fsdp_config["fsdp_state_dict_type"] == "FULL_STATE_DICT"  # checkpoints are Hugging Face folders
