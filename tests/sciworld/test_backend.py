@@ -1,6 +1,5 @@
 """The simulator's quirks, and what keeps many episodes in one JVM apart."""
 
-import contextlib
 import gc
 import os
 import signal
@@ -9,11 +8,13 @@ import threading
 import gymnasium as gym
 import pytest
 
-from agentgen_bench.envs.scienceworld import backend, cell
-from agentgen_bench.envs.scienceworld.backend import NO_MATCH, Simulator, generate_gold, shared_jvm
+from agentgen_bench.envs.scienceworld import cell
+from agentgen_bench.envs.scienceworld.backend import Simulator, shared_jvm
 from agentgen_bench.envs.scienceworld.env import SciWorldEnv
 from agentgen_bench.envs.scienceworld.gold import shipped
 from agentgen_bench.envs.scienceworld.levels import Level
+from agentgen_bench.envs.scienceworld.planning import generate_gold
+from agentgen_bench.envs.scienceworld.seat import NO_MATCH
 from agentgen_bench.errors import MissingDependencyError, SpecError
 
 FIND = Level("find-non-living-thing", 225, "")
@@ -47,15 +48,15 @@ def test_reset_task_would_take_back_a_failure(simulator):
 
 def test_garbage_costs_no_simulated_time_and_changes_nothing(simulator):
     simulator.start(FIND)
-    before = simulator.look(), simulator.seat.interface.getNumMoves()
+    before = simulator.look(), simulator.seat.desk.ticks()
     assert [simulator.step(action).feedback for action in ("xyzzy", "go nowhere", "0")] == [NO_MATCH] * 3
-    assert (simulator.look(), simulator.seat.interface.getNumMoves()) == before
+    assert (simulator.look(), simulator.seat.desk.ticks()) == before
 
 
 def test_a_wait_costs_simulated_time_and_the_simulators_own_limit_is_not_used(simulator):
     simulator.start(FIND)
     answers = [simulator.step("wait") for _ in range(12)]  # ten ticks each
-    assert simulator.seat.interface.getNumMoves() > 100
+    assert simulator.seat.desk.ticks() > 100
     assert not any(answer.completed for answer in answers)
 
 
@@ -64,10 +65,10 @@ def test_a_bad_variation_raises_what_the_simulator_says(simulator):
         simulator.start(Level("boil", 900, ""))
 
 
-def test_loading_after_gold_was_made_does_not_make_it_again(simulator):
-    assert generate_gold(FIND) == shipped()[FIND]
+def test_gold_made_in_the_same_jvm_changes_nothing_for_an_episode(simulator):
     simulator.start(FIND)
-    assert simulator.seat.interface.goldPathGenerationEnabled() is False
+    assert generate_gold(FIND) == shipped()[FIND]
+    assert [simulator.step(action) for action in WALK] == played(Simulator(FIND), FIND, WALK)[1:]
 
 
 def test_help_objects_and_task_are_answered_outside_the_world(simulator):
@@ -111,13 +112,18 @@ def ask(simulator):
     simulator.commands()
 
 
+def ask_unguarded(simulator):
+    seat = simulator.seat
+    with seat.entered():
+        seat.desk.unguardedListing()
+
+
 def test_queries_leave_the_world_alone():
     assert first_difference(shipped()[GROW_FRUIT].actions, ask) is None
 
 
-def test_unguarded_queries_would_change_the_world(monkeypatch):
-    monkeypatch.setattr(backend._Seat, "guarded", lambda seat: contextlib.nullcontext())
-    assert first_difference(shipped()[GROW_FRUIT].actions, ask) is not None
+def test_unguarded_queries_would_change_the_world():
+    assert first_difference(shipped()[GROW_FRUIT].actions, ask_unguarded) is not None
 
 
 def test_neighbours_in_one_jvm_leave_each_other_alone():

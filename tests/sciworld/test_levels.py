@@ -20,7 +20,7 @@ def test_splits_have_the_published_sizes():
 
 def test_splits_are_the_simulators_own():
     simulator = Simulator(Level("boil", 0, ""))
-    interface = simulator.seat.interface
+    interface = simulator.seat.cell.new("scienceworld.runtime.pythonapi.PythonInterface")
     for task in TASKS:
         getattr(interface, "taskStr_$eq")(task.name)
         theirs = interface.getVariationsTrain(), interface.getVariationsDev(), interface.getVariationsTest()

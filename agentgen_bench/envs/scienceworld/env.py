@@ -6,17 +6,13 @@ from typing import Any
 
 from agentgen_bench.envs.base import Outcome, TextEnv, checked_range
 from agentgen_bench.envs.scienceworld import levels, oracle, text
-from agentgen_bench.envs.scienceworld.backend import (
-    NO_MATCH,
-    Answer,
-    Simulator,
-    generate_gold,
-    plan_from,
-)
+from agentgen_bench.envs.scienceworld.backend import Simulator
 from agentgen_bench.envs.scienceworld.cell import SIMULATOR_VERSION
 from agentgen_bench.envs.scienceworld.gold import GoldPath, gold_path, step_limit
 from agentgen_bench.envs.scienceworld.levels import Level
 from agentgen_bench.envs.scienceworld.oracle import Executed, Plan
+from agentgen_bench.envs.scienceworld.planning import generate_gold, plan_from
+from agentgen_bench.envs.scienceworld.seat import NO_MATCH, Answer
 from agentgen_bench.errors import SpecError
 from agentgen_bench.text import Richness, Section
 

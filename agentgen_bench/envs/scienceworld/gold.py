@@ -103,7 +103,7 @@ def levels_to_ship(split: str) -> list[Level]:
 
 def generate(levels: Iterable[Level], jobs: int, path: Path) -> None:
     """Add the gold of `levels` to the data file, save every hundred; those it has already are kept."""
-    from agentgen_bench.envs.scienceworld.backend import generate_gold
+    from agentgen_bench.envs.scienceworld.planning import generate_gold
 
     gold = dict(shipped(path)) if path.exists() else {}
     missing = [level for level in levels if level not in gold]
