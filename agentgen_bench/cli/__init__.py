@@ -20,8 +20,8 @@ VERBS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit code; a user's mistake is one line on stderr, never a trace."""
-    args = build_parser().parse_args(argv)
     try:
+        args = build_parser().parse_args(argv)  # within: a Ctrl-C may come while the verbs are imported
         return int(args.run(args))
     except (SpecError, MissingDependencyError) as error:
         return _fail(error, 2)

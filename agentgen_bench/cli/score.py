@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,11 @@ from agentgen_bench.cli.table import aligned
 from agentgen_bench.episodes import Episode
 from agentgen_bench.errors import ScoreError, SpecError
 from agentgen_bench.evaluation.folder import read_run, write_json
-from agentgen_bench.scores.base import by_setting, setting_label
+from agentgen_bench.scores.base import by_setting, family, setting_label
 from agentgen_bench.scores.failures import MODES, failures_json
 from agentgen_bench.scores.study import Study, StudyRun, read_study
 from agentgen_bench.scores.study_scores import Line, StudyScores, score_study
-from agentgen_bench.scores.units import in_units, interval_in_units
+from agentgen_bench.scores.units import in_units, interval_in_units, why_no_interval
 from agentgen_bench.seeding import stream
 from agentgen_bench.spec import FAMILIES
 
@@ -73,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
     study, folder = _study(args)
     _check_sources(study)
     episodes = {entry.run: read_run(folder / entry.run).episodes for entry in study.runs}
+    _warn_of_difficulties(study, episodes)
     scores = score_study(study, episodes)
     failures = {name: _failures(played) for name, played in episodes.items()}
     data = {**scores.to_json(), "failures": failures}
@@ -103,10 +105,15 @@ def _row(line: Line) -> tuple[str, ...]:
 
 
 def _remarks(lines: Sequence[Line]) -> list[str]:
-    """Return a line for each undefined score, and for each environment that a mean left out."""
+    """Return a line for each undefined score, each lack of an interval, each environment that a mean left out."""
     undefined = [f"  {line.subject}, {line.score.name}: {line.score.reason}" for line in lines if line.score.reason]
     left_out = [f"  left out of {line.subject}: {name}" for line in lines for name in line.score.left_out]
-    return undefined + list(dict.fromkeys(left_out))
+    bare: dict[str, list[str]] = {}
+    for line in lines:
+        if (why := why_no_interval(line.score)) is not None:
+            bare.setdefault(why, []).append(line.score.name)
+    no_interval = [f"  {', '.join(dict.fromkeys(names))}: {why}" for why, names in bare.items()]
+    return undefined + no_interval + list(dict.fromkeys(left_out))
 
 
 def _failures(episodes: Sequence[Episode]) -> dict[str, Any]:
@@ -192,3 +199,18 @@ def _check_sources(study: Study) -> None:
     for entry in study.runs:
         if entry.source is not None and entry.source not in FAMILIES:
             raise SpecError(f"{entry.run}: unknown family {entry.source!r}; choose one of: {', '.join(FAMILIES)}")
+
+
+def _warn_of_difficulties(study: Study, episodes: Mapping[str, Sequence[Episode]]) -> None:
+    """Say where a run was trained on a difficulty that no run was evaluated on: it may be misspelt."""
+    played: dict[str, set[str]] = {}
+    for episode in (episode for run in episodes.values() for episode in run):
+        played.setdefault(family(episode.spec), set()).add(str(episode.spec["difficulty"]))
+    for entry in study.runs:
+        known = played.get(str(entry.source), set())
+        if entry.difficulty is not None and entry.difficulty not in known:
+            there = ", ".join(sorted(known)) or "nothing"
+            print(
+                f"{entry.run}: no run was evaluated on {entry.source} {entry.difficulty!r}, only on: {there}",
+                file=sys.stderr,
+            )

@@ -24,8 +24,8 @@ def write_files(folder: Path, files: Mapping[str, bytes], overwrite: bool = Fals
     targets = [folder / name for name in files]
     there = [target for target in targets if os.path.lexists(target)]
     if there and not overwrite:
-        more = f" and {len(there) - 1} more" if len(there) > 1 else ""
-        raise RunError(f"{there[0]}{more} exists; add --overwrite to replace it, or choose another --output")
+        what = f"{there[0]} exists" if len(there) == 1 else f"{there[0]} and {len(there) - 1} more files exist"
+        raise RunError(f"{what}; add --overwrite to replace, or choose another --output")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".export-") as staging:

@@ -6,6 +6,7 @@ policy knows (completions, prompt and token counts) cannot be replayed and is ca
 
 import math
 import os
+import signal
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import fields
@@ -100,7 +101,9 @@ def replay_all(episodes: Iterable[Episode], workers: int | None = None) -> Itera
     if workers == 1:
         yield from map(replay_chunk, chunks)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    # Ctrl-C reaches the workers too: they end at once and silently; the trace of each would bury our one line.
+    interrupted = (signal.SIGINT, signal.SIG_DFL)
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=signal.signal, initargs=interrupted) as pool:
         running: set[Future[Replayed]] = set()
         try:
             while True:

@@ -73,9 +73,12 @@ def verify(
         on_replayed: told of each chunk of episodes.
 
     Raises:
-        SpecError: there is no suite of the folder's name.
+        EntryError: there is no such folder.
+        SpecError: there is no suite of the name of the folder above.
     """
     path = path.absolute()
+    if not path.is_dir():
+        raise EntryError(f"{path} is not a folder; name one like leaderboards/core-v1/20260131_My-Lab__my-model-4b")
     suite = load_suite(path.parent.name) if suite is None else suite
     found = _Found()
     try:

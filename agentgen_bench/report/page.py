@@ -91,7 +91,7 @@ def _planned(manifest: Mapping[str, Any]) -> int:
 def _success_section(runs: Sequence[RunReport]) -> str:
     head = "".join(
         f"<th>{name}</th>"
-        for name in ("policy", "environment", "episodes", "success %", "95 % interval", "", "score", "errors")
+        for name in ("policy", "environment", "success %", "95 % interval", "", "score", "episodes", "errors")
     )
     rows = "".join(_success_row(run, setting) for run in runs for setting in run.results["settings"])
     return _section("Success", _table(head, rows))
@@ -100,17 +100,14 @@ def _success_section(runs: Sequence[RunReport]) -> str:
 def _success_row(run: RunReport, setting: Mapping[str, Any]) -> str:
     success, score = setting["scores"]["success"], setting["scores"]["score"]
     texts = (run.manifest["policy"]["name"], setting["setting"])
-    numbers = (
-        str(setting["episodes"]),
-        _percent(success["value"]),
-        f"{_percent(success['low'])} - {_percent(success['high'])}",
-    )
+    numbers = (_percent(success["value"]), f"{_percent(success['low'])} - {_percent(success['high'])}")
     return (
         "<tr>"
         + "".join(f"<td>{shown(text)}</td>" for text in texts)
         + "".join(f'<td class="number">{shown(number)}</td>' for number in numbers)
         + f"<td>{interval_bar(success['value'], success['low'], success['high'])}</td>"
-        + f'<td class="number">{_fixed(score["value"], 3)}</td><td class="number">{len(setting["crashed"])}</td></tr>'
+        + f'<td class="number">{_fixed(score["value"], 3)}</td><td class="number">{setting["episodes"]}</td>'
+        + f'<td class="number">{len(setting["crashed"])}</td></tr>'
     )
 
 
@@ -216,7 +213,7 @@ def _failures_section(runs: Sequence[RunReport]) -> str:
 
 def _mode_shares(run: RunReport) -> dict[str, dict[str, float | None]]:
     """Return by setting the share of episodes that show each mode; None where no record can tell."""
-    by_setting: dict[str, list[Mapping[str, Any]]] = {}
+    by_setting: dict[str, list[Mapping[str, Any]]] = {setting["setting"]: [] for setting in run.results["settings"]}
     for entry in run.index:
         by_setting.setdefault(entry["setting"], []).append(entry["modes"])
     shares: dict[str, dict[str, float | None]] = {}

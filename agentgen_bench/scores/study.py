@@ -97,6 +97,10 @@ class Study:
         """Check the runs against each other."""
         if not self.runs:
             raise ScoreError(f"the study {self.name!r} names no run")
+        names = [run.run for run in self.runs]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ScoreError(f"{twice[0]} is named twice; a run has one role")
         seen: dict[tuple[Condition, int], str] = {}
         for run in self.runs:
             other = seen.setdefault((run.condition, run.seed), run.run)
@@ -105,10 +109,6 @@ class Study:
                     f"{other} and {run.run} are both {run.condition.label!r} with seed {run.seed}; "
                     "give training seeds different numbers"
                 )
-        names = [run.run for run in self.runs]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ScoreError(f"{twice[0]} is named twice; a run has one role")
         self._check_stages()
 
     def _check_stages(self) -> None:

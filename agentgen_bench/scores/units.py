@@ -36,3 +36,12 @@ def interval_in_units(score: Score) -> str:
     if score.name in RAW:
         return f"{score.low:g} - {score.high:g}"
     return f"{100 * score.low:.1f} - {100 * score.high:.1f}"
+
+
+def why_no_interval(score: Score) -> str | None:
+    """Return why a score with a value has no interval; None where it has one, or needs none."""
+    if score.value is None or score.low is not None or score.name == "ranking_stability":  # itself a share of redraws
+        return None
+    if score.name == "iqm_success":
+        return "no interval: one training seed leaves nothing to redraw"
+    return "no interval: all redraws of the levels agree, or over 5 % of them leave it undefined; play more levels"

@@ -3,6 +3,8 @@
 import gzip
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from agentgen_bench.cli import main
 from agentgen_bench.episodes import from_line
 from agentgen_bench.errors import EntryError
 from agentgen_bench.evaluation.folder import read_run, write_json
-from agentgen_bench.evaluation.plan import limited, suite_plan
+from agentgen_bench.evaluation.plan import limited, single_plan, suite_plan
 from agentgen_bench.evaluation.run import evaluate
 from agentgen_bench.leaderboard.entry import slug
 from agentgen_bench.leaderboard.submit import submit
@@ -20,6 +22,7 @@ from agentgen_bench.leaderboard.verify import verify
 from agentgen_bench.policies.scripted import RandomPolicy
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.scores.success import results
+from agentgen_bench.spec import TaskSpec
 from agentgen_bench.suites import Suite
 
 CLAIMS = {"org": "Some Lab", "model": "m", "date": "2026-01-31"}
@@ -149,3 +152,39 @@ def test_the_verbs_make_verify_and_show_an_entry(
     assert "own is not a run of a frozen suite; evaluate with --suite NAME" in capsys.readouterr().err
     assert main(["verify", "own", "--workers", "1"]) == 2
     assert "unknown suite" in capsys.readouterr().err
+
+
+def test_verifying_nothing_says_what_to_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "/no/such/entry"]) == 1
+    assert "/no/such/entry is not a folder; name one like leaderboards/core-v1/" in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_the_workers_of_a_verification_without_a_trace(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from agentgen_bench.leaderboard.replay import replay_all\n"
+        "from agentgen_bench.evaluation.folder import read_run\n"
+        "def forever(episodes):\n"
+        "    while True:\n"
+        "        yield from episodes\n"
+        "def run(argv):\n"
+        "    seen = 0\n"
+        "    for chunk in replay_all(forever(read_run(Path(sys.argv[1])).episodes), 2):\n"
+        "        seen += 1\n"
+        "        if seen == 3:\n"
+        "            os.killpg(0, signal.SIGINT)\n"
+        "if __name__ == '__main__':\n"
+        "    signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "    try:\n"
+        "        run(sys.argv)\n"
+        "    except KeyboardInterrupt:\n"
+        "        sys.exit(130)\n"
+    )
+    script, path = tmp_path / "script.py", tmp_path / "run"
+    script.write_text(program)
+    evaluate(single_plan([TaskSpec("Sokoban", richness="lean")], 4), RandomPolicy(), PromptConfig(), path)
+    done = subprocess.run(
+        [sys.executable, script, path], capture_output=True, text=True, timeout=60, start_new_session=True
+    )
+    assert (done.returncode, done.stderr) == (130, "")

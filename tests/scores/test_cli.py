@@ -109,3 +109,19 @@ def test_compare_across_a_knob_that_changes_the_level_is_wrong_usage(runs: Path,
     code, _, err = call("compare", runs / "oracle", runs / "oracle", "--across", "difficulty")
     assert code == 2
     assert "cannot pair across 'difficulty'; choose among: richness, distractors, interface" in err
+
+
+def test_a_score_without_an_interval_says_why(runs: Path, call: Callable[..., Outcome]) -> None:
+    _, out, _ = call("score", "--initial", runs / "random", "--trained", f"Sokoban={runs / 'oracle'}")
+    assert "iqm_success: no interval: one training seed leaves nothing to redraw" in out
+
+
+def test_a_difficulty_that_no_run_was_evaluated_on_is_pointed_out(runs: Path, call: Callable[..., Outcome]) -> None:
+    _, _, err = call("score", "--initial", runs / "random", "--trained", f"Sokoban:eazy={runs / 'oracle'}")
+    assert "no run was evaluated on Sokoban 'eazy', only on: easy" in err
+
+
+def test_a_run_named_twice_is_said_to_be(runs: Path, call: Callable[..., Outcome]) -> None:
+    code, _, err = call("score", runs / "random", runs / "random")
+    assert code == 1
+    assert "is named twice; a run has one role" in err
