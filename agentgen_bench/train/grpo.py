@@ -37,7 +37,6 @@ Departures from the papers, and options that follow them:
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -79,13 +78,22 @@ from agentgen_bench.train.models import (
 from agentgen_bench.train.optimizing import (
     Schedule,
     accelerator_for,
-    adamw,
     learning_rate,
     out_of_memory_explained,
     set_learning_rate,
     stop_unless_finite,
 )
 from agentgen_bench.train.settings import Source, open_training, to_json, training_jobs
+from agentgen_bench.train.sharding import (
+    clip_gradients,
+    equal_passes,
+    gathered_weights,
+    gradients_meet,
+    is_split,
+    load_optimizer_state,
+    optimizer_state,
+    prepared,
+)
 from agentgen_bench.train.tokens import distinct, micro_batches, padded, padded_logprobs
 
 Array = npt.NDArray[np.float64]
@@ -193,6 +201,8 @@ class Config:
     """Compute activations twice to need less memory."""
     bf16: bool = False
     """Compute in bfloat16 (parameters stay in float32)."""
+    shard: bool = False
+    """Split parameters, gradients and optimizer over the processes (FSDP2); each sampler keeps a copy of its own."""
     attention: Literal["sdpa", "eager"] = "sdpa"
     """Kernel of attention: on a CPU in bf16, eager is faster for short prompts; memory grows with their square."""
 
@@ -217,6 +227,12 @@ class Config:
             _check(name, getattr(self, name), getattr(self, name) >= 0, "0 or more")
         _check("step_discount", self.step_discount, 0 <= self.step_discount <= 1, "a number in [0, 1]")
         _check("keep", self.keep, self.keep >= 1, "1 or more")
+        _check("lora_rank", self.lora_rank, not (self.shard and self.lora_rank), "0 with shard: adapters are not split")
+
+    @property
+    def shares_weights(self) -> bool:
+        """Whether the sampler draws with the very weights that are trained; else it is given them after each step."""
+        return self.sampler == "transformers" and not self.shard
 
     @property
     def prompt(self) -> PromptConfig:
@@ -407,6 +423,10 @@ class Row(NamedTuple):
     advantage: float
 
 
+# Stands in where a process has no row of its own but must make a pass; it never counts.
+FILLER = Row((0,), (0,), (0.0,), 0.0)
+
+
 class _Keeper:
     """A policy that plays as another does and keeps what each decision saw and sampled."""
 
@@ -483,17 +503,22 @@ class Learner:
         return [float(number) for number in summed]
 
 
-def logprobs_of(model: Any, rows: Sequence[Row], config: Config, device: Any) -> list[torch.Tensor]:
+def logprobs_of(model: Any, rows: Sequence[Row], config: Config, accelerator: Any) -> list[torch.Tensor]:
     """Return the model's log-probabilities of each row's completion, without gradients; one tensor (C,) per row.
 
     Rows that no gradient will come from get an empty tensor.
     """
+    device = accelerator.device
     used = [i for i, row in enumerate(rows) if _has_gradient(row, config)]
     firsts, places = distinct([rows[i] for i in used])
     samples = [rows[used[first]] for first in firsts]
     values: dict[int, torch.Tensor] = {}
+    batches = micro_batches(samples, config.micro_batch_tokens)
     with torch.no_grad():
-        for indices in micro_batches(samples, config.micro_batch_tokens):
+        if is_split(model):
+            for _ in range(equal_passes(accelerator, len(batches)) - len(batches)):
+                padded_logprobs(model, padded([FILLER], device))
+        for indices in batches:
             batch = padded([samples[i] for i in indices], device)
             for i, logprobs in zip(indices, padded_logprobs(model, batch, config.temperature), strict=True):
                 values[i] = logprobs[: len(samples[i].completion_ids)]
@@ -509,13 +534,12 @@ def _has_gradient(row: Row, config: Config) -> bool:
 
 def update(learner: Learner, rows: Sequence[Row], config: Config, step: int) -> dict[str, float]:
     """Make one step's optimizer steps and return what the log tells about them."""
-    device = learner.accelerator.device
     reference = _reference_logprobs(learner, rows, config)
     n_rows = learner.total(len(rows))[0]
     n_mini = max(1, -(-int(n_rows) // config.mini_batch))
     old = None
     if config.importance_cap is not None and n_mini * config.epochs > 1:
-        old = logprobs_of(learner.plain_model, rows, config, device)
+        old = logprobs_of(learner.plain_model, rows, config, learner.accelerator)
     sums: dict[str, float] = {}
     for epoch in range(config.epochs):
         rng = stream("mini-batches", config.seed, step, epoch, learner.accelerator.process_index)
@@ -540,9 +564,9 @@ def _reference_logprobs(learner: Learner, rows: Sequence[Row], config: Config) -
     if config.kl_coef == 0:
         return None
     if learner.reference is not None:
-        return logprobs_of(learner.reference, rows, config, learner.accelerator.device)
+        return logprobs_of(learner.reference, rows, config, learner.accelerator)
     with learner.plain_model.disable_adapter():
-        return logprobs_of(learner.plain_model, rows, config, learner.accelerator.device)
+        return logprobs_of(learner.plain_model, rows, config, learner.accelerator)
 
 
 def _optimizer_step(
@@ -559,21 +583,21 @@ def _optimizer_step(
     n_tokens, n_samples = learner.total(sum(len(rows[i].completion_ids) for i in indices), len(indices))
     active = [i for i in indices if _has_gradient(rows[i], config)]
     parts = [[active[j] for j in part] for part in micro_batches([rows[i] for i in active], config.micro_batch_tokens)]
-    n_parts = int(accelerator.gather(torch.tensor([len(parts)], device=accelerator.device)).max())
+    n_parts = equal_passes(accelerator, len(parts))
     sums = {"loss": 0.0, "kl": 0.0, "clipped": 0.0, "gap": 0.0, "surprise": 0.0, "tokens": 0.0}
     if n_parts == 0:
         return {**sums, "gradient_norm": 0.0, "updates": 0.0}
     for number in range(n_parts):
         is_last = number == n_parts - 1
         # Every process makes as many passes as the busiest; one without samples left passes one that counts nothing.
-        part, counts = (parts[number], 1.0) if number < len(parts) else ([0], 0.0)
-        with nullcontext() if is_last else accelerator.no_sync(learner.model):
+        part, counts = (parts[number], 1.0) if number < len(parts) else ([], 0.0)
+        with gradients_meet(accelerator, learner.model, is_last):
             loss, numbers = _micro_batch(learner, part, rows, old, reference, config, n_tokens, n_samples)
             # The wrapper averages gradients over processes; we want their sum.
             accelerator.backward(loss * counts * accelerator.num_processes)
         for name, value in numbers.items():
             sums[name] += counts * value
-    norm = float(accelerator.clip_grad_norm_(learner.model.parameters(), config.max_gradient_norm))
+    norm = clip_gradients(accelerator, learner.model, config.max_gradient_norm)
     totals = dict(zip(sums, learner.total(*sums.values()), strict=True))
     bad_batch = {"rows": [tuple(rows[i]) for i in indices], "step": step}
     stop_unless_finite(totals["loss"], norm, bad_batch, Path(config.output), step)
@@ -594,7 +618,7 @@ def _micro_batch(
 ) -> tuple[torch.Tensor, dict[str, float]]:
     """Return the loss of one forward pass and sums for the log."""
     device = learner.accelerator.device
-    chosen = [rows[i] for i in part]
+    chosen = [rows[i] for i in part] or [FILLER]
     firsts, places = distinct(chosen)
     batch = padded([chosen[i] for i in firsts], device)
     mask = batch.completion_mask[places]  # (B, C)
@@ -609,7 +633,7 @@ def _micro_batch(
         clip_low=config.clip_low,
         clip_high=config.clip_high,
         weights=None if config.importance_cap is None else importance_weights(trainers, sampled, config.importance_cap),
-        reference_logprobs=None if reference is None else _rectangle([reference[i] for i in part], mask),
+        reference_logprobs=None if reference is None or not part else _rectangle([reference[i] for i in part], mask),
         kl_coef=config.kl_coef,
     )
     loss = reduced(parts.loss, mask, config.loss_mean, n_tokens, n_samples)
@@ -747,9 +771,9 @@ def _step(
         learner.model.train()  # transformers checkpoints activations in training mode only
     numbers = update(learner, rows, config, step)
     updated = time.perf_counter()
-    if config.sampler == "vllm" and rows:
+    if not config.shares_weights:
         learner.model.eval()
-        numbers["sync/probe_gap"] = synchronise(sampler, learner, rows[0], config)
+        numbers["sync/probe_gap"] = synchronise(sampler, learner, rows[0] if rows else FILLER, config)
     ended = time.perf_counter()
     numbers |= _rollout_numbers(learner, rollouts, crashed, rows, config)
     return {
@@ -800,13 +824,13 @@ def _loaded(config: Config, accelerator: Any, start: Path | None) -> tuple[Learn
     """Return learner, sampler and the step to go on from, of the checkpoint `start` or of the initial policy."""
     path = config.model if start is None or config.lora else start
     sampler = make_sampler(config, config.model if start is None else start)
-    shares = config.sampler == "transformers" and not (config.lora and start)
+    shares = config.shares_weights and not (config.lora and start)
     model = sampler.model if shares else load_model(path)  # type: ignore[attr-defined]
     model.set_attn_implementation(config.attention)
     adapter = start / ADAPTER_FOLDER if start is not None else None
     model = trainable(model, config.lora, adapter, seed_from("lora", config.seed), config.gradient_checkpointing)
-    learner_model, optimizer = accelerator.prepare(model, adamw(model, config.weight_decay))
-    if config.sampler == "transformers":  # sampler and trainer are one model: nothing to synchronise
+    learner_model, optimizer = prepared(accelerator, model, config.weight_decay, config.shard)
+    if config.shares_weights:  # sampler and trainer are one model: nothing to synchronise
         sampler.model = model.get_base_model() if config.lora else model  # type: ignore[attr-defined]
     reference = None
     if config.kl_coef > 0 and not config.lora:
@@ -814,19 +838,21 @@ def _loaded(config: Config, accelerator: Any, start: Path | None) -> tuple[Learn
     done = 0
     if start is not None:
         state = load_state(start)
-        optimizer.load_state_dict(state["optimizer"])
+        load_optimizer_state(learner_model, optimizer, state["optimizer"])
         done = int(state["step"])
     return Learner(accelerator, learner_model, optimizer, reference), sampler, done
 
 
 def _save(learner: Learner, config: Config, step: int) -> None:
     accelerator = learner.accelerator
+    weights = gathered_weights(accelerator, learner.model)
+    state = {"step": step, "optimizer": optimizer_state(learner.model, learner.optimizer)}
     if accelerator.is_main_process:
         tokenizer = load_tokenizer(config.model)
 
         def write(folder: Path) -> None:
-            save_model(learner.plain_model, tokenizer, folder)
-            save_state(folder, {"step": step, "optimizer": learner.optimizer.state_dict()})
+            save_model(learner.plain_model, tokenizer, folder, weights)
+            save_state(folder, state)
 
         write_checkpoint(Path(config.output), step, write, config.keep)
     accelerator.wait_for_everyone()

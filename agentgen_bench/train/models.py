@@ -87,7 +87,8 @@ def save_model(model: Any, tokenizer: Any, folder: Path, state_dict: dict[str, A
 def merged_tensors(model: Any, *, head: bool = False) -> Iterator[tuple[str, Any]]:
     """Yield names as in the original folder and tensors, adapters merged in; the model itself is left as it is.
 
-    A head tied to the embeddings is not in the folder and is left out, unless `head`.
+    A head tied to the embeddings is not in the folder and is left out, unless `head`. Parameters that are split over
+    processes are gathered, one after another: then every process must read all of them.
     """
     base = model.get_base_model() if hasattr(model, "peft_config") else model
     adapted = {name: module for name, module in base.named_modules() if hasattr(module, "get_delta_weight")}
@@ -98,6 +99,8 @@ def merged_tensors(model: Any, *, head: bool = False) -> Iterator[tuple[str, Any
         plain = name.replace(".base_layer.", ".")
         if plain in tied:
             continue
+        if hasattr(tensor, "full_tensor"):
+            tensor = tensor.full_tensor()
         module = adapted.get(name.removesuffix(".base_layer.weight"))
         if module is not None and name.endswith(".base_layer.weight"):
             tensor = tensor + module.get_delta_weight("default").to(tensor.dtype)

@@ -35,8 +35,8 @@ def accelerator_for(bf16: bool) -> Any:
     """Return accelerate's view of this process: one CPU, one GPU, or one of several started by `accelerate launch`.
 
     Raises:
-        SpecError: accelerate is set up for FSDP, DeepSpeed or another way of splitting the parameters over processes;
-            checkpoints and the shared sampler need every process to hold all of them.
+        SpecError: accelerate is set up for FSDP, DeepSpeed or another way of splitting the parameters over processes.
+            The trainers split them themselves, see sharding.py.
     """
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
@@ -48,7 +48,8 @@ def accelerator_for(bf16: bool) -> Any:
     kind = str(accelerator.distributed_type.value)
     if kind not in WHOLE_MODELS:
         raise SpecError(
-            f"accelerate is set up for {kind}; run `accelerate config` anew and choose no FSDP or DeepSpeed"
+            f"accelerate is set up for {kind}; run `accelerate config` anew, choose no FSDP or DeepSpeed, and add "
+            "--shard to split the parameters over the processes"
         )
     return accelerator
 

@@ -6,7 +6,6 @@ prompts are read, not learned. Environments are mixed by weight, so that one wit
 
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -31,13 +30,21 @@ from agentgen_bench.train.models import ADAPTER_FOLDER, Lora, load_model, load_t
 from agentgen_bench.train.optimizing import (
     Schedule,
     accelerator_for,
-    adamw,
     learning_rate,
     out_of_memory_explained,
     set_learning_rate,
     stop_unless_finite,
 )
 from agentgen_bench.train.settings import open_training, to_json
+from agentgen_bench.train.sharding import (
+    clip_gradients,
+    equal_passes,
+    gathered_weights,
+    gradients_meet,
+    load_optimizer_state,
+    optimizer_state,
+    prepared,
+)
 from agentgen_bench.train.tokens import (
     micro_batches,
     n_tokens,
@@ -94,6 +101,8 @@ class Config:
     """Compute activations twice to need less memory."""
     bf16: bool = False
     """Compute in bfloat16 (parameters stay in float32)."""
+    shard: bool = False
+    """Split parameters, gradients and optimizer over the processes (FSDP2)."""
     attention: Literal["sdpa", "eager"] = "sdpa"
     """Kernel of attention: on a CPU in bf16, eager is faster for short prompts; memory grows with their square."""
     save_every: int = 100
@@ -110,6 +119,8 @@ class Config:
         for name in ("steps", "batch", "max_sample_tokens", "micro_batch_tokens", "save_every", "keep"):
             if getattr(self, name) < 1:
                 raise SpecError(f"{name}={getattr(self, name)!r} is out of range; choose 1 or more")
+        if self.shard and self.lora_rank:
+            raise SpecError(f"lora_rank={self.lora_rank} is out of range; choose 0 with shard: adapters are not split")
         if not 0 <= self.warmup_share <= 1:
             raise SpecError(f"warmup_share={self.warmup_share!r} is out of range; choose a share in [0, 1]")
 
@@ -237,20 +248,20 @@ def _step(
     n_targets = sum(len(sample.completion_ids) for sample in batch)
     mine = batch[accelerator.process_index :: accelerator.num_processes]
     parts = (packs if config.packing else micro_batches)(mine, config.micro_batch_tokens)
-    n_parts = int(accelerator.gather(torch.tensor([len(parts)], device=accelerator.device)).max())
+    n_parts = equal_passes(accelerator, len(parts))
     loss_sum = 0.0
     model.train()
     for number in range(n_parts):
         # Every process makes as many passes as the busiest; one without samples left passes one that counts nothing.
         part, counts = (parts[number], 1.0) if number < len(parts) else ([0], 0.0)
         chosen = [(mine or batch)[i] for i in part]
-        with nullcontext() if number == n_parts - 1 else accelerator.no_sync(model):
+        with gradients_meet(accelerator, model, is_last=number == n_parts - 1):
             loss = counts * negative_logprobs(model, chosen, config.packing, accelerator.device) / n_targets
             # The wrapper averages gradients over processes; we want their sum.
             accelerator.backward(loss * accelerator.num_processes)
         loss_sum += float(loss.detach())
     total = float(accelerator.reduce(torch.tensor(loss_sum, device=accelerator.device)))
-    norm = float(accelerator.clip_grad_norm_(model.parameters(), config.max_gradient_norm))
+    norm = clip_gradients(accelerator, model, config.max_gradient_norm)
     stop_unless_finite(total, norm, {"samples": [tuple(s) for s in batch], "step": step}, Path(config.output), step)
     optimizer.step()
     optimizer.zero_grad()
@@ -279,20 +290,22 @@ def _loaded(config: Config, accelerator: Any, start: Path | None) -> tuple[Any, 
     model.set_attn_implementation(config.attention)
     adapter = start / ADAPTER_FOLDER if start is not None else None
     model = trainable(model, lora, adapter, seed_from("lora", config.seed), config.gradient_checkpointing)
-    model, optimizer = accelerator.prepare(model, adamw(model, config.weight_decay))
+    model, optimizer = prepared(accelerator, model, config.weight_decay, config.shard)
     if start is None:
         return model, optimizer, 0
     state = load_state(start)
-    optimizer.load_state_dict(state["optimizer"])
+    load_optimizer_state(model, optimizer, state["optimizer"])
     return model, optimizer, int(state["step"])
 
 
 def _save(accelerator: Any, model: Any, optimizer: Any, tokenizer: Any, config: Config, step: int) -> None:
+    weights = gathered_weights(accelerator, model)
+    state = {"step": step, "optimizer": optimizer_state(model, optimizer)}
     if accelerator.is_main_process:
 
         def write(folder: Path) -> None:
-            save_model(accelerator.unwrap_model(model), tokenizer, folder)
-            save_state(folder, {"step": step, "optimizer": optimizer.state_dict()})
+            save_model(accelerator.unwrap_model(model), tokenizer, folder, weights)
+            save_state(folder, state)
 
         write_checkpoint(Path(config.output), step, write, config.keep)
     accelerator.wait_for_everyone()

@@ -1,6 +1,5 @@
 import json
 import math
-import os
 import signal
 import subprocess
 import sys
@@ -19,9 +18,10 @@ from agentgen_bench.train import grpo
 from agentgen_bench.train.checkpoints import STATE_FILE, checkpoint_path
 from agentgen_bench.train.grpo import Config, make_sampler, play_groups, train, training_rows
 from agentgen_bench.train.logs import read_log
+from agentgen_bench.train.optimizing import accelerator_for
 from agentgen_bench.train.settings import training_jobs
 from tests.counting import CountingEnv
-from tests.train.tiny import PROMPT, PROMPT_FIELDS, SOURCES, make_env
+from tests.train.tiny import PROMPT, PROMPT_FIELDS, SOURCES, in_two_processes, make_env
 
 
 def config(model, output, **changes):
@@ -134,9 +134,9 @@ def test_eager_attention_trains_as_the_fused_kernel_does(cloned_model, tmp_path)
 def test_samples_without_advantage_are_not_read_where_there_is_no_penalty(cloned_model, tmp_path):
     settings = config(cloned_model, tmp_path / "run", kl_coef=0.0)
     rows = [grpo.Row((5, 6), (7, 2), (-1.0, -1.0), advantage) for advantage in (0.0, 1.0)]
-    model = make_sampler(settings, cloned_model).model
-    assert [len(values) for values in grpo.logprobs_of(model, rows, settings, "cpu")] == [0, 2]
-    assert [len(v) for v in grpo.logprobs_of(model, rows, replace(settings, kl_coef=0.1), "cpu")] == [2, 2]
+    model, accelerator = make_sampler(settings, cloned_model).model, accelerator_for(False)
+    assert [len(values) for values in grpo.logprobs_of(model, rows, settings, accelerator)] == [0, 2]
+    assert [len(v) for v in grpo.logprobs_of(model, rows, replace(settings, kl_coef=0.1), accelerator)] == [2, 2]
 
 
 def test_a_checkpoint_is_a_model_folder_that_plays_as_the_trainer_did(cloned_model, tmp_path):
@@ -296,7 +296,6 @@ def test_a_sampler_that_keeps_its_old_weights_stops_the_run(cloned_model, tmp_pa
 
 
 TWO_PROCESSES = """
-import sys
 from tests.train.test_grpo import config, make_env, train
 train(config(sys.argv[1], sys.argv[2], steps=1, levels_per_step=4, mini_batch=1000), make_env=make_env)
 """
@@ -305,13 +304,7 @@ train(config(sys.argv[1], sys.argv[2], steps=1, levels_per_step=4, mini_batch=10
 @pytest.mark.slow
 def test_two_processes_make_the_step_that_one_makes(cloned_model, tmp_path):
     """The groups are shared out; gradients are summed over all samples, so nothing depends on who played what."""
-    script = tmp_path / "run.py"
-    script.write_text(TWO_PROCESSES)
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29617"]
-    root = str(Path(__file__).resolve().parents[2])
-    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "PYTHONPATH": root}
-    command = [*launcher, str(script), cloned_model, str(tmp_path / "two")]
-    subprocess.run(command, cwd=root, env=environment, check=True)
+    in_two_processes(TWO_PROCESSES, cloned_model, tmp_path / "two")
     one = train(config(cloned_model, tmp_path / "one", steps=1, levels_per_step=4, mini_batch=1000), make_env=make_env)
     alone, shared = weights(one), weights(tmp_path / "two" / one.name)
     for name, tensor in alone.items():

@@ -1,5 +1,10 @@
 """A model of 30,000 parameters and the counting environment, for tests of training."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 from agentgen_bench.policies.scripted import OraclePolicy
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.rollout import Job, play
@@ -35,3 +40,12 @@ def write_counting_demonstrations(folder):
     folder.mkdir()
     write_demonstrations(folder / "samples.jsonl", counting_demonstrations())
     return str(folder)
+
+
+def in_two_processes(program, *arguments):
+    """Run a program in two processes on the CPU, as `accelerate launch` would start them."""
+    root = Path(__file__).resolve().parents[2]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "--no-python"]
+    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
+    command = [*launcher, sys.executable, "-c", "import sys\n" + program, *map(str, arguments)]
+    subprocess.run(command, cwd=root, env=environment, check=True)
