@@ -143,7 +143,7 @@ def test_a_study_adds_its_matrix_its_curves_and_its_scores(runs):
 
 def test_failure_modes_are_counted_per_setting(runs):
     text = page([collect(runs[0])])
-    table = text[text.index("Failure modes, % of episodes") : text.index("Episodes (6)")]
+    table = text[text.index("Failure modes, % of episodes") : text.index("Sokoban: first fatal push")]
     assert table.count("<tr>") == 1 + 2
 
 
@@ -215,3 +215,9 @@ def test_ten_thousand_episodes_are_listed_at_once_but_drawn_few(runs, tmp_path):
     assert "10000 of 10000" in dom
     assert "seed 7000," in dom
     assert dom.count('role="option"') < 60
+
+
+def test_sokobans_first_fatal_push_and_regret_have_a_table(runs):
+    text = page([collect(run) for run in runs[:2]])
+    assert "<th>first fatal push</th><th>regret moves</th><th>regret pushes</th>" in text
+    assert '<td class="number">0.0 (0.0 - 0.0)</td>' in text  # the oracle's regret

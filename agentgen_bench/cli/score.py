@@ -12,7 +12,7 @@ from agentgen_bench.episodes import Episode
 from agentgen_bench.errors import ScoreError, SpecError
 from agentgen_bench.evaluation.folder import read_run, write_json
 from agentgen_bench.scores.base import by_setting, family, setting_label
-from agentgen_bench.scores.failures import MODES, failures_json
+from agentgen_bench.scores.failures import ANALYSES, MODES, failures_json
 from agentgen_bench.scores.study import Study, StudyRun, read_study
 from agentgen_bench.scores.study_scores import Line, StudyScores, score_study
 from agentgen_bench.scores.units import in_units, interval_in_units, why_no_interval
@@ -91,7 +91,7 @@ def scores_text(scores: StudyScores, failures: Mapping[str, Any]) -> str:
         lines = [line for line in scores.lines if line.section == section]
         header = (section, "score", "value", "95 % interval", "n")
         parts += ["", *aligned([header, *(_row(line) for line in lines)]), *_remarks(lines)]
-    parts += ["", *_failure_table(failures)]
+    parts += ["", *_failure_table(failures), *_push_table(failures)]
     if scores.notes:
         parts += ["", "left out:", *(f"  {note}" for note in scores.notes)]
     if scores.missing:
@@ -133,6 +133,25 @@ def _failure_table(failures: Mapping[str, Any]) -> list[str]:
             rows.append((f"{name}: {label}", *(in_units(mode, scores[mode]["value"]) for mode in MODES)))
             reasons += [f"  {mode}: {scores[mode]['reason']}" for mode in MODES if scores[mode]["reason"]]
     return [*aligned(rows), *dict.fromkeys(reasons)]
+
+
+def _push_table(failures: Mapping[str, Any]) -> list[str]:
+    """Return Sokoban's first fatal push and regret in steps, with intervals; no line without Sokoban."""
+    rows: list[tuple[str, ...]] = [
+        (f"{name}: {label}", *(_steps(found["scores"][each]) for each in ANALYSES))
+        for name, settings in failures.items()
+        for label, found in settings.items()
+        if any(found["scores"][each]["value"] is not None for each in ANALYSES)
+    ]
+    header = ("steps, mean and 95 % interval", *(each.replace("_", " ") for each in ANALYSES))
+    return ["", *aligned([header, *rows])] if rows else []
+
+
+def _steps(score: Mapping[str, Any]) -> str:
+    if score["value"] is None:
+        return "-"
+    interval = "" if score["low"] is None else f" ({score['low']:.1f} - {score['high']:.1f})"
+    return f"{score['value']:.1f}{interval}, n {score['n']}"
 
 
 def _study(args: argparse.Namespace) -> tuple[Study, Path]:

@@ -9,6 +9,7 @@ from typing import Any
 from agentgen_bench.errors import RunError
 from agentgen_bench.report.charts import Point, heat_map, interval_bar, shown, small_multiples
 from agentgen_bench.report.collect import RunReport, collect
+from agentgen_bench.report.pushes import PUSHES_TITLE, push_table
 from agentgen_bench.report.study import study_sections
 from agentgen_bench.scores.base import family, setting_label
 from agentgen_bench.scores.failures import MODES
@@ -49,6 +50,7 @@ def page(runs: Sequence[RunReport], study: Study | None = None) -> str:
         _endings_section(runs),
         *_packs_section(runs),
         _failures_section(runs),
+        *([_section(PUSHES_TITLE, _table(*pushes))] if (pushes := push_table(runs)) else []),
         _browser_section(runs),
     ]
     return (

@@ -125,3 +125,13 @@ def test_a_run_named_twice_is_said_to_be(runs: Path, call: Callable[..., Outcome
     code, _, err = call("score", runs / "random", runs / "random")
     assert code == 1
     assert "is named twice; a run has one role" in err
+
+
+def test_score_shows_the_first_fatal_push_and_the_regret_with_intervals(
+    runs: Path, call: Callable[..., Outcome]
+) -> None:
+    _, out, _ = call("score", runs / "oracle", "--json")
+    found = json.loads(out)["failures"][str(runs / "oracle")]["Sokoban-lean easy test"]["scores"]["regret_moves"]
+    _, out, _ = call("score", runs / "oracle")
+    (row,) = [line for line in out.splitlines() if line.startswith(f"{runs / 'oracle'}:") and "n 6" in line]
+    assert f"{found['value']:.1f} ({found['low']:.1f} - {found['high']:.1f}), n 6" in row
