@@ -182,6 +182,8 @@ def _check_episode(episode: Episode, level_id: str, policy: str, metadata: Metad
         )
     if episode.ending == "error":
         raise EntryError(f"{here}: {name} ended in an error; an entry holds only whole episodes")
+    if episode.first_sections is not None or any(step.sections is not None for step in episode.steps):
+        raise EntryError(f"{here}: {name} holds texts of observations; an entry holds their hashes, replay the texts")
     for i, step in enumerate(episode.steps, 1):
         known = step.parse_reason in REASONS if step.action is None else step.parse_reason is None
         if not known:

@@ -124,6 +124,11 @@ EDITS = [
     (set_(0, "policy", to="gpt"), "line 1: .* was played by 'gpt', not by 'random'"),
     (set_(0, "schema_version", to=99), "line 1: not an episode of schema version 1"),
     (set_(0, "steps", 0, "reward", to="1"), "line 1: step field 'reward' holds a str"),
+    (
+        set_(0, "first_sections", to=[["A fake.", 0, "state"]]),
+        "holds texts of observations; an entry holds their hashes",
+    ),
+    (set_(0, "steps", 3, "sections", to=[["A fake.", 0, "state"]]), "holds texts of observations"),
     (set_(0, "note", to="hello"), "line 1: not episode fields: missing or unknown"),
     (set_(0, "steps", 0, "reward", to=float("nan")), "line 1 is not JSON as we accept it: NaN is not a number"),
     (set_(0, "steps", 0, "reward", to=float("inf")), "line 1 is not JSON as we accept it: Infinity is not a number"),
