@@ -8,8 +8,9 @@ from typing import Any, Literal, NamedTuple
 from agentgen_bench.episodes import Episode, canonical_json
 from agentgen_bench.errors import RunError
 from agentgen_bench.export.source import Source
-from agentgen_bench.scores.base import family, setting_label
+from agentgen_bench.scores.base import family, scores_json, setting_label
 from agentgen_bench.scores.failures import ANALYSES, MODES, Failures, failures
+from agentgen_bench.scores.packs import pack_scores
 from agentgen_bench.scores.success import results
 
 Kind = Literal["string", "bool", "int", "float"]
@@ -48,7 +49,9 @@ def tables(source: Source) -> dict[str, Table]:
     columns = (*SOURCE_COLUMNS, *((name, kind) for name, kind, _ in EPISODE_COLUMNS))
     return {
         "episodes": Table(columns, ordered),
-        "scores": Table((*SOURCE_COLUMNS, *SCORE_COLUMNS), tuple(_score_rows(source, results(kept)))),
+        "scores": Table(
+            (*SOURCE_COLUMNS, *SCORE_COLUMNS), (*_score_rows(source, results(kept)), *_pack_rows(source, kept))
+        ),
     }
 
 
@@ -60,7 +63,7 @@ SOURCE_COLUMNS: tuple[tuple[str, Kind], ...] = (
     ("suite_hash", "string"),
 )
 SCORE_COLUMNS: tuple[tuple[str, Kind], ...] = (
-    ("scope", "string"),  # setting, family or overall
+    ("scope", "string"),  # overall, family, setting or pack
     ("subject", "string"),
     ("env_id", "string"),
     ("spec", "string"),
@@ -113,7 +116,11 @@ EPISODE_COLUMNS: tuple[tuple[str, Kind, Callable[[Played], Cell]], ...] = (
     ("env_id", "string", _spec("env_id")),
     ("family", "string", lambda played: family(played.episode.spec)),
     ("richness", "string", lambda played: _richness(played.episode)),
-    *((name, "string", _spec(name)) for name in ("difficulty", "split", "distractors", "interface", "knobs")),
+    *(
+        (name, "string", _spec(name))
+        for name in ("difficulty", "split", "distractors", "interface", "lifecycle", "knobs")
+    ),
+    ("spec", "string", lambda played: canonical_json(played.episode.spec)),
     ("level_id", "string", lambda played: played.episode.level_id),
     ("seed", "int", lambda played: played.episode.seed),
     ("repeat", "int", lambda played: played.episode.repeat),
@@ -150,6 +157,14 @@ def _score_rows(source: Source, found: Mapping[str, Any]) -> Iterator[tuple[Cell
         spec = setting["spec"]
         subject = ("setting", setting["setting"], str(spec["env_id"]), canonical_json(spec), setting["episodes"])
         yield from _rows_of(source, subject, setting["scores"])
+
+
+def _pack_rows(source: Source, episodes: list[Episode]) -> Iterator[tuple[Cell, ...]]:
+    """Yield a row per score of each setting that plays packs of tasks."""
+    for packs in pack_scores([episodes]):
+        n_episodes = sum(episode.spec == packs.spec for episode in episodes)
+        subject = ("pack", packs.setting, str(packs.spec["env_id"]), canonical_json(packs.spec), n_episodes)
+        yield from _rows_of(source, subject, scores_json(packs.scores))
 
 
 def _rows_of(source: Source, subject: tuple[Cell, ...], scores: Mapping[str, Any]) -> Iterator[tuple[Cell, ...]]:

@@ -114,3 +114,21 @@ def ratio_interval(sums: Sequence[float], counts: Sequence[int], rng: np.random.
     if len(sums) < 2:
         return NO_INTERVAL
     return percentile_interval(Clusters.of(sums, counts).draws(resampled(len(sums), rng)))
+
+
+def difference_interval(differences: Sequence[float], bootstrap: Interval) -> Interval:
+    """Return the bootstrap's interval, or where it has no width one from Wilson's bounds of levels won and lost.
+
+    Three levels that all tie do not show that two policies are the same.
+
+    Args:
+        differences: per level, each in [-1, 1].
+        bootstrap: the interval of their mean.
+    """
+    if bootstrap.low is not None and bootstrap.low != bootstrap.high:
+        return bootstrap
+    n = len(differences)
+    won, lost = wilson(sum(d > 0 for d in differences), n), wilson(sum(d < 0 for d in differences), n)
+    if won.low is None or won.high is None or lost.low is None or lost.high is None:
+        return NO_INTERVAL
+    return Interval(won.low - lost.high, won.high - lost.low)

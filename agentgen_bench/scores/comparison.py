@@ -9,7 +9,6 @@ import numpy as np
 from agentgen_bench.episodes import Episode, canonical_json
 from agentgen_bench.errors import ScoreError
 from agentgen_bench.scores.base import (
-    NO_INTERVAL,
     Interval,
     Score,
     by_setting,
@@ -21,6 +20,7 @@ from agentgen_bench.scores.base import (
 from agentgen_bench.scores.bootstrap import (
     RESAMPLES,
     Clusters,
+    difference_interval,
     level_picks,
     percentile_interval,
     ratio_interval,
@@ -154,7 +154,7 @@ def _comparison(key: str, a: _Cell, b: _Cell) -> Comparison:
             Score(
                 "difference",
                 mean(differences),
-                *_difference_interval(differences, ratio_interval(differences, [1] * n, rng)),
+                *difference_interval(differences, ratio_interval(differences, [1] * n, rng)),
                 n=n,
             ),
             Score("won", won / n, *wilson(won, n), n=n),
@@ -179,22 +179,8 @@ def _mean_difference(pairs: Sequence[_Pair]) -> Score:
     for pair in pairs:
         for level, difference in zip(pair.levels, pair.differences, strict=True):
             by_level.setdefault(level, []).append(difference)
-    interval = _difference_interval(
+    interval = difference_interval(
         [mean(values) for values in by_level.values()], percentile_interval(total / len(pairs))
     )
     value = mean([mean(pair.differences) for pair in pairs])
     return Score("difference", value, *interval, n=sum(len(pair.levels) for pair in pairs))
-
-
-def _difference_interval(differences: Sequence[float], bootstrap: Interval) -> Interval:
-    """Return the bootstrap's interval, or where it has no width one from Wilson's bounds of levels won and lost.
-
-    Three levels that all tie do not show that two policies are the same.
-    """
-    if bootstrap.low is not None and bootstrap.low != bootstrap.high:
-        return bootstrap
-    n = len(differences)
-    won, lost = wilson(sum(d > 0 for d in differences), n), wilson(sum(d < 0 for d in differences), n)
-    if won.low is None or won.high is None or lost.low is None or lost.high is None:
-        return NO_INTERVAL
-    return Interval(won.low - lost.high, won.high - lost.low)

@@ -8,9 +8,9 @@ import numpy.typing as npt
 
 from agentgen_bench.errors import ScoreError
 from agentgen_bench.scores.base import Score, mean, undefined
-from agentgen_bench.scores.bootstrap import ratio_interval
+from agentgen_bench.scores.bootstrap import difference_interval, rate_interval, ratio_interval
 
-Packs = Sequence[Sequence[float]]  # reward of each task, by pack and position
+Packs = Sequence[Sequence[float]]  # reward of each task in [0, 1], by pack and position
 Array = npt.NDArray[np.float64]
 
 
@@ -23,7 +23,7 @@ def cod_effect(packs: Packs, rng: np.random.Generator) -> Score:
     """Return the mean reward at the last position minus that at the first, paired within packs."""
     if _pack_size(packs) < 2:
         return undefined("cod_effect", "needs packs of at least 2 tasks")
-    return _mean_over_packs("cod_effect", [pack[-1] - pack[0] for pack in packs], rng)
+    return _mean_difference("cod_effect", [pack[-1] - pack[0] for pack in packs], rng)
 
 
 def stateful_gain(kept: Packs, wiped: Packs, rng: np.random.Generator) -> Score:
@@ -34,7 +34,7 @@ def stateful_gain(kept: Packs, wiped: Packs, rng: np.random.Generator) -> Score:
     if [len(pack) for pack in kept] != [len(pack) for pack in wiped]:
         raise ScoreError(f"{len(kept)} packs kept and {len(wiped)} wiped do not hold the same tasks")
     _pack_size(kept)
-    return _mean_over_packs("stateful_gain", [mean(a) - mean(b) for a, b in zip(kept, wiped, strict=True)], rng)
+    return _mean_difference("stateful_gain", [mean(a) - mean(b) for a, b in zip(kept, wiped, strict=True)], rng)
 
 
 class CodAdvantages(NamedTuple):
@@ -72,6 +72,15 @@ def _pack_size(packs: Packs) -> int:
 
 
 def _mean_over_packs(name: str, values: Sequence[float], rng: np.random.Generator) -> Score:
+    """Return the mean of rewards in [0, 1]; packs that are all alike give Wilson's interval, not one without width."""
     if not values:
         return undefined(name, "there are no packs")
-    return Score(name, mean(values), *ratio_interval(values, [1] * len(values), rng), n=len(values))
+    return Score(name, mean(values), *rate_interval(values, [1] * len(values), rng), n=len(values))
+
+
+def _mean_difference(name: str, differences: Sequence[float], rng: np.random.Generator) -> Score:
+    """Return the mean of differences in [-1, 1] between rewards of one pack."""
+    if not differences:
+        return undefined(name, "there are no packs")
+    bootstrap = ratio_interval(differences, [1] * len(differences), rng)
+    return Score(name, mean(differences), *difference_interval(differences, bootstrap), n=len(differences))

@@ -9,11 +9,16 @@ import pytest
 
 from agentgen_bench.errors import EntryError, MissingDependencyError, RunError
 from agentgen_bench.evaluation.folder import read_run
+from agentgen_bench.evaluation.plan import single_plan
+from agentgen_bench.evaluation.run import evaluate
 from agentgen_bench.export.csv_files import csv_bytes, csv_files
 from agentgen_bench.export.parquet import parquet_files
 from agentgen_bench.export.source import read_source
 from agentgen_bench.export.tables import Table, tables
+from agentgen_bench.policies.scripted import RandomPolicy
+from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.scores.success import results
+from agentgen_bench.spec import TaskSpec
 
 from .conftest import HOSTILE
 
@@ -48,6 +53,14 @@ def test_the_scores_are_those_of_results_json(talk):
             numbers = [None if row[column] == "" else float(row[column]) for column in ("value", "low", "high")]
             assert numbers == [score["value"], score["low"], score["high"]]
     assert len(rows) == 2 + 2 + sum(len(setting["scores"]) for setting in found["settings"])
+
+
+def test_packs_have_their_scores(tmp_path):
+    spec = TaskSpec("Sokoban", richness="lean", split="test", interface="opaque").with_(lifecycle="pack-4")
+    evaluate(single_plan([spec], 2), RandomPolicy(), PromptConfig(), tmp_path / "packs")
+    rows = read_csv(csv_files(read_source(tmp_path / "packs"))["scores.csv"])
+    packs = [row["score"] for row in rows if row["scope"] == "pack"]
+    assert packs == ["position_1", "position_2", "position_3", "position_4", "cod_effect"]
 
 
 def test_what_a_model_or_player_wrote_cannot_become_a_formula(talk):

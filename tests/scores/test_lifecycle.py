@@ -23,6 +23,17 @@ def test_the_cod_effect_is_last_minus_first() -> None:
     assert cod_effect(PACKS, stream("t")).value == pytest.approx(2 / 3)
 
 
+def test_packs_that_are_all_alike_do_not_claim_certainty() -> None:
+    alike = [[0.0, 1.0]] * 2
+    first, last = position_curve(alike, stream("t"))
+    assert (first.low, round(first.high, 4)) == (0.0, 0.6576)  # Wilson, 0 of 2
+    assert (round(last.low, 4), last.high) == (0.3424, 1.0)
+    effect = cod_effect(alike, stream("t"))
+    assert (round(effect.low, 4), effect.high) == (-0.3152, 1.0)  # won 2 of 2: .3424 - .6576; lost 0 of 2
+    same = stateful_gain(alike, alike, stream("t"))
+    assert (round(same.low, 4), round(same.high, 4)) == (-0.6576, 0.6576)
+
+
 def test_one_task_has_no_cod_effect() -> None:
     assert cod_effect([[1.0]], stream("t")).reason == "needs packs of at least 2 tasks"
 
