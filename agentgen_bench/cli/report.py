@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     if bool(args.runs) == bool(args.study):
         raise SpecError("name run folders, or one study file with --study")
     study = study_from_file(args.study) if args.study else None
-    runs = [args.study.parent / entry.run for entry in study.runs] if study else args.runs
+    runs = [args.study.parent / name for name in study.folders] if study else args.runs
     write_report(runs, args.output, study)
     print(f"wrote {args.output}", file=sys.stderr)
     return 0

@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     """Score; returns 0 also where some scores are undefined or lack a run."""
     study, folder = _study(args)
     _check_sources(study)
-    episodes = {entry.run: read_run(folder / entry.run).episodes for entry in study.runs}
+    episodes = study.by_run([read_run(folder / name).episodes for name in study.folders])
     _warn_of_difficulties(study, episodes)
     scores = score_study(study, episodes)
     failures = {name: _failures(played) for name, played in episodes.items()}

@@ -21,7 +21,7 @@ DIFFICULTY_ORDER = ("paper", "easy", "medium", "hard", "extreme")
 
 
 def write_report(runs: Sequence[Path], output: Path, study: Study | None = None) -> None:
-    """Write the report of run folders to a file; with a study, `runs` are the folders of its runs, in its order.
+    """Write the report of run folders to a file; with a study, `runs` are its folders, in its order.
 
     Raises:
         RunError: a folder is no run, or the file cannot be written.

@@ -10,8 +10,8 @@ from agentgen_bench.scores.units import in_units, interval_in_units, why_no_inte
 
 
 def study_sections(study: Study, episodes: Sequence[Sequence[Episode]]) -> list[tuple[str, str]]:
-    """Return (title, HTML) pairs; `episodes` holds those of each run, in the order of `study.runs`."""
-    scores = score_study(study, {entry.run: played for entry, played in zip(study.runs, episodes, strict=True)})
+    """Return (title, HTML) pairs; `episodes` holds those of each folder, in the order of `study.folders`."""
+    scores = score_study(study, study.by_run(episodes))
     sections = [("Transfer matrix: success %, a row per policy", _transfer_matrix(scores))]
     if study.stages:
         sections.append(("Success after each stage", _stage_curves(scores)))

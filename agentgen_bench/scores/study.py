@@ -11,15 +11,18 @@
       - {run: runs/second, role: stage, stage: 2, source: WebShop}
       - {run: runs/mixture, role: joint}
 
-`source` names a family. Several seeds of one role are training seeds of the same recipe.
+`source` names a family. Several seeds of one role are training seeds of the same recipe. `also: [runs/a-130, ...]`
+names runs of further checkpoints of the same training: their episodes count as repeats of the same levels, so that a
+rate is the mean over the checkpoints.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 import yaml
 
+from agentgen_bench.episodes import Episode
 from agentgen_bench.errors import ScoreError
 
 ROLES = {
@@ -63,6 +66,7 @@ class StudyRun:
     stage: int | None = None
     augmented: bool = False
     seed: int = 0
+    also: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that the role has what it needs, and nothing that it has no use for."""
@@ -97,7 +101,7 @@ class Study:
         """Check the runs against each other."""
         if not self.runs:
             raise ScoreError(f"the study {self.name!r} names no run")
-        names = [run.run for run in self.runs]
+        names = list(self.folders)
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ScoreError(f"{twice[0]} is named twice; a run has one role")
@@ -116,6 +120,27 @@ class Study:
         numbers = [condition.stage for condition in stages]
         if numbers != list(range(1, len(numbers) + 1)):
             raise ScoreError(f"the stages are {numbers}; they count from 1 without gaps, one environment each")
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """The folders of all runs in order, each run followed by those of its other checkpoints."""
+        return tuple(folder for run in self.runs for folder in (run.run, *run.also))
+
+    def by_run(self, played: Sequence[Sequence[Episode]]) -> dict[str, list[Episode]]:
+        """Return the episodes of each run, those of its other checkpoints among them as further repeats.
+
+        Args:
+            played: the episodes of each of `folders`, in their order.
+        """
+        groups = iter(played)
+        merged: dict[str, list[Episode]] = {}
+        for run in self.runs:
+            episodes = merged.setdefault(run.run, [])
+            for _ in (run.run, *run.also):
+                first = 1 + max((episode.repeat for episode in episodes), default=-1)
+                own = next(groups)
+                episodes += [replace(one, repeat=first + one.repeat) for one in own] if first else own
+        return merged
 
     @property
     def conditions(self) -> dict[Condition, list[StudyRun]]:
@@ -166,6 +191,7 @@ def _study_run(entry: Any, origin: str) -> StudyRun:
         "stage": int,
         "augmented": bool,
         "seed": int,
+        "also": list,
     }
     if not isinstance(entry, Mapping) or "run" not in entry:
         raise ScoreError(f"{origin}: each entry of runs needs the key run, got {entry!r}")
@@ -175,4 +201,7 @@ def _study_run(entry: Any, origin: str) -> StudyRun:
     for key, value in entry.items():
         if not isinstance(value, types[key]) or (isinstance(value, bool) and types[key] is not bool):
             raise ScoreError(f"{origin}: {key} of {entry['run']} is {value!r}, not of type {types[key].__name__}")
-    return StudyRun(**entry)
+    also = entry.get("also", [])
+    if not all(isinstance(name, str) for name in also):
+        raise ScoreError(f"{origin}: also of {entry['run']} is {also!r}, not a list of run folders")
+    return StudyRun(**{**entry, "also": tuple(also)})

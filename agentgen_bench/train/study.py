@@ -1,7 +1,8 @@
 """Running a study: make or take the initial policy, train, evaluate; each part once, whatever interrupts it.
 
 A study's folder holds `study.json` (the plan), `initial/`, `train/NAME-seed-N/`, one run folder of `evaluate` per
-policy and seed in `runs/`, and `scores.yaml`, which names the runs with their roles for `agentgen-bench score`.
+policy and seed (and checkpoint, where several count) in `runs/`, `scores.yaml`, which names the runs with their roles
+for `agentgen-bench score`, and `matrix.json`: the success of every policy on every environment.
 """
 
 import json
@@ -12,13 +13,16 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from agentgen_bench.errors import RunError
-from agentgen_bench.evaluation.folder import write_json
+from agentgen_bench.errors import RunError, SpecError
+from agentgen_bench.evaluation.folder import read_run, write_json
 from agentgen_bench.evaluation.plan import Plan, single_plan
 from agentgen_bench.evaluation.run import evaluate
 from agentgen_bench.policies.loading import load_policy
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.policies.scripted import OraclePolicy
+from agentgen_bench.scores.base import by_setting, setting_label
+from agentgen_bench.scores.study import Study, read_study
+from agentgen_bench.scores.success import succeeded
 from agentgen_bench.spec import TaskSpec
 from agentgen_bench.train import grpo, sft
 from agentgen_bench.train.checkpoints import checkpoint_path
@@ -29,7 +33,7 @@ from agentgen_bench.train.init_model import ModelShape, environment_text, init_m
 from agentgen_bench.train.logs import read_log
 from agentgen_bench.train.study_file import INITIAL, PolicyPlan, StudyPlan
 
-PLAN, SCORES = "study.json", "scores.yaml"
+PLAN, SCORES, MATRIX = "study.json", "scores.yaml", "matrix.json"
 
 
 class Part(NamedTuple):
@@ -74,8 +78,9 @@ def _policy_parts(plan: StudyPlan, profiles: dict[TaskSpec, Profile]) -> Iterato
         one = estimate(rollouts, [profiles[source.spec] for source in policy.sources], config.max_tokens)
         n = len(plan.seeds)
         yield Part(f"training of {policy.name} ({n} seeds)", Estimate(n * one.rollouts, n * one.tokens))
-        measured = _evaluation_estimate(plan, profiles)
-        yield Part(f"evaluation of {policy.name} ({n} seeds)", Estimate(n * measured.rollouts, n * measured.tokens))
+        measured, times = _evaluation_estimate(plan, profiles), n * plan.evaluation.checkpoints
+        total = Estimate(times * measured.rollouts, times * measured.tokens)
+        yield Part(f"evaluation of {policy.name} ({n} seeds)", total)
 
 
 def _evaluation_estimate(plan: StudyPlan, profiles: dict[TaskSpec, Profile]) -> Estimate:
@@ -97,7 +102,10 @@ def run_study(plan: StudyPlan, output: Path, say: Callable[[str], None]) -> Path
 
     Raises:
         RunError: the folder holds another study.
+        SpecError: settings of a training are wrong, or it leaves fewer checkpoints than are to be evaluated.
     """
+    for policy in plan.policies:
+        counted_steps(grpo_config(plan, policy, 0, INITIAL, output), plan)  # raises before hours are spent
     _open(plan, output)
     models = {INITIAL: _initial_model(plan, output, say)}
     entries = [_evaluated(plan, models[INITIAL], output, INITIAL, {"role": "initial"}, say)]
@@ -106,12 +114,65 @@ def run_study(plan: StudyPlan, output: Path, say: Callable[[str], None]) -> Path
         for policy in plan.policies:
             name = f"{policy.name}-seed-{seed}"
             start = models[INITIAL] if policy.start == INITIAL else models[f"{policy.start}-seed-{seed}"]
-            models[name] = _trained(plan, policy, seed, start, output / "train" / name, say)
+            config = grpo_config(plan, policy, seed, start, output / "train" / name)
+            models[name] = _trained(config, output / "train" / name, say)
             stage += policy.role == "stage"
-            entries.append(_evaluated(plan, models[name], output, name, _role(policy, seed, stage), say))
+            entry = _evaluated(plan, models[name], output, name, _role(policy, seed, stage), say)
+            earlier = [checkpoint_path(Path(config.output), step) for step in counted_steps(config, plan)[:-1]]
+            names = [f"{name}-{checkpoint.name}" for checkpoint in earlier]
+            also = [
+                _evaluated(plan, str(checkpoint), output, own, {}, say)["run"]
+                for checkpoint, own in zip(earlier, names, strict=True)
+            ]
+            entries.append({**entry, "also": also} if also else entry)
     text = yaml.safe_dump({"study": plan.name, "runs": entries}, sort_keys=False)
     (output / SCORES).write_text(text, encoding="utf-8")
+    write_json(output / MATRIX, success_matrix(read_study(text), output))
     return output / SCORES
+
+
+def counted_steps(config: grpo.Config, plan: StudyPlan) -> list[int]:
+    """Return the steps of the checkpoints that are evaluated, the last one at the end.
+
+    Raises:
+        SpecError: the training writes or keeps fewer than the study asks for.
+    """
+    written = sorted({*range(config.save_every, config.steps + 1, config.save_every), config.steps})
+    wanted, kept = plan.evaluation.checkpoints, min(len(written), config.keep)
+    if wanted > kept:
+        raise SpecError(
+            f"evaluation: checkpoints={wanted}, but a training of {config.steps} steps with save_every="
+            f"{config.save_every} and keep={config.keep} leaves {kept}; lower save_every, or raise keep"
+        )
+    return written[-wanted:]
+
+
+def success_matrix(study: Study, folder: Path) -> dict[str, Any]:
+    """Return the success of every run on every environment, as plain JSON: the matrix R of the forgetting scores.
+
+    A row per run in the order of the study, a column per setting; None where a run was not evaluated on it.
+    """
+    played = study.by_run([read_run(folder / name).episodes for name in study.folders])
+    rates = {
+        run: {
+            setting_label(group[0].spec): sum(map(succeeded, group)) / len(group) for group in by_setting(own).values()
+        }
+        for run, own in played.items()
+    }
+    environments = sorted({name for row in rates.values() for name in row})
+    return {
+        "study": study.name,
+        "environments": environments,
+        "rows": [
+            {
+                "policy": run.condition.label,
+                "seed": run.seed,
+                "run": run.run,
+                "success": [rates[run.run].get(name) for name in environments],
+            }
+            for run in study.runs
+        ],
+    }
 
 
 def _open(plan: StudyPlan, output: Path) -> None:
@@ -167,10 +228,7 @@ def _initial_model(plan: StudyPlan, output: Path, say: Callable[[str], None]) ->
     return str(final)
 
 
-def _trained(
-    plan: StudyPlan, policy: PolicyPlan, seed: int, start: str, output: Path, say: Callable[[str], None]
-) -> str:
-    config = grpo_config(plan, policy, seed, start, output)
+def _trained(config: grpo.Config, output: Path, say: Callable[[str], None]) -> str:
     final = checkpoint_path(output, config.steps)
     if not final.exists():
         say(f"training {output.name}")

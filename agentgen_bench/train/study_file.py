@@ -16,7 +16,9 @@
       - {name: stage-2, role: stage, train_on: webshop, from: stage-1}
       - {name: both, role: joint, train_on: {sokoban: 1, webshop: 2}}
 
-Roles are those of `agentgen-bench score --study`. Every policy is evaluated on every environment, on the test split.
+Roles are those of `agentgen-bench score --study`. Every policy is evaluated on every environment, on the test split;
+with `evaluation: {checkpoints: 4}` its last four checkpoints are, and its rates are their mean. `base: OTHER.yaml`
+takes everything from another file but the keys given; under `prompt`, `evaluation`, `initial` and `grpo`, key by key.
 """
 
 import json
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from agentgen_bench.train.grpo import Config
 
 INITIAL = "initial"
-KEYS = ("study", "seeds", "initial", "prompt", "environments", "evaluation", "grpo", "policies", "tokens_per_s")
+KEYS = ("study", "base", "seeds", "initial", "prompt", "environments", "evaluation", "grpo", "policies", "tokens_per_s")
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,13 @@ class Evaluation:
     repeats: int = 1
     temperature: float = 0.0
     max_tokens: int = 512
+    checkpoints: int = 1  # of each training, the last ones
+
+    def __post_init__(self) -> None:
+        """Raise SpecError for numbers that measure nothing."""
+        for name in ("episodes", "repeats", "checkpoints"):
+            if getattr(self, name) < 1:
+                raise SpecError(f"evaluation: {name}={getattr(self, name)!r} is out of range; choose 1 or more")
 
 
 @dataclass(frozen=True)
@@ -113,6 +122,15 @@ class StudyPlan:
 
 def read_plan(path: Path) -> StudyPlan:
     """Return the study of a file; raises SpecError that says which key is wrong."""
+    data = _read(path)
+    for key in ("study", "initial", "environments", "policies"):
+        if not data.get(key):
+            raise SpecError(f"{path}: the key {key!r} is missing or empty")
+    return _plan(data, path)
+
+
+def _read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Return the keys of a file, on top of those of the file that it names as its base; `above` rest on this one."""
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -121,11 +139,17 @@ def read_plan(path: Path) -> StudyPlan:
         raise SpecError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, Mapping):
         raise SpecError(f"{path} is not a study; it needs the keys {', '.join(KEYS)}")
-    _only(data, KEYS, str(path))
-    for key in ("study", "initial", "environments", "policies"):
-        if not data.get(key):
-            raise SpecError(f"{path}: the key {key!r} is missing or empty")
-    return _plan(data, path)
+    own = _only(data, KEYS, str(path))
+    if "base" not in own:
+        return own
+    base_path = (path.parent / str(own.pop("base"))).resolve()
+    if base_path in (*above, path.resolve()):
+        raise SpecError(f"{path}: the base {base_path} rests on this file; a study cannot be its own base")
+    base = _read(base_path, (*above, path.resolve()))
+    for key in ("prompt", "evaluation", "initial", "grpo"):
+        if key in own:
+            own[key] = {**(base.get(key) or {}), **_mapping(own[key], f"{path}: {key}")}
+    return {**base, **own}
 
 
 def _plan(data: Mapping[str, Any], path: Path) -> StudyPlan:
@@ -207,6 +231,12 @@ def curriculum_plan(config: "Config", seeds: tuple[int, ...], episodes: int) -> 
 
 def _fields(kind: type) -> tuple[str, ...]:
     return tuple(kind.__dataclass_fields__)  # type: ignore[attr-defined]
+
+
+def _mapping(entry: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(entry, Mapping):
+        raise SpecError(f"{where} is {entry!r}; it takes keys and values")
+    return entry
 
 
 def _only(entry: Any, keys: tuple[str, ...], where: str) -> dict[str, Any]:

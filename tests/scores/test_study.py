@@ -10,7 +10,7 @@ from agentgen_bench.errors import ScoreError
 from agentgen_bench.scores.base import Score
 from agentgen_bench.scores.study import Study, StudyRun, read_study
 from agentgen_bench.scores.study_scores import StudyScores, score_study
-from tests.scores.build import cell
+from tests.scores.build import cell, episode
 from tests.scores.papers import AUGMENTED, INITIAL, TRAINED
 
 YAML = """
@@ -226,3 +226,29 @@ def test_a_study_is_read_from_yaml() -> None:
 def test_a_study_that_makes_no_sense_is_refused_with_the_reason(text: str, message: str) -> None:
     with pytest.raises(ScoreError, match=message):
         read_study(text)
+
+
+def test_the_rate_of_a_training_is_the_mean_over_its_checkpoints() -> None:
+    study = read_study("""
+        study: s
+        runs:
+          - {run: last, role: joint, also: [earlier]}
+    """)
+    assert study.folders == ("last", "earlier")
+    last = [episode(True, seed=seed) for seed in range(4)]
+    earlier = [episode(seed == 0, seed=seed) for seed in range(4)]
+    runs = study.by_run([last, earlier])
+    (line, *_) = [line for line in score_study(study, runs).lines if line.section == "success"]
+    assert line.score.value == (4 + 1) / 8
+    assert line.score.n == 8
+    assert line.score.low is not None
+    assert line.score.low < line.score.value  # by levels, of which 4 were played
+
+
+@pytest.mark.parametrize(
+    ("also", "message"),
+    [("[1]", "also of last is \\[1\\], not a list of run folders"), ("[last]", "last is named twice")],
+)
+def test_a_wrong_list_of_checkpoints_is_refused(also: str, message: str) -> None:
+    with pytest.raises(ScoreError, match=message):
+        read_study(f"study: s\nruns:\n  - {{run: last, role: joint, also: {also}}}\n")

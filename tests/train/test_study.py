@@ -1,3 +1,5 @@
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from agentgen_bench.train import study as study_module
 from agentgen_bench.train.choices import sources
 from agentgen_bench.train.estimates import Estimate, estimate, profile
 from agentgen_bench.train.settings import Source
-from agentgen_bench.train.study import grpo_config, parts, run_study
+from agentgen_bench.train.study import counted_steps, grpo_config, parts, run_study
 from agentgen_bench.train.study_file import curriculum_plan, read_plan
 from tests.train.test_grpo import config
 
@@ -36,7 +38,7 @@ def test_every_shipped_study_is_well_formed(path):
 def test_every_full_study_has_a_tiny_variant():
     names = {path.stem for path in STUDIES.glob("*.yaml")}
     full = {name for name in names if not name.endswith("-tiny")}
-    assert full == {"difficulty", "sequential", "transfer"}
+    assert full == {"difficulty", "sequential", "transfer", "transfer-no-thinking"}
     assert {f"{name}-tiny" for name in full} == names - full
 
 
@@ -58,6 +60,36 @@ def test_every_full_study_has_a_tiny_variant():
 def test_a_wrong_study_says_which_key_is_wrong(tmp_path, changes, message):
     with pytest.raises(SpecError, match=message):
         read_plan(changed(tmp_path, **changes))
+
+
+def test_a_study_on_a_base_changes_what_it_names_and_nothing_else():
+    base, own = read_plan(STUDIES / "transfer.yaml"), read_plan(STUDIES / "transfer-no-thinking.yaml")
+    assert (base.prompt.thinking, own.prompt.thinking) == (True, False)
+    assert own.prompt == replace(base.prompt, thinking=False)
+    assert own.evaluation == replace(base.evaluation, max_tokens=64)
+    assert own.policies == base.policies
+    assert own.grpo == {**base.grpo, "max_tokens": 64}
+
+
+def test_a_study_cannot_be_its_own_base(tmp_path):
+    (tmp_path / "a.yaml").write_text("study: a\nbase: b.yaml\n")
+    (tmp_path / "b.yaml").write_text("study: b\nbase: a.yaml\n")
+    with pytest.raises(SpecError, match=r"b\.yaml: the base .*a\.yaml rests on this file; a study cannot be its own"):
+        read_plan(tmp_path / "a.yaml")
+
+
+def test_the_paper_evaluates_the_last_four_checkpoints():
+    plan = read_plan(STUDIES / "transfer.yaml")
+    assert counted_steps(grpo_config(plan, plan.policies[0], 0, "m", Path("o")), plan) == [105, 120, 135, 150]
+
+
+def test_more_checkpoints_than_a_training_leaves_are_refused_before_it_starts(tmp_path):
+    plan = read_plan(changed(tmp_path, evaluation={"episodes": 2, "checkpoints": 3}))
+    with pytest.raises(
+        SpecError, match="checkpoints=3, but a training of 4 steps with save_every=15 and keep=4 leaves 1"
+    ):
+        run_study(plan, tmp_path / "out", print)
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_expected_amount_counts_every_part(tmp_path):
@@ -101,8 +133,8 @@ def test_a_study_runs_resumes_and_names_its_runs_with_their_roles(tmp_path):
     small = {
         "initial": {"make": {"layers": 1, "hidden_size": 32, "vocab_size": 400, "context_tokens": 512}, "levels": 4,
                     "sft": {"steps": 3, "batch": 4}},
-        "evaluation": {"episodes": 2, "temperature": 1.0, "max_tokens": 4},
-        "grpo": {"steps": 1, "levels_per_step": 1, "group_size": 2, "max_tokens": 4, "kl_coef": 0.0},
+        "evaluation": {"episodes": 2, "temperature": 1.0, "max_tokens": 4, "checkpoints": 2},
+        "grpo": {"steps": 2, "save_every": 1, "levels_per_step": 1, "group_size": 2, "max_tokens": 4, "kl_coef": 0.0},
     }  # fmt: skip
     plan = read_plan(changed(tmp_path, **small))
     said = []
@@ -113,12 +145,48 @@ def test_a_study_runs_resumes_and_names_its_runs_with_their_roles(tmp_path):
         ("runs/on-near-seed-0", "trained", "easy"),
         ("runs/on-far-seed-0", "trained", "medium"),
     ]
+    assert study.runs[1].also == ("runs/on-near-seed-0-checkpoint-000001",)
     assert "training on-near-seed-0" in said
+    matrix = json.loads((tmp_path / "out" / "matrix.json").read_text())
+    assert [(row["policy"], row["run"]) for row in matrix["rows"]] == [
+        (run.condition.label, run.run) for run in study.runs
+    ]
+    assert [len(row["success"]) for row in matrix["rows"]] == [len(matrix["environments"])] * 3 == [2, 2, 2]
     said.clear()
     run_study(plan, tmp_path / "out", said.append)
     assert said == []
     with pytest.raises(RunError, match="holds another study: evaluation differ"):
         run_study(read_plan(changed(tmp_path, **{**small, "evaluation": {"episodes": 3}})), tmp_path / "out", print)
+
+
+def test_a_curriculum_evaluates_all_environments_after_each_stage(tmp_path, capsys):
+    envs, lean = ["--richness", "lean", "--set", "max_steps=3"], ["--no-thinking", "--action-hints", "none"]
+    model = str(tmp_path / "model")
+    shape = ["--layers", "1", "--hidden-size", "32", "--vocab-size", "400", "--context-tokens", "2048"]
+    main(["init-model", model, "--envs", "sokoban,alfworld", "--richness", "lean", *shape, "--episodes", "2"])
+    command = ["train", "grpo", "--model", model, "--curriculum", "sokoban,alfworld", *envs, *lean]
+    command += [
+        "--history-length",
+        "0",
+        "--max-tokens",
+        "4",
+        "--kl-coef",
+        "0",
+        "--steps",
+        "1",
+        "--levels-per-step",
+        "1",
+    ]
+    command += ["--group-size", "2", "--episodes", "2", "--output", str(tmp_path / "run")]
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    assert "Sokoban -> ALFWorld" in printed
+    assert "forgetting" in printed
+    matrix = json.loads((tmp_path / "run" / "matrix.json").read_text())
+    assert matrix["environments"] == ["ALFWorld-lean easy test max_steps=3", "Sokoban-lean easy test max_steps=3"]
+    assert [row["policy"] for row in matrix["rows"]] == ["initial", "stage 1 (Sokoban)", "stage 2 (ALFWorld)"]
+    assert main(command) == 1
+    assert "already holds a curriculum; add --resume" in capsys.readouterr().err
 
 
 @pytest.mark.slow
