@@ -1,12 +1,15 @@
-"""SciWorld beside the stock ScienceWorldEnv: start, memory and cost of a step.
+"""SciWorld beside the stock ScienceWorldEnv: start, memory, cost of a step; and what cells=K gains.
 
     python benchmarks/sciworld.py
     python benchmarks/sciworld.py --environments 16 --stock 16 --steps 30
 
-Each row is a process of its own that makes its environments, resets them and steps them in turn with the same
-actions on the same levels (seeds 0, 1, 2 ... of medium, test). CPU is that of Python and of every JVM together
-(Linux: /proc), so a busy machine changes little. Memory is resident memory, Python and JVMs. Stock environments start
-a JVM each and list all valid actions at every step; fewer of them are run, the ratios are per environment.
+Each row is a process of its own that makes its environments (through gym.make), resets them and steps them in turn
+with the same actions on the same levels (seeds 0, 1, 2 ... of medium, test). CPU is that of Python and of every JVM
+together (Linux: /proc), so a busy machine changes little. "young": the first counted steps, while the JVM still
+compiles; "warm": as many again, after three times as many. Memory is resident memory, Python and JVMs. Stock
+environments start a JVM each and list all valid actions at every step; fewer of them are run, the ratios are per
+environment. The last lines step the same environments from two threads, over one cell and over two: wall time, which
+only means something where two cores are free.
 """
 
 import argparse
@@ -14,6 +17,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +32,8 @@ class Row(NamedTuple):
 
     start_cpu_s: float
     memory_mb: float
-    step_cpu_ms: float
+    young_step_cpu_ms: float
+    warm_step_cpu_ms: float
 
 
 def cpu_s(jvms: list[int]) -> float:
@@ -53,9 +58,16 @@ def measure(make: Any, n: int, steps: int) -> Row:
     jvms = sorted({jvm for _, jvm in made})
     start = cpu_s(jvms) - began
     play(made, WARM_UP)
+    young = cpu_ms_a_step(made, jvms, steps)
+    memory = memory_mb([os.getpid(), *jvms])
+    play(made, 2 * steps)
+    return Row(start, memory, young, cpu_ms_a_step(made, jvms, steps))
+
+
+def cpu_ms_a_step(made: list[Any], jvms: list[int], steps: int) -> float:
     before = cpu_s(jvms)
     play(made, steps)
-    return Row(start, memory_mb([os.getpid(), *jvms]), 1000 * (cpu_s(jvms) - before) / (n * steps))
+    return 1000 * (cpu_s(jvms) - before) / (len(made) * steps)
 
 
 def play(made: list[Any], steps: int) -> None:
@@ -64,12 +76,15 @@ def play(made: list[Any], steps: int) -> None:
             step(ACTIONS[i % len(ACTIONS)])
 
 
-def ours(richness: str, admissible: str) -> Any:
+def ours(richness: str, admissible: str, cells: int = 1) -> Any:
+    import gymnasium as gym
+
+    import agentgen_bench  # noqa: F401  registers the ids
     from agentgen_bench.envs.scienceworld.backend import shared_jvm
-    from agentgen_bench.envs.scienceworld.env import SciWorldEnv
 
     def make(seed: int) -> tuple[Any, int]:
-        env = SciWorldEnv(richness=richness, difficulty="medium", split="test", admissible=admissible)
+        env_id = f"AgentGen/SciWorld-{richness}-v0"
+        env = gym.make(env_id, difficulty="medium", split="test", admissible=admissible, cells=cells, max_steps=10_000)
         env.reset(seed=seed)
         return env.step, shared_jvm().process_id
 
@@ -101,11 +116,30 @@ ROWS = {
 }
 
 
-def in_a_process(name: str, n: int, steps: int) -> Row:
-    """Measure a row in a fresh process."""
-    command = [sys.executable, __file__, "--row", name, "--environments", str(n), "--steps", str(steps)]
+LIMITS = Row(8.0, 700.0, 8.0, 8.0)  # for 16 environments at base richness
+
+
+def in_threads(cells: int, n: int, steps: int) -> tuple[float, float]:
+    """Step `n` environments from two threads; return wall ms a step, and how many cores were at work on average."""
+    make = ours("base", "visible", cells)
+    made = [make(i) for i in range(n)]
+    jvms = sorted({jvm for _, jvm in made})
+    play(made, 6 * WARM_UP)
+    before, began = cpu_s(jvms), time.perf_counter()
+    threads = [threading.Thread(target=play, args=(made[i::2], steps)) for i in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    wall = time.perf_counter() - began
+    return 1000 * wall / (n * steps), (cpu_s(jvms) - before) / wall
+
+
+def in_a_process(options: list[str], n: int, steps: int) -> list[float]:
+    """Measure in a fresh process."""
+    command = [sys.executable, __file__, *options, "--environments", str(n), "--steps", str(steps)]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return Row(*json.loads(output.splitlines()[-1]))
+    return json.loads(output.splitlines()[-1])
 
 
 def main() -> None:
@@ -114,25 +148,43 @@ def main() -> None:
     parser.add_argument("--stock", type=int, default=3, help="stock environments, a JVM each; default: 3")
     parser.add_argument("--steps", type=int, default=18, help="counted steps of each environment; default: 18")
     parser.add_argument("--row", choices=ROWS, help=argparse.SUPPRESS)
+    parser.add_argument("--threads-over", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.row:
         made = ROWS[options.row]
         print(json.dumps(measure(ours(*made) if made else stock(), options.environments, options.steps)))
-        return
-    counts = {name: options.environments if made else options.stock for name, made in ROWS.items()}
-    rows = {name: in_a_process(name, counts[name], options.steps) for name in ROWS}
-    peer, n_peer = rows[list(ROWS)[-1]], options.stock
-    print(
-        f"{'':44} {'envs':>4} {'start, CPU s':>12} {'memory, MB':>10} {'step, CPU ms':>12} {'stock/ours per env':>30}"
-    )
+    elif options.threads_over:
+        print(json.dumps(in_threads(options.threads_over, options.environments, options.steps)))
+    else:
+        report(options.environments, options.stock, options.steps)
+
+
+def report(environments: int, n_stock: int, steps: int) -> None:
+    """Measure everything, print it."""
+    counts = {name: environments if made else n_stock for name, made in ROWS.items()}
+    rows = {name: Row(*in_a_process(["--row", name], counts[name], steps)) for name in ROWS}
+    peer = rows[list(ROWS)[-1]]
+    print(f"{'':44} {'envs':>4} {'start':>7} {'memory':>7} {'step, CPU ms':>13}   stock/ours per env")
+    print(f"{'':44} {'':4} {'CPU s':>7} {'MB':>7} {'young':>6} {'warm':>6}   start memory young  warm")
     for name, row in rows.items():
         n = counts[name]
-        ratios = (
-            f"start {peer.start_cpu_s / n_peer / (row.start_cpu_s / n):.0f}x, "
-            f"memory {peer.memory_mb / n_peer / (row.memory_mb / n):.0f}x, "
-            f"step {peer.step_cpu_ms / row.step_cpu_ms:.0f}x"
-        )
-        print(f"{name:44} {n:4} {row.start_cpu_s:12.1f} {row.memory_mb:10.0f} {row.step_cpu_ms:12.1f} {ratios:>30}")
+        ratios = [
+            peer.start_cpu_s / n_stock / (row.start_cpu_s / n),
+            peer.memory_mb / n_stock / (row.memory_mb / n),
+            peer.young_step_cpu_ms / row.young_step_cpu_ms,
+            peer.warm_step_cpu_ms / row.warm_step_cpu_ms,
+        ]
+        print(line(name, n, row) + "   " + " ".join(f"{ratio:4.0f}x" for ratio in ratios))
+    print(line("limit for 16 environments at base", 16, LIMITS))
+    one, two = (in_a_process(["--threads-over", str(cells)], 8, 4 * steps) for cells in (1, 2))
+    print(f"two threads, 8 environments, cells=1: {one[0]:.1f} ms of wall time a step, {one[1]:.2f} cores at work")
+    print(f"two threads, 8 environments, cells=2: {two[0]:.1f} ms of wall time a step, {two[1]:.2f} cores at work")
+    print(f"cells=2 is {one[0] / two[0]:.2f} times as fast")
+
+
+def line(name: str, n: int, row: Row) -> str:
+    figures = f"{row.start_cpu_s:7.1f} {row.memory_mb:7.0f} {row.young_step_cpu_ms:6.1f} {row.warm_step_cpu_ms:6.1f}"
+    return f"{name:44} {n:4} {figures}"
 
 
 if __name__ == "__main__":
