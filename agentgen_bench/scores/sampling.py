@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from agentgen_bench.episodes import Episode
-from agentgen_bench.scores.base import NO_INTERVAL, Score, by_setting, level_key, mean, setting_label
-from agentgen_bench.scores.bootstrap import Clusters, Draws, level_picks, percentile_interval
+from agentgen_bench.scores.base import NO_INTERVAL, Interval, Score, by_setting, level_key, mean, setting_label
+from agentgen_bench.scores.bootstrap import Clusters, Draws, level_picks, percentile_interval, wilson
 from agentgen_bench.scores.ood import Rates
 from agentgen_bench.scores.success import succeeded
 from agentgen_bench.seeding import stream
@@ -107,6 +107,32 @@ def bootstrapped(formula: Callable[..., Score], *policies: PolicyRates) -> Score
     draws = np.array([math.nan if value is None else value for value in values])
     interval = percentile_interval(draws)
     return score.within(NO_INTERVAL if interval.low == interval.high else interval)
+
+
+def bootstrapped_difference(formula: Callable[..., Score], before: PolicyRates, after: PolicyRates) -> Score:
+    """Return `bootstrapped(formula, before, after)` of a formula that is linear in the differences after - before.
+
+    Where levels are all alike before and after, the interval is that between the ends of Wilson's intervals of the
+    rates: 500 failures before and after do not show that nothing changed. For several environments it is conservative.
+    """
+    score = bootstrapped(formula, before, after)
+    if score.value is None or score.low is not None:
+        return score
+    (a_low, a_high), (b_low, b_high) = _wilson_ends(before), _wilson_ends(after)
+    ends = [formula(a_high, b_low).value, formula(a_low, b_high).value]
+    known = sorted(end for end in ends if end is not None)
+    return score.within(Interval(known[0], known[1]) if len(known) == 2 else NO_INTERVAL)
+
+
+def _wilson_ends(policy: PolicyRates) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the lower and the upper ends of the rates' Wilson intervals, with the number of levels as n."""
+    low, high = {}, {}
+    for name, rate in policy.rates.items():
+        n_levels = policy.levels[name]
+        interval = wilson(rate * n_levels, n_levels)
+        if interval.low is not None and interval.high is not None:
+            low[name], high[name] = interval.low, interval.high
+    return low, high
 
 
 def _outcomes(episodes: Iterable[Episode]) -> dict[str, tuple[Mapping[str, Any], Levels]]:

@@ -27,7 +27,7 @@ from agentgen_bench.scores.ood import (
     tax_reduction,
 )
 from agentgen_bench.scores.packs import pack_scores
-from agentgen_bench.scores.sampling import PolicyRates, Sample, bootstrapped, pooled, sample
+from agentgen_bench.scores.sampling import PolicyRates, Sample, bootstrapped, bootstrapped_difference, pooled, sample
 from agentgen_bench.scores.study import Condition, Study
 from agentgen_bench.seeding import stream
 
@@ -132,12 +132,14 @@ def _transfer(study: Study, table: Table) -> Iterable[Line]:
     initial = study.only("initial")
     if initial is None:
         return
-    formulas: tuple[Callable[..., Score], ...] = (generalization_tax, retention, delta_held_in, delta_held_out)
     for condition in [c for c in table if c.role == "trained"]:
-        for formula in formulas:
-            score = bootstrapped(partial(formula, source=str(condition.source)), table[initial], table[condition])
+        policies, source = (table[initial], table[condition]), str(condition.source)
+        for formula in (generalization_tax, retention):
+            yield Line("transfer", condition.label, bootstrapped(partial(formula, source=source), *policies))
+        for formula in (delta_held_in, delta_held_out):
+            score = bootstrapped_difference(partial(formula, source=source), *policies)
             yield Line("transfer", condition.label, score)
-        yield Line("transfer", condition.label, bootstrapped(delta_overall, table[initial], table[condition]))
+        yield Line("transfer", condition.label, bootstrapped_difference(delta_overall, *policies))
 
 
 def _ranks(study: Study, table: Table) -> Iterable[Line]:
@@ -179,7 +181,7 @@ def _augmentation(study: Study, table: Table) -> Iterable[Line]:
         source, new, ref = str(condition.source), table[condition], table[reference]
         yield Line("augmentation", condition.label, bootstrapped(partial(ood_change, source=source), new, ref))
         if initial is not None:
-            drop = bootstrapped(partial(ood_drop, source=source), table[initial], ref)
+            drop = bootstrapped_difference(partial(ood_drop, source=source), table[initial], ref)
             yield Line("augmentation", condition.label, _tax_reduction(source, drop, new, ref, table[initial]))
 
 
@@ -200,7 +202,8 @@ def _difficulty(study: Study, table: Table) -> Iterable[Line]:
     for condition in [c for c in table if c.role == "trained" and c.difficulty is not None]:
         for target in [name for name in table[condition].rates if name.startswith(f"{condition.source} ")]:
             subject = f"{condition.label} -> {target}"
-            transfer = bootstrapped(partial(difficulty_transfer, target=target), table[initial], table[condition])
+            formula = partial(difficulty_transfer, target=target)
+            transfer = bootstrapped_difference(formula, table[initial], table[condition])
             yield Line("difficulty", subject, transfer)
             there = condition._replace(difficulty=target.partition(" ")[2])
             if there in table and there != condition:
@@ -208,7 +211,7 @@ def _difficulty(study: Study, table: Table) -> Iterable[Line]:
 
 
 def _recovery(target: str, initial: PolicyRates, trained: PolicyRates, there: PolicyRates) -> Score:
-    gain = bootstrapped(partial(difficulty_transfer, target=target), initial, there)
+    gain = bootstrapped_difference(partial(difficulty_transfer, target=target), initial, there)
     score = recovery(initial.rates, trained.rates, there.rates, target, Interval(gain.low, gain.high))
     if score.value is None:
         return score
