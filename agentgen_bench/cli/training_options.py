@@ -81,16 +81,13 @@ def _add(group: Any, option: Option, doc: str) -> None:
         group.add_argument(flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
         return
     reader: Callable[[str], Any] = option.type
+    choices: tuple[str | None, ...] | None = option.choices
+    metavar = option.type.__name__.upper() if choices is None else f"{{{','.join(map(str, choices))}}}"
     if option.is_optional:
         reader = _or_none(option.type)
-    group.add_argument(
-        flag,
-        type=reader,
-        choices=option.choices,
-        default=argparse.SUPPRESS,
-        metavar=None if option.choices else option.type.__name__.upper(),
-        help=text,
-    )
+        if option.choices is not None:
+            choices, metavar = (*option.choices, None), f"{{{','.join(option.choices)},none}}"
+    group.add_argument(flag, type=reader, choices=choices, default=argparse.SUPPRESS, metavar=metavar, help=text)
 
 
 def _or_none(kind: type) -> Callable[[str], Any]:

@@ -65,7 +65,7 @@ from agentgen_bench.train.checkpoints import (
     save_state,
     write_checkpoint,
 )
-from agentgen_bench.train.logs import Logs, SilentLogs
+from agentgen_bench.train.logs import Logs, SilentLogs, Tracker
 from agentgen_bench.train.models import (
     ADAPTER_FOLDER,
     Lora,
@@ -210,8 +210,8 @@ class Config:
     """Steps between checkpoints; the last step always has one."""
     keep: int = 4
     """Newest checkpoints kept."""
-    tracker: str | None = None
-    """Where numbers go besides log.jsonl: tensorboard or wandb; None: nowhere."""
+    tracker: Tracker | None = None
+    """Where numbers go besides log.jsonl: TensorBoard's event file, Weights & Biases, or nowhere."""
 
     def __post_init__(self) -> None:
         """Raise SpecError for values out of range."""

@@ -2,20 +2,21 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol
 
 from agentgen_bench.errors import MissingDependencyError, RunError
+from agentgen_bench.seeding import key_digest
 
 LOG = "log.jsonl"
-TRACKERS = ("tensorboard", "wandb")
+Tracker = Literal["tensorboard", "wandb"]
 
 
 class Logs:
     """Writes one line of plain numbers per step to `log.jsonl`, and the same numbers wherever else they were wanted."""
 
-    def __init__(self, run: Path, last_step: int, tracker: str | None, shown: tuple[str, ...], total: int) -> None:
+    def __init__(self, run: Path, last_step: int, tracker: Tracker | None, shown: tuple[str, ...], total: int) -> None:
         """Open the logs of a run that has done `last_step` steps; lines after that step will be written anew.
 
         Args:
@@ -28,7 +29,7 @@ class Logs:
         self._shown = shown
         _truncate(run / LOG, last_step)
         self._file = (run / LOG).open("a", encoding="utf-8")
-        self._tracker = _tracker(tracker, run)
+        self._tracker = None if tracker is None else _TRACKERS[tracker](run, last_step)
         self._bar = _bar(last_step, total)
 
     def write(self, step: int, numbers: Mapping[str, float]) -> None:
@@ -43,14 +44,16 @@ class Logs:
         except OSError as error:
             raise RunError(f"cannot write {self._file.name}: {error.strerror}; free some space, --resume") from None
         if self._tracker is not None:
-            self._tracker(step, numbers)
+            self._tracker.write(step, numbers)
         self._bar.update(step - self._bar.n)
         self._bar.set_postfix({name: f"{numbers[name]:.3g}" for name in self._shown if name in numbers})
 
     def close(self) -> None:
-        """Close the file and the bar."""
+        """Close the file, the bar and the tracker, which may still hold numbers back."""
         self._bar.close()
         self._file.close()
+        if self._tracker is not None:
+            self._tracker.close()
 
 
 class SilentLogs:
@@ -79,25 +82,52 @@ def _truncate(path: Path, last_step: int) -> None:
     temporary.replace(path)
 
 
-def _tracker(name: str | None, run: Path) -> Any:
-    """Return a function of (step, numbers) that reports to the tracker."""
-    if name is None:
-        return None
-    if name == "tensorboard":
+class _Tracking(Protocol):
+    """Where numbers go besides the log."""
+
+    def write(self, step: int, numbers: Mapping[str, float]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _TensorBoard:
+    """An event file in the run's folder; a resumed run hides the events of the steps that it does again."""
+
+    def __init__(self, run: Path, last_step: int) -> None:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
             raise MissingDependencyError("--tracker tensorboard needs tensorboard: pip install tensorboard") from None
-        writer = SummaryWriter(run)
-        return lambda step, numbers: [writer.add_scalar(key, value, step) for key, value in numbers.items()]
-    if name == "wandb":
+        self._writer = SummaryWriter(run, purge_step=last_step + 1 if last_step else None)
+
+    def write(self, step: int, numbers: Mapping[str, float]) -> None:
+        for name, value in numbers.items():
+            self._writer.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class _WeightsAndBiases:
+    """A run of the project agentgen-bench, named after the folder; a resumed run goes on in the same one."""
+
+    def __init__(self, run: Path, last_step: int) -> None:
         try:
             import wandb
         except ImportError:
             raise MissingDependencyError("--tracker wandb needs wandb: pip install wandb") from None
-        session = wandb.init(project="agentgen-bench", name=run.name, dir=run, resume="allow", id=run.name)
-        return lambda step, numbers: session.log(dict(numbers), step=step)
-    raise RunError(f"unknown tracker {name!r}; choose one of: {', '.join(TRACKERS)}")
+        # Folders of the same name are many (seed-0): the place makes the id.
+        own_id = f"{run.name}-{key_digest(str(run.resolve())).hex()[:8]}"
+        self._session = wandb.init(project="agentgen-bench", name=run.name, dir=str(run), id=own_id, resume="allow")
+
+    def write(self, step: int, numbers: Mapping[str, float]) -> None:
+        self._session.log(dict(numbers), step=step)
+
+    def close(self) -> None:
+        self._session.finish()
+
+
+_TRACKERS: dict[str, Callable[[Path, int], _Tracking]] = {"tensorboard": _TensorBoard, "wandb": _WeightsAndBiases}
 
 
 def _bar(done: int, total: int) -> Any:

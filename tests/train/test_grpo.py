@@ -1,3 +1,4 @@
+import errno
 import json
 import math
 import signal
@@ -223,6 +224,32 @@ def test_nan_stops_before_the_update_and_saves_the_batch(cloned_model, tmp_path)
     with pytest.raises(RunError, match=r"step 1: loss .* saved the batch to .*bad-batch-000001.pt"):
         train(settings, make_env=make_env)
     assert torch.load(tmp_path / "run" / "bad-batch-000001.pt")["rows"]
+
+
+def test_out_of_memory_in_the_update_says_what_to_lower(cloned_model, tmp_path, monkeypatch):
+    def update(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+    monkeypatch.setattr(grpo, "update", update)
+    with pytest.raises(RunError, match=r"out of memory: lower micro_batch_tokens \(now 16384\), turn gradient_check"):
+        train(config(cloned_model, tmp_path / "run"), make_env=make_env)
+
+
+def test_a_full_disk_in_a_run_leaves_a_checkpoint_that_it_goes_on_from(cloned_model, tmp_path, monkeypatch):
+    settings = config(cloned_model, tmp_path / "run", steps=2, keep=1)
+    save_state = grpo.save_state
+
+    def full(folder, state):
+        if state["step"] == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save_state(folder, state)
+
+    monkeypatch.setattr(grpo, "save_state", full)
+    with pytest.raises(RunError, match=r"checkpoint of step 2: .*No space left.*checkpoint-000001, is safe"):
+        train(settings, make_env=make_env)
+    monkeypatch.undo()
+    whole = train(replace(settings, output=str(tmp_path / "whole")), make_env=make_env)
+    assert same_parameters(whole, train(settings, resume=True, make_env=make_env))
 
 
 def test_a_run_is_not_overwritten_nor_resumed_with_other_settings(cloned_model, tmp_path):
