@@ -218,3 +218,10 @@ def test_a_limit_keeps_the_first_levels_of_each_cell():
 def test_an_impossible_plan_is_refused(make_plan, message):
     with pytest.raises(SpecError, match=message):
         make_plan()
+
+
+def test_a_run_read_without_texts_is_compact(tmp_path):
+    evaluate(single_plan([SPEC], 2), RandomPolicy(), PromptConfig(), tmp_path / "run")
+    whole, compact = read_run(tmp_path / "run"), read_run(tmp_path / "run", texts=False)
+    assert compact.episodes == tuple(episode.compact() for episode in whole.episodes)
+    assert whole.episodes[0].first_sections is not None

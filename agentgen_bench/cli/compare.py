@@ -46,7 +46,8 @@ def run(args: argparse.Namespace) -> int:
     unknown = sorted(set(args.across) - set(VIEWS))
     if unknown:
         raise SpecError(f"cannot pair across {unknown[0]!r}; choose among: {', '.join(VIEWS)}")
-    comparisons = compare(read_run(args.a).episodes, read_run(args.b).episodes, args.across)
+    a, b = (read_run(path, texts=False).episodes for path in (args.a, args.b))
+    comparisons = compare(a, b, args.across)
     data = {"a": str(args.a), "b": str(args.b), **comparisons.to_json()}
     print(json.dumps(data, indent=2) if args.json else comparisons_text(comparisons))
     return 0

@@ -55,7 +55,7 @@ def _verified(path: Path, args: argparse.Namespace) -> Verification:
     if not args.json:
         _print(verification, counter.seconds)
     if verification.holds and args.rerun is not None:
-        note = rerun_note(path.absolute(), read_run(args.rerun))
+        note = rerun_note(path.absolute(), read_run(args.rerun, texts=False))
         print(note, file=sys.stderr)
         _record(path, args, Record(_today(), "rerun", entry_name(path), note, verification.digests))
     elif verification.holds:

@@ -34,10 +34,14 @@ class Run:
         return len(self.episodes) == self.plan.n_episodes
 
 
-def read_run(path: Path) -> Run:
-    """Return the run in a folder; raises RunError where it is none, DataError where a file is damaged."""
+def read_run(path: Path, *, texts: bool = True) -> Run:
+    """Return the run in a folder; raises RunError where it is none, DataError where a file is damaged.
+
+    Without `texts` its episodes are compact: of thousands, the observations' texts would fill the memory.
+    """
     manifest = read_manifest(path)
-    episodes = tuple(read_episodes(path / EPISODES)) if (path / EPISODES).exists() else ()
+    found = read_episodes(path / EPISODES) if (path / EPISODES).exists() else iter(())
+    episodes = tuple(episode if texts else episode.compact() for episode in found)
     return Run(path, manifest, plan_from_json(manifest["plan"]), episodes)
 
 

@@ -67,7 +67,7 @@ def submit(
     Raises:
         EntryError: with every reason why the run cannot be submitted, or with what the verification found.
     """
-    run = read_run(run_path)
+    run = read_run(run_path, texts=False)
     suite = _suite_of(run) if suite is None else suite
     problems = run_problems(run, suite)
     if problems:
