@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agentgen_bench.episodes import Episode
-from agentgen_bench.errors import PolicyError, RunError, SpecError
+from agentgen_bench.errors import DataError, PolicyError, RunError, SpecError
 from agentgen_bench.evaluation.folder import read_run
 from agentgen_bench.evaluation.manifest import differences
 from agentgen_bench.evaluation.plan import Plan, crossed, limited, plan_from_json, single_plan, suite_plan
@@ -225,3 +225,25 @@ def test_a_run_read_without_texts_is_compact(tmp_path):
     whole, compact = read_run(tmp_path / "run"), read_run(tmp_path / "run", texts=False)
     assert compact.episodes == tuple(episode.compact() for episode in whole.episodes)
     assert whole.episodes[0].first_sections is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[]", "manifest.json is not that of a run: it holds no plan"),
+        ('{"plan": {}}', "manifest.json is not that of a run: it holds no policy"),
+        ('{"plan": [], "policy": {}, "prompt": {}, "versions": {}}', "plan is not that of a run: it holds no suite"),
+        ("{", "manifest.json is not JSON"),
+        ("[" * 100_000, "manifest.json is not JSON"),
+    ],
+)
+def test_a_damaged_manifest_is_one_line(text, message, tmp_path):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_run(tmp_path)
+
+
+def test_a_manifest_that_cannot_be_read_is_one_line(tmp_path):
+    (tmp_path / "manifest.json").mkdir()
+    with pytest.raises(RunError, match=r"cannot read .*manifest.json: Is a directory"):
+        read_run(tmp_path)

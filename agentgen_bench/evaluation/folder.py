@@ -4,7 +4,7 @@ import errno
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import FileIO
@@ -46,16 +46,30 @@ def read_run(path: Path, *, texts: bool = True) -> Run:
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """Return the manifest of a run folder."""
+    """Return the manifest of a run folder; raises RunError where there is none, DataError where it is damaged."""
+    file = path / MANIFEST
     try:
-        data = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        data = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RunError(f"{path} is not a run folder: it holds no {MANIFEST}") from None
-    except ValueError as error:
-        raise DataError(f"{path / MANIFEST} is not JSON: {error}") from None
-    if not isinstance(data, dict) or "plan" not in data:
-        raise DataError(f"{path / MANIFEST} is not a manifest: it holds no plan")
-    return data
+    except OSError as error:
+        raise RunError(f"cannot read {file}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{file} is not JSON: {error}") from None
+    _check_keys(data, ("plan", "policy", "prompt", "versions"), str(file))
+    _check_keys(data["plan"], ("suite", "cells", "repeats"), f"{file}, plan")
+    _check_keys(data["policy"], ("name",), f"{file}, policy")
+    if not isinstance(data["plan"]["cells"], list):
+        raise DataError(f"{file}, plan is not that of a run: its cells are no list")
+    for number, cell in enumerate(data["plan"]["cells"], 1):
+        _check_keys(cell, ("spec", "seeds"), f"{file}, cell {number}")
+    return dict(data)
+
+
+def _check_keys(value: Any, keys: Sequence[str], where: str) -> None:
+    missing = [key for key in keys if key not in value] if isinstance(value, dict) else list(keys)
+    if missing:
+        raise DataError(f"{where} is not that of a run: it holds no {missing[0]}")
 
 
 @dataclass(slots=True)
