@@ -6,6 +6,7 @@ from agentgen_bench.envs.scienceworld.env import SciWorldEnv
 from agentgen_bench.envs.scienceworld.gold import save, shipped, step_limit, table
 from agentgen_bench.envs.scienceworld.levels import TASKS, Level, level_order, simplifications, task_named
 from agentgen_bench.envs.scienceworld.oracle import IDLE, Executed, Plan, position, without_answers
+from agentgen_bench.suites import load_suite
 
 DIFFICULTIES = ("easy", "medium", "hard")
 SUITE_SEEDS = range(500)
@@ -58,6 +59,15 @@ def test_the_oracle_solves_a_level_of_each_topic_in_the_length_it_says(task):
 def test_the_oracle_solves_every_level_of_the_frozen_suites(difficulty):
     env = SciWorldEnv(richness="lean", difficulty=difficulty, split="test", admissible="none")
     assert [env.level(seed) for seed in SUITE_SEEDS if not solve(env, seed)[1]["success"]] == []
+    env.close()
+
+
+@pytest.mark.slow
+def test_the_oracle_solves_every_level_of_the_suite_paper_given_time_for_it():
+    """The suite's limit of 50 steps is the paper's, and shorter than many gold paths."""
+    seeds = [cell.seeds for cell in load_suite("paper-v1").cells if cell.spec.family == "SciWorld"]
+    env = SciWorldEnv(richness="lean", difficulty="paper", split="test", admissible="none", max_steps=1_000)
+    assert [env.level(seed) for seed in seeds[0] if not solve(env, seed)[1]["success"]] == []
     env.close()
 
 
