@@ -162,9 +162,9 @@ def _write_entry(path: Path, run: Run, metadata: Metadata, readme: str) -> None:
 
 
 def _readme(metadata: Metadata) -> str:
-    policy = metadata.policy.get("kind", "policy")
+    times = "once" if metadata.repeats == 1 else f"{metadata.repeats} times"
     return (
         f"# {metadata.model}\n\n"
-        f"Submitted by {metadata.org} on {metadata.date} to {metadata.suite}: a {policy} "
-        f"named {metadata.policy.get('name')}, {metadata.repeats} episode(s) a level.\n"
+        f"Submitted by {metadata.org} on {metadata.date} to {metadata.suite}: every level played {times} by the policy "
+        f"`{metadata.policy.get('name')}` (kind: {metadata.policy.get('kind')}).\n"
     )
