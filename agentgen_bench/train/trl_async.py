@@ -122,8 +122,10 @@ def _play_for_ever(
     for name in LAUNCHER_VARIABLES:
         os.environ.pop(name, None)
 
+    trainer = multiprocessing.parent_process()
+
     def beat(decisions: Sequence[Decision] = ()) -> None:
-        if shared.stop.is_set():
+        if shared.stop.is_set() or (trainer is not None and not trainer.is_alive()):
             raise _StoppedError
         shared.heartbeats[part] = time.time()
 
@@ -294,6 +296,7 @@ def trl_settings(config: Config, engine: Engine, n_processes: int) -> dict[str, 
         "num_generations": config.group_size,
         "bf16": config.bf16,
         "gradient_checkpointing": config.gradient_checkpointing,
+        "ddp_find_unused_parameters": False,
         "vllm_server_base_url": engine.server,
         "max_staleness": engine.max_staleness,
         "heartbeat_stale_after_s": engine.heartbeat_s,

@@ -1,4 +1,9 @@
+import os
+import subprocess
+import sys
+import time
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
@@ -87,3 +92,39 @@ def test_an_optimizer_step_has_the_rows_of_a_mini_batch_within_the_memory_of_a_p
     assert fields["per_device_train_batch_size"] * fields["gradient_accumulation_steps"] * 4 == 256
     with pytest.raises(SpecError, match="mini_batch=256 cannot be shared by 3 processes; take a multiple"):
         rows_per_pass(settings, 3)
+
+
+ABANDONED = """
+import os, sys, time
+from agentgen_bench.train.trl_async import Engine, RolloutWorker
+from tests.train.test_streaming import asynchronous, make_env
+from tests.train.trl_stand_ins import frozen_policy
+if __name__ == "__main__":
+    engine = Engine(play_processes=1, queue_rows=8)
+    worker = RolloutWorker(asynchronous(sys.argv[1], "o"), engine, 0, frozen_policy, make_env)
+    worker.start()
+    worker._shared.samples.get(timeout=120)
+    print(worker._players[0].pid, flush=True)
+    os._exit(1)
+"""
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_players_end_when_their_trainer_was_killed(cloned_model):
+    root = Path(__file__).resolve().parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", ABANDONED, cloned_model]
+    killed = subprocess.run(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True)
+    player = int(killed.stdout)
+    deadline = time.monotonic() + 60
+    while is_running(player) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not is_running(player)

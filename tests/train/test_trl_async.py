@@ -23,8 +23,8 @@ from agentgen_bench.train.optimizing import accelerator_for
 from agentgen_bench.train.streaming import endless_groups, played_groups
 from agentgen_bench.train.trl_async import Engine, RolloutWorker, _Rows, train, trl_settings
 from tests.train.test_streaming import asynchronous
-from tests.train.tiny import PROMPT, make_env
-from tests.train.trl_stand_ins import KERNEL, FileTransfer, broken_policy, file_policy
+from tests.train.tiny import PROMPT, in_two_processes, make_env
+from tests.train.trl_stand_ins import FileTransfer, broken_policy, file_policy, stand_in_for_gpus
 
 pytestmark = [
     pytest.mark.trl,
@@ -35,11 +35,7 @@ pytestmark = [
 @pytest.fixture(scope="module", autouse=True)
 def gpu_stand_ins():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TRL_EXPERIMENTAL_SILENCE", "1")
-        from trl.experimental.async_grpo import packing
-
-        patch.setattr(packing, "_flash_attn", lambda: KERNEL)
-        patch.setattr(torch.cuda, "get_device_name", lambda device: "CPU")  # TRL looks up the peak speed of a GPU
+        stand_in_for_gpus(patch)
         yield
 
 
@@ -167,6 +163,24 @@ def test_the_worker_has_what_trl_asks_of_one():
     methods = {name for name in vars(RolloutWorkerProtocol) if not name.startswith("_")}
     assert methods
     assert methods <= set(dir(RolloutWorker))
+
+
+TWO_PROCESSES = """
+from pathlib import Path
+from tests.train.test_trl_async import pytest, run, settings_of, stand_in_for_gpus
+if __name__ == "__main__":
+    stand_in_for_gpus(pytest.MonkeyPatch())
+    run(settings_of(sys.argv[1], Path(sys.argv[2]), 4), Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_rows_that_one_set_of_players_makes(cloned_model, tmp_path):
+    in_two_processes(TWO_PROCESSES, cloned_model, tmp_path)
+    lines = read_log(tmp_path / "run")
+    assert [line["step"] for line in lines] == [1, 2, 3, 4]
+    assert lines[0]["kl"] < 1e-6
+    assert [line["batch/samples_per_step"] for line in lines] == pytest.approx([24.0] * 4)  # over both processes
 
 
 def test_the_documented_launch_is_one_that_accelerate_reads():

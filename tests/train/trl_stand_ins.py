@@ -31,7 +31,14 @@ def flash_attn_varlen_func(query, key, value, starts_q, starts_k, max_q, max_k, 
     return result
 
 
-KERNEL = SimpleNamespace(flash_attn_varlen_func=flash_attn_varlen_func)
+def stand_in_for_gpus(patch):
+    """Patch TRL as far as it asks for a GPU: the attention kernel, and the name by which it looks up a peak speed."""
+    patch.setenv("TRL_EXPERIMENTAL_SILENCE", "1")
+    from trl.experimental.async_grpo import packing
+
+    kernel = SimpleNamespace(flash_attn_varlen_func=flash_attn_varlen_func)
+    patch.setattr(packing, "_flash_attn", lambda: kernel)
+    patch.setattr(torch.cuda, "get_device_name", lambda device: "CPU")
 
 
 class FileTransfer:
@@ -80,6 +87,11 @@ def file_policy(config, engine):
     """Make the policy of a player; the server's address is the file."""
     torch.set_num_threads(1)
     return FilePolicy(make_sampler(config, config.model), engine.server)
+
+
+def frozen_policy(config, engine):
+    """Make a policy whose weights never change."""
+    return make_sampler(config, config.model)
 
 
 def broken_policy(config, engine):
