@@ -13,7 +13,7 @@ from agentgen_bench.train.settings import Source, env_id
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-SPEC_FIELDS = ("richness", "difficulty", "split", "distractors", "interface")
+SPEC_FIELDS = ("richness", "difficulty", "split", "distractors", "interface", "lifecycle")
 
 
 class Option(NamedTuple):

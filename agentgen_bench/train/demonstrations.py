@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agentgen_bench.episodes import Episode, Sections, Step
+from agentgen_bench.episodes import Episode, Step
 from agentgen_bench.errors import DataError, RunError
+from agentgen_bench.evaluation.histories import histories
 from agentgen_bench.parsing import parse
-from agentgen_bench.prompts import History, Message, PromptConfig, Turn, messages
+from agentgen_bench.prompts import Message, PromptConfig, messages
 from agentgen_bench.spec import TaskSpec
-from agentgen_bench.text import render
 
 SAMPLES = "samples.jsonl"
 
@@ -30,39 +30,14 @@ class Demonstration(NamedTuple):
     completion: str
 
 
-def histories(episode: Episode) -> list[History]:
-    """Return what the policy saw at each step of a recorded episode; raises DataError for a compact record."""
+def demonstrations(episode: Episode, config: PromptConfig) -> Iterator[Demonstration]:
+    """Yield the steps of an episode whose action was valid, as prompts and completions under `config`.
+
+    Raises:
+        DataError: the episode is a compact record, without texts.
+    """
     if episode.first_sections is None or any(step.sections is None for step in episode.steps):
         raise DataError("the episode was recorded without its texts; record it anew, without --compact")
-    spec = TaskSpec.from_json(episode.spec)
-    seen = [_Seen(episode.first_sections, episode.first_commands or ())]
-    seen += [_Seen(step.sections or (), step.admissible_commands or ()) for step in episode.steps[:-1]]
-    turns = tuple(
-        Turn(render(before.sections), step.action) for before, step in zip(seen, episode.steps[:-1], strict=False)
-    )
-    return [
-        History(
-            key=(spec.label, episode.seed, episode.repeat, i + 1),
-            family=spec.family,
-            task=episode.task,
-            step=i + 1,
-            max_steps=episode.max_steps,
-            observation=render(now.sections),
-            turns=turns[:i],
-            admissible_commands=now.commands,
-            action_templates=episode.action_templates,
-        )
-        for i, now in enumerate(seen[: len(episode.steps)])
-    ]
-
-
-class _Seen(NamedTuple):
-    sections: Sections
-    commands: tuple[str, ...]
-
-
-def demonstrations(episode: Episode, config: PromptConfig) -> Iterator[Demonstration]:
-    """Yield the steps of an episode whose action was valid, as prompts and completions under `config`."""
     family = TaskSpec.from_json(episode.spec).family.lower()
     for history, step in zip(histories(episode), episode.steps, strict=True):
         if step.action is not None and step.is_action_valid:

@@ -17,6 +17,7 @@ Departures from the papers, and options that follow them:
 - `step_credit_weight` adds GiGPO's step-level advantage (arXiv 2505.10978): steps of one group that saw the same
   observation form a group of their own, compared by their discounted return. Anchors are equal observations, not
   equal hidden states.
+- In packs of tasks (`--lifecycle`), `credit="cod"` credits a note with what the tasks after it earn (arXiv 2606.20002).
 - Clipping has a lower and an upper bound (`clip_high` above `clip_low` is DAPO's clip-higher, arXiv 2503.14476).
 - The KL penalty against the initial policy is the estimator k3 (http://joschu.net/blog/kl-approx.html), in the loss,
   as in the GRPO paper; not in the reward, and not weighted by the ratio (TRL's default since DeepSeek-V3.2).
@@ -83,6 +84,7 @@ from agentgen_bench.train.optimizing import (
     set_learning_rate,
     stop_unless_finite,
 )
+from agentgen_bench.train.pack_credit import pack_advantages, pack_rewards, pack_scores_of
 from agentgen_bench.train.settings import Source, open_training, to_json, training_jobs
 from agentgen_bench.train.sharding import (
     clip_gradients,
@@ -161,6 +163,8 @@ class Config:
     """Divide a group's advantages by its standard deviation."""
     statistics: Literal["episodes", "rows"] = "episodes"
     """Whether mean and deviation of a group are taken over episodes or over their steps."""
+    credit: Literal["episode", "cod"] = "episode"
+    """Whose rewards a step is credited with: its episode's, or, in packs, its own and later tasks' (pack_credit.py)."""
     step_credit_weight: float = 0.0
     """Weight of GiGPO's step-level advantage; 0 turns it off."""
     step_discount: float = 0.95
@@ -227,6 +231,9 @@ class Config:
             _check(name, getattr(self, name), getattr(self, name) >= 0, "0 or more")
         _check("step_discount", self.step_discount, 0 <= self.step_discount <= 1, "a number in [0, 1]")
         _check("keep", self.keep, self.keep >= 1, "1 or more")
+        packs = [source.spec.lifecycle_spec for source in self.sources]
+        kept = all(pack is not None and pack.context == "kept" for pack in packs)
+        _check("credit", self.credit, self.credit != "cod" or kept, "episode, or lifecycle pack-4 for all sources")
         _check("lora_rank", self.lora_rank, not (self.shard and self.lora_rank), "0 with shard: adapters are not split")
 
     @property
@@ -316,13 +323,31 @@ def advantages(rollouts: Sequence[Rollout], config: Config) -> Array:
     lengths = [len(steps) for steps in rewards]
     returns = np.array([sum(steps) for steps in rewards])
     groups = np.array([rollout.group for rollout in rollouts], dtype=np.int64)
-    if config.statistics == "rows":
+    if config.credit == "cod":
+        by_step = _cod_advantages(rollouts, config)
+    elif config.statistics == "rows":
         by_step = group_advantages(np.repeat(returns, lengths), np.repeat(groups, lengths), config.divide_by_std)
     else:
         by_step = np.repeat(group_advantages(returns, groups, config.divide_by_std), lengths)
     if config.step_credit_weight > 0:
         by_step = by_step + config.step_credit_weight * _step_advantages(rollouts, rewards, config)
     return by_step
+
+
+def _cod_advantages(rollouts: Sequence[Rollout], config: Config) -> Array:
+    """Return the advantages of packs by task and note (arXiv 2606.20002); never over a standard deviation."""
+    packs = []
+    for rollout in rollouts:
+        scores = pack_scores_of(rollout.episode)
+        worth = {"success": [float(score == 1.0) for score in scores], "score": scores, "return": [0.0] * len(scores)}
+        ends = [config.success_reward * value for value in worth[config.reward]]
+        unsolved = replace(rollout.episode, success=False, score=0.0)
+        packs.append(pack_rewards(rollout.episode, step_rewards(unsolved, config), ends))
+    by_rollout: dict[int, Array] = {}
+    for group in dict.fromkeys(rollout.group for rollout in rollouts):
+        members = [i for i, rollout in enumerate(rollouts) if rollout.group == group]
+        by_rollout.update(zip(members, pack_advantages([packs[i] for i in members]), strict=True))
+    return np.concatenate([by_rollout[i] for i in range(len(rollouts))])
 
 
 def _step_advantages(rollouts: Sequence[Rollout], rewards: Sequence[Sequence[float]], config: Config) -> Array:

@@ -1,10 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentgen_bench.episodes import Episode, Step
-from agentgen_bench.spec import TaskSpec
+from agentgen_bench.errors import SpecError
+from agentgen_bench.spec import LifecycleSpec, TaskSpec
 from agentgen_bench.train.grpo import Config, Rollout, advantages, discounted_returns, group_advantages, step_rewards
 from agentgen_bench.train.settings import Source
 
@@ -12,7 +15,7 @@ SOURCES = (Source(TaskSpec("Sokoban")),)
 
 
 def config(**changes):
-    return Config(model="m", output="o", sources=SOURCES, **changes)
+    return Config(**{"model": "m", "output": "o", "sources": SOURCES, **changes})
 
 
 def step(valid=True, reward=0.0):
@@ -98,3 +101,41 @@ def test_step_credit_never_compares_across_levels():
     rollouts = [rollout(0, "a", success=True), rollout(0, "b"), rollout(1, "a"), rollout(1, "b", success=True)]
     with_credit = advantages(rollouts, config(divide_by_std=False, step_credit_weight=1.0))
     assert with_credit.tolist() == advantages(rollouts, config(divide_by_std=False)).tolist()
+
+
+PACKS = (Source(TaskSpec("Sokoban", interface="opaque", lifecycle=LifecycleSpec(3, "kept"))),)
+
+
+def pack(scores, notes_valid, steps_per_task=(2, 1, 1)):
+    """Three tasks with a note after each but the last; the steps of the tasks are all valid."""
+    steps, starts = [], []
+    for k, n_steps in enumerate(steps_per_task):
+        starts.append(len(steps))
+        steps += [step()] * n_steps + ([step(notes_valid[k])] if k < 2 else [])
+    analysis = {f"pack_score_{k}": score for k, score in enumerate(scores, 1)}
+    analysis |= {f"pack_start_{k}": start for k, start in enumerate(starts, 1)}
+    plain = rollout(0, "abcdefg"[: len(steps)])
+    return plain._replace(episode=replace(plain.episode, steps=tuple(steps), analysis=analysis))
+
+
+def test_notes_are_credited_with_the_tasks_after_them():
+    # SCORES.md: x = [[0,1,1],[0,0,1]], z = [[0,-.1],[0,0]] gives
+    # Ax = [[1/6,1/4,0],[-1/6,-1/4,0]], Az = [[1/6,-.025],[-1/6,.025]].
+    group = [pack((0.5, 1.0, 1.0), (True, False)), pack((0.0, 0.9, 1.0), (True, True), (1, 1, 2))]
+    settings = config(sources=PACKS, credit="cod", success_reward=1.0)
+    result = advantages(group, settings)
+    first = [1 / 6, 1 / 6, 1 / 6, 1 / 4, -0.025, 0]  # task, task, note, task, note, task
+    second = [-1 / 6, -1 / 6, -1 / 4, 0.025, 0, 0]
+    assert result == pytest.approx(first + second)
+
+
+def test_a_note_that_no_episode_of_the_group_varies_after_has_no_advantage():
+    group = [pack((0.0, 1.0, 1.0), (True, True)), pack((1.0, 1.0, 1.0), (True, True))]
+    settings = config(sources=PACKS, credit="cod", success_reward=1.0)
+    assert advantages(group, settings)[2:6] == pytest.approx([0, 0, 0, 0])
+
+
+@pytest.mark.parametrize("spec", [TaskSpec("Sokoban"), PACKS[0].spec.with_(lifecycle="pack-4-wiped")])
+def test_credit_for_notes_needs_packs_with_notes(spec):
+    with pytest.raises(SpecError, match="credit='cod' is out of range; choose episode, or lifecycle pack-4 for all"):
+        Config(model="m", output="o", sources=(Source(spec),), credit="cod")

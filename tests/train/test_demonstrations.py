@@ -3,13 +3,14 @@ import json
 import pytest
 
 from agentgen_bench.errors import DataError
+from agentgen_bench.evaluation.histories import histories
 from agentgen_bench.evaluation.plan import single_plan
 from agentgen_bench.policies.scripted import OraclePolicy, RandomPolicy
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.rollout import Job, play
 from agentgen_bench.spec import TaskSpec
 from agentgen_bench.train.collect import collect, collect_from
-from agentgen_bench.train.demonstrations import demonstrations, histories, read_demonstrations, write_demonstrations
+from agentgen_bench.train.demonstrations import demonstrations, read_demonstrations, write_demonstrations
 from tests.counting import CountingEnv
 from tests.train.tiny import PROMPT, SPEC, counting_demonstrations
 
@@ -26,11 +27,15 @@ class Remembers(RandomPolicy):
         return super().act(histories)
 
 
-def test_the_histories_of_a_record_are_what_the_policy_saw():
+PACKS = SOKOBAN.with_(interface="opaque", lifecycle="pack-4", knobs=(("max_steps", 3),))
+
+
+@pytest.mark.parametrize("spec", [SOKOBAN, PACKS], ids=["levels", "packs"])
+def test_the_histories_of_a_record_are_what_the_policy_saw(spec):
     policy = Remembers()
-    for episode in play([Job(SOKOBAN, seed) for seed in range(3)], policy, workers=1):
+    for episode in play([Job(spec, seed) for seed in range(3)], policy, workers=1):
         own = [history for history in policy.seen if history.key[1] == episode.seed]
-        rebuilt = histories(episode)
+        rebuilt = list(histories(episode))
         assert [(h.observation, h.turns, h.admissible_commands) for h in rebuilt] == [
             (h.observation, h.turns, h.admissible_commands) for h in own
         ]

@@ -15,12 +15,13 @@ from safetensors.torch import load_file
 from agentgen_bench.errors import RunError, SpecError
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.policies.transformers import TransformersPolicy
+from agentgen_bench.spec import LifecycleSpec, TaskSpec
 from agentgen_bench.train import grpo
 from agentgen_bench.train.checkpoints import STATE_FILE, checkpoint_path
 from agentgen_bench.train.grpo import Config, make_sampler, play_groups, train, training_rows
 from agentgen_bench.train.logs import read_log
 from agentgen_bench.train.optimizing import accelerator_for
-from agentgen_bench.train.settings import training_jobs
+from agentgen_bench.train.settings import Source, training_jobs
 from tests.counting import CountingEnv
 from tests.train.tiny import PROMPT, PROMPT_FIELDS, SOURCES, in_two_processes, make_env
 
@@ -182,6 +183,20 @@ def test_every_option_trains(cloned_model, tmp_path, changes):
     (line,) = read_log(tmp_path / "run")
     assert line["updates"] >= 1
     assert all(math.isfinite(value) for value in line.values())
+
+
+def test_packs_of_tasks_train_with_credit_for_their_notes(cloned_model, tmp_path):
+    pack = TaskSpec(
+        "Sokoban", "lean", interface="opaque", lifecycle=LifecycleSpec(2, "kept"), knobs=(("max_steps", 2),)
+    )
+    settings = config(cloned_model, tmp_path / "run", steps=1, sources=(Source(pack),), credit="cod", reward="return")
+    groups = training_jobs(settings.sources, 0, 1, 1, 2)
+    ((first, second), _) = play_groups(groups, make_sampler(settings, cloned_model), 8)
+    assert first.episode.level_id == second.episode.level_id
+    assert len(first.samples) == 2 + 1 + 2  # two tasks of two steps and a note
+    assert len(grpo.advantages([first, second], settings)) == 10
+    train(settings)
+    assert read_log(tmp_path / "run")[0]["episode/steps"] == 5
 
 
 def test_sampler_and_trainer_agree_on_the_log_probabilities(cloned_model, tmp_path):
