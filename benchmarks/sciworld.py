@@ -176,7 +176,7 @@ def report(environments: int, n_stock: int, steps: int) -> None:
         ]
         print(line(name, n, row) + "   " + " ".join(f"{ratio:4.0f}x" for ratio in ratios))
     print(line("limit for 16 environments at base", 16, LIMITS))
-    one, two = (in_a_process(["--threads-over", str(cells)], 8, 4 * steps) for cells in (1, 2))
+    one, two = (in_a_process(["--threads-over", str(cells)], 8, 25 * steps) for cells in (1, 2))
     print(f"two threads, 8 environments, cells=1: {one[0]:.1f} ms of wall time a step, {one[1]:.2f} cores at work")
     print(f"two threads, 8 environments, cells=2: {two[0]:.1f} ms of wall time a step, {two[1]:.2f} cores at work")
     print(f"cells=2 is {one[0] / two[0]:.2f} times as fast")
