@@ -3,6 +3,8 @@
 import argparse
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -139,6 +141,8 @@ def _run_sft(args: argparse.Namespace) -> int:
 
 
 def _run_grpo(args: argparse.Namespace) -> int:
+    from agentgen_bench.train import grpo
+
     if bool(args.envs) == bool(args.curriculum):
         raise SpecError("name what to train on: either --envs LIST or --curriculum LIST")
     config = _grpo_config(args, args.envs or args.curriculum, {})
@@ -147,7 +151,8 @@ def _run_grpo(args: argparse.Namespace) -> int:
     for seed in args.seeds or [None]:
         own = config if seed is None else _with_seed(config, seed)
         _announce(own)
-        path = _trained(own, args.resume)
+        with _how_to_go_on(own.output):
+            path = grpo.train(own, resume=args.resume)
         if _is_first_process():
             print(path)
     return 0
@@ -182,7 +187,8 @@ def _run_trl(args: argparse.Namespace) -> int:
         f"TRL: {config.steps} optimizer steps of {config.mini_batch} rows from {names}, played by "
         f"{engine.play_processes} processes against {engine.server}; {config.model} -> {config.output}"
     )
-    path = trl_async.train(config, engine, resume=args.resume)
+    with _how_to_go_on(config.output):
+        path = trl_async.train(config, engine, resume=args.resume)
     if _is_first_process():
         print(path)
     return 0
@@ -196,13 +202,13 @@ def _with_seed(config: Any, text: str) -> Any:
     return replace(config, seed=seed, output=str(Path(config.output) / f"seed-{seed}"))
 
 
-def _trained(config: Any, resume: bool) -> Path:
-    from agentgen_bench.train import grpo
-
+@contextmanager
+def _how_to_go_on(output: str) -> Iterator[None]:
+    """Say on Ctrl-C how the run is taken up again."""
     try:
-        return grpo.train(config, resume=resume)
+        yield
     except KeyboardInterrupt:
-        sys.stderr.write(f"\ncheckpoints are in {config.output}; the same command with --resume goes on\n")
+        _say_once(f"\ncheckpoints are in {output}; the same command with --resume goes on")
         raise
 
 

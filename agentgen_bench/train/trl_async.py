@@ -25,6 +25,7 @@ import queue
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import Any
@@ -324,6 +325,8 @@ def train(
 
     Raises:
         SpecError: settings that TRL's asynchronous trainer cannot follow.
+        MissingDependencyError: TRL, vLLM or a GPU is missing.
+        PolicyError: the server does not answer, or serves with too small a context.
         RunError: the folder cannot be used, or a player failed.
     """
     check_settings(config)
@@ -334,6 +337,8 @@ def train(
         from trl.experimental.async_grpo import AsyncGRPOConfig, AsyncGRPOTrainer
     except ImportError:
         raise MissingDependencyError(INSTALL) from None
+    if weight_transfer is None:
+        _check_machine(config, engine)
     run = Path(config.output)
     cpu = {} if _has_gpu() else {"use_cpu": True}
     arguments = AsyncGRPOConfig(**trl_settings(config, engine, int(os.environ.get("WORLD_SIZE", "1"))), **cpu)
@@ -355,6 +360,20 @@ def train(
     trainer.remove_callback(PrinterCallback)  # it prints every step's numbers; they are in the log
     trainer.train(resume_from_checkpoint=start)
     return run / f"checkpoint-{config.steps}"
+
+
+def _check_machine(config: Config, engine: Engine) -> None:
+    """Raise, before a model is loaded, where weights could not reach the server."""
+    if find_spec("vllm") is None:
+        raise MissingDependencyError(
+            "sending weights to vLLM needs it in the trainer's environment too: pip install vllm"
+        )
+    if not _has_gpu():
+        raise MissingDependencyError(
+            "train trl needs CUDA GPUs, which torch does not see here; take train grpo on a CPU"
+        )
+    if os.environ.get("RANK", "0") == "0":
+        server_policy(config, engine)
 
 
 def _has_gpu() -> bool:

@@ -2,15 +2,16 @@ import os
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
-from agentgen_bench.errors import SpecError
+from agentgen_bench.errors import MissingDependencyError, SpecError
 from agentgen_bench.train.grpo import make_sampler, play_groups, training_rows
 from agentgen_bench.train.streaming import endless_groups, played_groups
-from agentgen_bench.train.trl_async import Engine, check_settings, rows_per_pass, trl_settings
+from agentgen_bench.train.trl_async import Engine, check_settings, rows_per_pass, train, trl_settings
 from tests.counting import CountingEnv
 from tests.train.test_grpo import config
 from tests.train.tiny import make_env
@@ -81,6 +82,12 @@ def test_crashed_episodes_are_left_out_and_counted(cloned_model, tmp_path):
 def test_settings_that_the_engine_cannot_follow_are_refused(changes, message):
     with pytest.raises(SpecError, match=message):
         check_settings(asynchronous("m", "o", **changes))
+
+
+@pytest.mark.skipif(find_spec("trl") is not None, reason="TRL is installed")
+def test_without_trl_it_says_how_to_install_it():
+    with pytest.raises(MissingDependencyError, match=r"needs TRL: pip install 'agentgen-bench\[trl\]'"):
+        train(asynchronous("m", "o"), Engine())
 
 
 def test_an_optimizer_step_has_the_rows_of_a_mini_batch_within_the_memory_of_a_pass():

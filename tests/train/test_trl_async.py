@@ -13,9 +13,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from agentgen_bench.errors import RunError
+from agentgen_bench.errors import MissingDependencyError, RunError
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.policies.transformers import TransformersPolicy
+from agentgen_bench.train import trl_async
 from agentgen_bench.train.grpo import Learner, Row, make_sampler, update
 from agentgen_bench.train.logs import read_log
 from agentgen_bench.train.models import load_model
@@ -96,6 +97,17 @@ def test_a_player_that_fails_ends_the_run_with_its_reason(cloned_model, tmp_path
     settings = asynchronous(cloned_model, tmp_path / "run", steps=1, mini_batch=16)
     with pytest.raises(RunError, match="a player failed: ConnectionError: no server here"):
         run(settings, tmp_path, make_policy=broken_policy)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize(
+    ("vllm", "message"), [(None, "needs it in the trainer's environment too"), (object(), "train trl needs CUDA GPUs")]
+)
+def test_a_machine_that_cannot_send_weights_is_refused_at_once(cloned_model, tmp_path, monkeypatch, vllm, message):
+    monkeypatch.setattr(trl_async, "find_spec", lambda name: vllm)
+    with pytest.raises(MissingDependencyError, match=message):
+        train(asynchronous(cloned_model, tmp_path / "run"), ENGINE)
+    assert not (tmp_path / "run").exists()
 
 
 class _Fixed:
