@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from agentgen_bench.errors import EntryError
+from agentgen_bench.evaluation.folder import write_text
 from agentgen_bench.leaderboard.page import page
 from agentgen_bench.leaderboard.table import markdown, read_boards, with_table
 
@@ -37,18 +38,22 @@ def run(args: argparse.Namespace) -> int:
     """Print or write the leaderboards."""
     boards = read_boards(args.leaderboards)
     tables = markdown(boards)
-    try:
-        if args.update:
-            readme = args.leaderboards / "README.md"
-            readme.write_text(with_table(readme.read_text(encoding="utf-8"), tables), encoding="utf-8")
-            print(f"updated {readme}", file=sys.stderr)
-        if args.html is not None:
-            args.html.write_text(page(boards), encoding="utf-8")
-            print(f"wrote {args.html}", file=sys.stderr)
-    except OSError as error:
-        raise EntryError(f"cannot write: {error}") from None
+    if args.update:
+        readme = args.leaderboards / "README.md"
+        write_text(readme, with_table(_read(readme), tables))
+        print(f"updated {readme}", file=sys.stderr)
+    if args.html is not None:
+        write_text(args.html, page(boards))
+        print(f"wrote {args.html}", file=sys.stderr)
     if args.json:
         print(json.dumps([board.to_json() for board in boards], indent=2))
     elif not args.update and args.html is None:
         print(tables)
     return 0
+
+
+def _read(readme: Path) -> str:
+    try:
+        return readme.read_text(encoding="utf-8")
+    except OSError as error:
+        raise EntryError(f"cannot read {readme}: {error.strerror or error}") from None

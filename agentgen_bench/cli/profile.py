@@ -15,7 +15,7 @@ from agentgen_bench.cli.progress import Progress
 from agentgen_bench.cli.table import aligned
 from agentgen_bench.episodes import read_episodes
 from agentgen_bench.errors import DataError, RunError, SpecError
-from agentgen_bench.evaluation.folder import EPISODES, read_manifest, write_json
+from agentgen_bench.evaluation.folder import EPISODES, read_manifest, write_json, write_text
 from agentgen_bench.evaluation.plan import Plan, crossed, single_plan
 from agentgen_bench.evaluation.profile import (
     PAPER_PROMPT,
@@ -188,7 +188,7 @@ def _write_page(args: argparse.Namespace) -> int:
                 {TaskSpec.from_json(setting["spec"]).label: setting for setting in profile["settings"]}
             )
             write_json(data, document)
-            args.page.write_text(page_text(document), encoding="utf-8")
+            write_text(args.page, page_text(document))
     return 0
 
 

@@ -148,11 +148,15 @@ def _prepared(path: Path, file: FileIO, manifest: dict[str, Any], resume: bool) 
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a value as indented JSON through a temporary file beside it; raises RunError where it cannot."""
+    """Write a value as indented JSON, as `write_text` does."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text through a temporary file beside it, whole or not at all; raises RunError where it cannot."""
     temporary = path.with_name(path.name + ".tmp")
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     try:
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from agentgen_bench.errors import RunError
+from agentgen_bench.evaluation.folder import write_text
 from agentgen_bench.report.charts import Point, heat_map, interval_bar, shown, small_multiples
 from agentgen_bench.report.collect import RunReport, collect
 from agentgen_bench.report.pushes import PUSHES_TITLE, push_table
@@ -26,14 +26,7 @@ def write_report(runs: Sequence[Path], output: Path, study: Study | None = None)
     Raises:
         RunError: a folder is no run, or the file cannot be written.
     """
-    text = page([collect(run) for run in runs], study)
-    temporary = output.with_name(output.name + ".tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(output)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise RunError(f"cannot write {output}: {error.strerror or error}") from None
+    write_text(output, page([collect(run) for run in runs], study))
 
 
 def page(runs: Sequence[RunReport], study: Study | None = None) -> str:
