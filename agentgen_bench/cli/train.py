@@ -42,7 +42,7 @@ TRL_EXAMPLES = """examples:
       --envs webshop=1,alfworld=1 --max-prompt-tokens 4096 --output runs/mixture
 """
 # Settings of the single-file trainer that mean nothing to TRL's.
-OTHER_ENGINES = ("model", "output", "sampler", "sampler_batch", "vllm_memory", "lora_alpha")
+OTHER_ENGINES = ("model", "output", "sampler", "sampler_batch", "vllm_memory", "lora_alpha", "attention")
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -111,7 +111,8 @@ def _fill_grpo(parser: LazyParser) -> None:
 
 def _fill_trl(parser: LazyParser) -> None:
     from agentgen_bench.train.grpo import Config
-    from agentgen_bench.train.trl_async import FIXED, Engine
+    from agentgen_bench.train.players import Engine
+    from agentgen_bench.train.trl_async import FIXED
 
     add_environment_options(parser, "envs")
     _add_common(parser)
@@ -170,7 +171,7 @@ def _grpo_config(args: argparse.Namespace, names: str, above_preset: dict[str, A
 
 
 def _run_trl(args: argparse.Namespace) -> int:
-    from agentgen_bench.train import trl_async
+    from agentgen_bench.train import players, trl_async
 
     if not args.envs:
         raise SpecError("name what to train on: --envs LIST")
@@ -181,7 +182,7 @@ def _run_trl(args: argparse.Namespace) -> int:
                 f"{name} is {value!r}, not the preset's {preset[name]!r}: TRL's asynchronous trainer has no other"
             )
     config = _grpo_config(args, args.envs, trl_async.FIXED)
-    engine = trl_async.Engine(**given(args, trl_async.Engine))
+    engine = players.Engine(**given(args, players.Engine))
     names = ", ".join(source.spec.label for source in config.sources)
     _say_once(
         f"TRL: {config.steps} optimizer steps of {config.mini_batch} rows from {names}, played by "

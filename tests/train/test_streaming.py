@@ -10,8 +10,9 @@ import pytest
 
 from agentgen_bench.errors import MissingDependencyError, SpecError
 from agentgen_bench.train.grpo import make_sampler, play_groups, training_rows
+from agentgen_bench.train.players import Engine
 from agentgen_bench.train.streaming import endless_groups, played_groups
-from agentgen_bench.train.trl_async import Engine, check_settings, rows_per_pass, train, trl_settings
+from agentgen_bench.train.trl_async import check_settings, rows_per_pass, train, trl_settings
 from tests.counting import CountingEnv
 from tests.train.test_grpo import config
 from tests.train.tiny import make_env
@@ -103,7 +104,7 @@ def test_an_optimizer_step_has_the_rows_of_a_mini_batch_within_the_memory_of_a_p
 
 ABANDONED = """
 import os, sys, time
-from agentgen_bench.train.trl_async import Engine, RolloutWorker
+from agentgen_bench.train.players import Engine, RolloutWorker
 from tests.train.test_streaming import asynchronous, make_env
 from tests.train.trl_stand_ins import frozen_policy
 if __name__ == "__main__":

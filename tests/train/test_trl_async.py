@@ -21,8 +21,9 @@ from agentgen_bench.train.grpo import Learner, Row, make_sampler, update
 from agentgen_bench.train.logs import read_log
 from agentgen_bench.train.models import load_model
 from agentgen_bench.train.optimizing import accelerator_for
+from agentgen_bench.train.players import Engine, RolloutWorker, _Rows
 from agentgen_bench.train.streaming import endless_groups, played_groups
-from agentgen_bench.train.trl_async import Engine, RolloutWorker, _Rows, train, trl_settings
+from agentgen_bench.train.trl_async import train, trl_settings
 from tests.train.test_streaming import asynchronous
 from tests.train.tiny import PROMPT, in_two_processes, make_env
 from tests.train.trl_stand_ins import FileTransfer, broken_policy, file_policy, stand_in_for_gpus

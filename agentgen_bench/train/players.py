@@ -1,0 +1,219 @@
+"""The processes that play for an asynchronous trainer, and the worker through which TRL's trainer sees them.
+
+A player runs the rollout loop over groups of its own without end, asks the server for completions, and puts finished
+groups into a queue as rows. Players neither use a GPU nor import TRL; they end when the trainer does, also when it was
+killed.
+"""
+
+import multiprocessing
+import os
+import queue
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.queues import Queue
+from typing import Any
+
+import numpy as np
+
+from agentgen_bench.errors import RunError, SpecError
+from agentgen_bench.make import make
+from agentgen_bench.policies.base import Decision
+from agentgen_bench.policies.local import LocalPolicy
+from agentgen_bench.policies.sampling import Sampling
+from agentgen_bench.policies.token_server import TokenServerPolicy
+from agentgen_bench.train.grpo import Config
+from agentgen_bench.train.streaming import MakeEnv, Sample, endless_groups, played_groups
+
+MakePolicy = Callable[[Config, "Engine"], LocalPolicy]
+# What accelerate's launcher sets for its processes; a process that only plays must not take itself for one of them.
+LAUNCHER_VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What the asynchronous trainer needs beside a `grpo.Config`."""
+
+    server: str = "http://localhost:8000"
+    """Root of the vLLM server, which serves the same model."""
+    play_processes: int = 4
+    """Processes that play, each with a loop of its own and the config's `workers` environments."""
+    max_staleness: int = 4
+    """Rows drawn by weights more updates old than this are dropped."""
+    queue_rows: int = 1024
+    """Rows that wait for the trainer at most; the players wait while it is full."""
+    heartbeat_s: float = 1800.0
+    """Seconds without a decision after which a player counts as hung."""
+
+    def __post_init__(self) -> None:
+        """Raise SpecError for values out of range."""
+        for name in ("play_processes", "queue_rows"):
+            if getattr(self, name) < 1:
+                raise SpecError(f"{name}={getattr(self, name)!r} is out of range; choose 1 or more")
+        if self.max_staleness < 0:
+            raise SpecError(f"max_staleness={self.max_staleness!r} is out of range; choose 0 or more")
+
+
+class _StoppedError(Exception):
+    """The trainer has ended."""
+
+
+@dataclass
+class _Shared:
+    """What the trainer's process and the players share."""
+
+    samples: "Queue[Sample]"
+    numbers: "Queue[dict[str, tuple[float, float]]]"
+    failures: "Queue[str]"
+    version: Any  # of the weights that the server has
+    stop: Any
+    heartbeats: Any  # by player: time of its last decision
+
+
+def server_policy(config: Config, engine: Engine) -> LocalPolicy:
+    """Return the policy that asks the server."""
+    context = None if config.max_prompt_tokens is None else config.max_prompt_tokens + config.max_tokens
+    sampling = Sampling(config.temperature, max_tokens=config.max_tokens, seed=config.seed)
+    return TokenServerPolicy(
+        config.model, engine.server, config.prompt, sampling, max_model_len=context, concurrency=config.workers
+    )
+
+
+def _play_for_ever(
+    config: Config,
+    engine: Engine,
+    shared: _Shared,
+    part: int,
+    stream_seed: int,
+    make_policy: MakePolicy,
+    make_env: MakeEnv,
+) -> None:
+    """Play until told to stop: what runs in a player."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the trainer tells us
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    for name in LAUNCHER_VARIABLES:
+        os.environ.pop(name, None)
+
+    trainer = multiprocessing.parent_process()
+
+    def beat(decisions: Sequence[Decision] = ()) -> None:
+        if shared.stop.is_set() or (trainer is not None and not trainer.is_alive()):
+            raise _StoppedError
+        shared.heartbeats[part] = time.time()
+
+    try:
+        policy = make_policy(config, engine)
+        groups = endless_groups(config, stream_seed, part, engine.play_processes)
+        for played in played_groups(groups, policy, config, lambda: int(shared.version.value), make_env, beat):
+            shared.numbers.put(played.numbers)
+            for sample in played.samples:
+                _put(shared.samples, sample, beat)
+    except _StoppedError:
+        shared.samples.cancel_join_thread()  # nobody reads what is still in the pipe
+        shared.numbers.cancel_join_thread()
+    except Exception as error:  # noqa: BLE001 - whatever ends a player, the trainer must hear of it
+        shared.failures.put(f"{type(error).__name__}: {error}")
+
+
+def _put(samples: "Queue[Sample]", sample: Sample, beat: Callable[[], None]) -> None:
+    """Put a row into the queue, waiting while it is full."""
+    while True:
+        beat()
+        try:
+            return samples.put(sample, timeout=1.0)
+        except queue.Full:
+            pass
+
+
+class _Rows:
+    """The queue as TRL reads it: rows of ours turned into its `RolloutSample`s."""
+
+    def __init__(self, samples: "Queue[Sample]") -> None:
+        self._samples = samples
+
+    def get(self, timeout: float | None = None) -> Any:
+        from trl.experimental.async_grpo.async_rollout_worker import RolloutSample
+
+        sample = self._samples.get(timeout=timeout)
+        prompt, completion, logprobs = sample.tokens
+        return RolloutSample(
+            prompt=[],  # messages, which TRL only logs
+            completion=[],
+            input_ids=np.array([*prompt, *completion], dtype=np.int64),
+            completion_mask=np.array([0] * len(prompt) + [1] * len(completion), dtype=np.int64),
+            old_log_probs=np.array([0.0] * len(prompt) + list(logprobs), dtype=np.float32),
+            advantage=sample.advantage,
+            model_version=sample.version,
+            group_id=sample.group,
+            metrics={},
+        )
+
+    def qsize(self) -> int:
+        return self._samples.qsize()
+
+
+class RolloutWorker:
+    """TRL's `RolloutWorkerProtocol` over processes that play; lives in the trainer's first process."""
+
+    def __init__(
+        self,
+        config: Config,
+        engine: Engine,
+        stream_seed: int,
+        make_policy: MakePolicy = server_policy,
+        make_env: MakeEnv = make,
+    ) -> None:
+        """Prepare; nothing is started. `stream_seed` decides the levels; the makers must be picklable."""
+        spawned = multiprocessing.get_context("spawn")  # a fork of a process that uses CUDA cannot work
+        self._engine = engine
+        self._shared = _Shared(
+            samples=spawned.Queue(engine.queue_rows),
+            numbers=spawned.Queue(),
+            failures=spawned.Queue(),
+            version=spawned.Value("q", 0),
+            stop=spawned.Event(),
+            heartbeats=spawned.Array("d", engine.play_processes),
+        )
+        self._players = [
+            spawned.Process(
+                target=_play_for_ever,
+                args=(config, engine, self._shared, part, stream_seed, make_policy, make_env),
+                daemon=True,
+            )
+            for part in range(engine.play_processes)
+        ]
+        self.rollout_buffer = _Rows(self._shared.samples)
+        self.metrics_queue = self._shared.numbers
+
+    def start(self) -> None:
+        """Start the players; TRL calls it once the server has the first weights."""
+        for part, player in enumerate(self._players):
+            self._shared.heartbeats[part] = time.time()
+            player.start()
+
+    def update_model_version(self, model_version: int) -> None:
+        """Note which weights the server has from now on."""
+        self._shared.version.value = model_version
+
+    def check_health(self, stale_after_s: float) -> None:
+        """Raise RunError where a player has failed, or made no decision for `stale_after_s` seconds."""
+        try:
+            raise RunError(f"a player failed: {self._shared.failures.get_nowait()}")
+        except queue.Empty:
+            pass
+        for part, player in enumerate(self._players):
+            if player.exitcode is not None:
+                raise RunError(f"player {part} ended with exit code {player.exitcode}; was it out of memory?")
+            silent_s = time.time() - self._shared.heartbeats[part]
+            if silent_s > stale_after_s:
+                raise RunError(f"player {part} has made no decision for {silent_s:.0f} s; does the server answer?")
+
+    def stop(self) -> None:
+        """End the players."""
+        self._shared.stop.set()
+        for player in self._players:
+            if player.pid is not None:
+                player.join(timeout=10)
+                player.kill()
