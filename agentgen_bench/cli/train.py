@@ -32,13 +32,14 @@ GRPO_EXAMPLES = """examples:
   agentgen-bench train grpo --model PATH --envs sokoban=2,alfworld=1 --distractors paper-v1 --output runs/mixture
   agentgen-bench train grpo --model PATH --curriculum sokoban,webshop,alfworld --output runs/sequence
       one stage after the other, all environments evaluated after each; writes the matrix and the forgetting scores
-  accelerate launch --num_processes 8 -m agentgen_bench train grpo --model PATH --envs sciworld --sampler vllm
-      several GPUs: each plays its own levels and they share the update
+  accelerate launch --num_processes 8 -m agentgen_bench train grpo --model PATH --envs sciworld --sampler vllm \\
+      --output runs/sciworld
+      several GPUs: each plays its own levels and they share the update; see docs/training.md
 """
 TRL_EXAMPLES = """examples:
   agentgen-bench train trl --model PATH --envs webshop --server http://localhost:8000 --output runs/webshop
       one process; a vLLM server must serve the same model, see docs/training.md
-  accelerate launch --config_file examples/scale_out/fsdp2_4gpus.yaml -m agentgen_bench train trl --model PATH
+  accelerate launch --config_file examples/scale_out/fsdp2_4gpus.yaml -m agentgen_bench train trl --model PATH \\
       --envs webshop=1,alfworld=1 --max-prompt-tokens 4096 --output runs/mixture
 """
 # Settings of the single-file trainer that mean nothing to TRL's.

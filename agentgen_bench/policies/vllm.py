@@ -79,6 +79,9 @@ class VLLMPolicy(LocalPolicy):
         }
         if self.on_cpu:
             options |= _cpu_options(self.checkpoint, self.max_model_len, dtype)
+        if self.in_process and "LOCAL_RANK" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            # One of a launcher's processes: its engine takes the GPU of its local rank, where others share the first.
+            options["distributed_executor_backend"] = "external_launcher"
         self.engine = _started(options)
 
     def generate(self, prompts: Sequence[Sequence[int]], seeds: Sequence[int]) -> list[Generation]:

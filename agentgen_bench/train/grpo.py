@@ -164,7 +164,7 @@ class Config:
     statistics: Literal["episodes", "rows"] = "episodes"
     """Whether mean and deviation of a group are taken over episodes or over their steps."""
     credit: Literal["episode", "cod"] = "episode"
-    """Whose rewards a step is credited with: its episode's, or, in packs, its own and later tasks' (pack_credit.py)."""
+    """Rewards that a step is credited with: its episode's; in packs (lifecycle pack-4), its own and later tasks'."""
     step_credit_weight: float = 0.0
     """Weight of GiGPO's step-level advantage; 0 turns it off."""
     step_discount: float = 0.95
