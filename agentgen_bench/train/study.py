@@ -7,7 +7,11 @@ for `agentgen-bench score`, and `matrix.json`: the success of every policy on ev
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
+from importlib.util import find_spec
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -232,8 +236,18 @@ def _trained(config: grpo.Config, output: Path, say: Callable[[str], None]) -> s
     final = checkpoint_path(output, config.steps)
     if not final.exists():
         say(f"training {output.name}")
-        grpo.train(config, resume=output.exists())
+        train = partial(grpo.train, config, resume=output.exists())
+        in_own_process(train) if config.sampler == "vllm" else train()
     return str(final)
+
+
+def in_own_process(work: Callable[[], Any]) -> None:
+    """Do the work in a process of its own, and raise here what it raises; it must be picklable.
+
+    An engine of vLLM gives its memory back when its process ends, not reliably before: the next would find none.
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        pool.submit(work).result()
 
 
 def _evaluated(
@@ -246,7 +260,8 @@ def _evaluated(
     cells = replace(single_plan(plan.environments, measure.episodes), repeats=measure.repeats)
     if not (path / "results.json").exists():
         say(f"evaluating {name}: {cells.n_episodes} episodes")
-        _evaluate(plan, cells, model, path)
+        work = partial(_evaluate, plan, cells, model, path)
+        in_own_process(work) if find_spec("vllm") is not None else work()
     return entry
 
 

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from agentgen_bench.scores.study import read_study
 from agentgen_bench.train import study as study_module
 from agentgen_bench.train.choices import sources
 from agentgen_bench.train.estimates import Estimate, estimate, profile
+from agentgen_bench.train.grpo import train
 from agentgen_bench.train.settings import Source
-from agentgen_bench.train.study import counted_steps, grpo_config, parts, run_study
+from agentgen_bench.train.study import counted_steps, grpo_config, in_own_process, parts, run_study
 from agentgen_bench.train.study_file import curriculum_plan, read_plan
 from tests.train.test_grpo import config
 
@@ -187,6 +189,16 @@ def test_a_curriculum_evaluates_all_environments_after_each_stage(tmp_path, caps
     assert [row["policy"] for row in matrix["rows"]] == ["initial", "stage 1 (Sokoban)", "stage 2 (ALFWorld)"]
     assert main(command) == 1
     assert "already holds a curriculum; add --resume" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_training_in_a_process_of_its_own_leaves_its_checkpoint_and_raises_its_errors(cloned_model, tmp_path):
+    (source,) = sources([("sokoban", 1)], {"richness": "lean"}, [("max_steps", 2)])
+    settings = config(cloned_model, tmp_path / "run", steps=1, levels_per_step=1, group_size=2, sources=(source,))
+    in_own_process(partial(train, settings))
+    assert (tmp_path / "run" / "checkpoint-000001" / "config.json").exists()
+    with pytest.raises(RunError, match="already holds a training run; add --resume"):
+        in_own_process(partial(train, settings))
 
 
 @pytest.mark.slow
