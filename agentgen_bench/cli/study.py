@@ -1,12 +1,15 @@
 """agentgen-bench study: run a whole design from one file: initial policy, training, evaluations, scores."""
 
 import argparse
+import os
+import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentgen_bench.cli.table import aligned
-from agentgen_bench.errors import MissingDependencyError
+from agentgen_bench.errors import MissingDependencyError, SpecError
 
 if TYPE_CHECKING:
     from agentgen_bench.train.estimates import Estimate
@@ -16,6 +19,7 @@ EXAMPLES = """examples:
   agentgen-bench study examples/studies/transfer-tiny.yaml --dry-run
   agentgen-bench study examples/studies/transfer-tiny.yaml --output runs/transfer-tiny
       the same command again goes on where it stopped
+  agentgen-bench study examples/studies/transfer.yaml --launcher 'accelerate launch --num_processes 8'
 """
 
 
@@ -32,7 +36,20 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("file", metavar="FILE", type=Path, help="the study, in YAML; see examples/studies")
     parser.add_argument("--output", metavar="DIR", type=Path, help="the study's folder (default: runs/<name of FILE>)")
     parser.add_argument("--dry-run", action="store_true", help="print what would be played, and stop")
+    add_launcher(parser)
     parser.set_defaults(run=run)
+
+
+def add_launcher(parser: argparse.ArgumentParser) -> None:
+    """Add the option that starts trainings in several processes."""
+    parser.add_argument(
+        "--launcher",
+        metavar="COMMAND",
+        type=shlex.split,
+        default=[],
+        help="what starts the processes of each GRPO training, such as 'accelerate launch --num_processes 8' "
+        "(default: none, one process)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -44,11 +61,13 @@ def run(args: argparse.Namespace) -> int:
     from agentgen_bench.train.study_file import read_plan
 
     plan = read_plan(args.file)
-    return run_plan(plan, args.output or Path("runs") / args.file.stem, args.dry_run)
+    return run_plan(plan, args.output or Path("runs") / args.file.stem, args.launcher, args.dry_run)
 
 
-def run_plan(plan: "StudyPlan", output: Path, dry_run: bool = False) -> int:
+def run_plan(plan: "StudyPlan", output: Path, launcher: Sequence[str], dry_run: bool = False) -> int:
     """Say how much the plan plays, run it, print its scores and write them to scores.json."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise SpecError("a study runs in one process and starts its trainings itself; give --launcher 'COMMAND' to it")
     from agentgen_bench.cli import main
     from agentgen_bench.train.study import measured_tokens_per_s, parts, run_study
 
@@ -57,7 +76,7 @@ def run_plan(plan: "StudyPlan", output: Path, dry_run: bool = False) -> int:
     _print_expected(rows, speed)
     if dry_run:
         return 0
-    path = run_study(plan, output, say=_say)
+    path = run_study(plan, output, _say, launcher)
     _say(f"runs, checkpoints and scores are in {output}")
     return main(["score", "--study", str(path), "--output", str(output / "scores.json")])
 

@@ -6,10 +6,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from agentgen_bench.cli.options import integer, listed
+from agentgen_bench.cli.study import add_launcher
 from agentgen_bench.cli.training_options import (
     LazyParser,
     add_config_options,
@@ -18,6 +20,8 @@ from agentgen_bench.cli.training_options import (
     spec_changes,
 )
 from agentgen_bench.errors import RunError, SpecError
+from agentgen_bench.train.apart import in_own_process, launch
+from agentgen_bench.train.checkpoints import checkpoint_path
 from agentgen_bench.train.choices import checked, sources
 from agentgen_bench.train.presets import load_preset, preset_names
 from agentgen_bench.train.settings import weighted
@@ -105,6 +109,7 @@ def _fill_grpo(parser: LazyParser) -> None:
     parser.add_argument(
         "--episodes", type=integer(1), help="--curriculum: test levels per environment after a stage (default: 100)"
     )
+    add_launcher(parser)
     _add_common(parser)
     add_config_options(parser, Config, skip=("model", "output"))
     parser.set_defaults(run=_run_grpo)
@@ -154,9 +159,14 @@ def _run_grpo(args: argparse.Namespace) -> int:
         own = config if seed is None else _with_seed(config, seed)
         _announce(own)
         with _how_to_go_on(own.output):
-            path = grpo.train(own, resume=args.resume)
+            if args.launcher:
+                launch(own, args.resume, args.launcher)
+            elif own.sampler == "vllm" and len(args.seeds or ()) > 1:
+                in_own_process(partial(grpo.train, own, resume=args.resume))
+            else:
+                grpo.train(own, resume=args.resume)
         if _is_first_process():
-            print(path)
+            print(checkpoint_path(Path(own.output), own.steps))
     return 0
 
 
@@ -243,4 +253,4 @@ def _curriculum(args: argparse.Namespace, config: Any) -> int:
     plan = curriculum_plan(config, seeds, args.episodes or 100)
     if (Path(args.output) / "study.json").exists() and not args.resume:
         raise RunError(f"{args.output} already holds a curriculum; add --resume to go on with it")
-    return run_plan(plan, Path(args.output))
+    return run_plan(plan, Path(args.output), args.launcher)

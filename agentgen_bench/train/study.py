@@ -6,12 +6,10 @@ for `agentgen-bench score`, and `matrix.json`: the success of every policy on ev
 """
 
 import json
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +27,7 @@ from agentgen_bench.scores.study import Study, read_study
 from agentgen_bench.scores.success import succeeded
 from agentgen_bench.spec import TaskSpec
 from agentgen_bench.train import grpo, sft
+from agentgen_bench.train.apart import in_own_process, launch
 from agentgen_bench.train.checkpoints import checkpoint_path
 from agentgen_bench.train.choices import checked
 from agentgen_bench.train.collect import collect
@@ -101,8 +100,14 @@ def measured_tokens_per_s(output: Path) -> float | None:
     return speeds[len(speeds) // 2] if speeds else None
 
 
-def run_study(plan: StudyPlan, output: Path, say: Callable[[str], None]) -> Path:
+def run_study(plan: StudyPlan, output: Path, say: Callable[[str], None], launcher: Sequence[str] = ()) -> Path:
     """Run what is missing of the study and return its `scores.yaml`.
+
+    Args:
+        plan: the study.
+        output: its folder.
+        say: takes a line on what is done next.
+        launcher: the command that starts the processes of each GRPO training; empty: one process.
 
     Raises:
         RunError: the folder holds another study.
@@ -119,7 +124,7 @@ def run_study(plan: StudyPlan, output: Path, say: Callable[[str], None]) -> Path
             name = f"{policy.name}-seed-{seed}"
             start = models[INITIAL] if policy.start == INITIAL else models[f"{policy.start}-seed-{seed}"]
             config = grpo_config(plan, policy, seed, start, output / "train" / name)
-            models[name] = _trained(config, output / "train" / name, say)
+            models[name] = _trained(config, output / "train" / name, launcher, say)
             stage += policy.role == "stage"
             entry = _evaluated(plan, models[name], output, name, _role(policy, seed, stage), say)
             earlier = [checkpoint_path(Path(config.output), step) for step in counted_steps(config, plan)[:-1]]
@@ -232,22 +237,18 @@ def _initial_model(plan: StudyPlan, output: Path, say: Callable[[str], None]) ->
     return str(final)
 
 
-def _trained(config: grpo.Config, output: Path, say: Callable[[str], None]) -> str:
+def _trained(config: grpo.Config, output: Path, launcher: Sequence[str], say: Callable[[str], None]) -> str:
     final = checkpoint_path(output, config.steps)
     if not final.exists():
         say(f"training {output.name}")
         train = partial(grpo.train, config, resume=output.exists())
-        in_own_process(train) if config.sampler == "vllm" else train()
+        if launcher:
+            launch(config, output.exists(), launcher)
+        elif config.sampler == "vllm":
+            in_own_process(train)
+        else:
+            train()
     return str(final)
-
-
-def in_own_process(work: Callable[[], Any]) -> None:
-    """Do the work in a process of its own, and raise here what it raises; it must be picklable.
-
-    An engine of vLLM gives its memory back when its process ends, not reliably before: the next would find none.
-    """
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        pool.submit(work).result()
 
 
 def _evaluated(

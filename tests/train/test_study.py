@@ -1,4 +1,5 @@
 import json
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,11 +12,12 @@ from agentgen_bench.errors import RunError, SpecError
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.scores.study import read_study
 from agentgen_bench.train import study as study_module
+from agentgen_bench.train.apart import in_own_process, launch
 from agentgen_bench.train.choices import sources
 from agentgen_bench.train.estimates import Estimate, estimate, profile
 from agentgen_bench.train.grpo import train
 from agentgen_bench.train.settings import Source
-from agentgen_bench.train.study import counted_steps, grpo_config, in_own_process, parts, run_study
+from agentgen_bench.train.study import counted_steps, grpo_config, parts, run_study
 from agentgen_bench.train.study_file import curriculum_plan, read_plan
 from tests.train.test_grpo import config
 
@@ -199,6 +201,33 @@ def test_training_in_a_process_of_its_own_leaves_its_checkpoint_and_raises_its_e
     assert (tmp_path / "run" / "checkpoint-000001" / "config.json").exists()
     with pytest.raises(RunError, match="already holds a training run; add --resume"):
         in_own_process(partial(train, settings))
+
+
+TWO_PROCESSES = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+
+
+@pytest.mark.slow
+def test_a_launched_training_leaves_its_checkpoint_and_says_when_it_failed(cloned_model, tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
+    (source,) = sources([("sokoban", 1)], {"richness": "lean"}, [("max_steps", 2)])
+    settings = config(cloned_model, tmp_path / "run", steps=1, levels_per_step=2, group_size=2, sources=(source,))
+    launch(settings, False, TWO_PROCESSES)
+    assert (tmp_path / "run" / "checkpoint-000001" / "config.json").exists()
+    with pytest.raises(RunError, match=r"torch.distributed.run --standalone .* ended with exit code 1"):
+        launch(settings, False, TWO_PROCESSES)
+    assert "already holds a training run; add --resume" in capfd.readouterr().err
+
+
+def test_a_launcher_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(RunError, match="cannot run 'no-such-launcher': No such file"):
+        launch(config("m", tmp_path / "run"), False, ["no-such-launcher"])
+
+
+def test_a_study_is_not_started_by_a_launcher(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("WORLD_SIZE", "8")
+    assert main(["study", str(TINY), "--output", str(tmp_path / "out")]) == 2
+    assert "a study runs in one process and starts its trainings itself; give --launcher" in capsys.readouterr().err
 
 
 @pytest.mark.slow
