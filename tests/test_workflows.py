@@ -66,4 +66,5 @@ def test_the_nightly_run_is_scheduled_and_holds_what_is_too_long_for_every_chang
     assert "pytest -m alfworld tests/alfworld" in commands["alfworld"]
     assert workflow["jobs"]["alfworld"]["steps"][-1]["env"] == {"AGENTGEN_ALFWORLD_STEPS": "20000"}
     assert "pytest -m vllm" in commands["vllm"]
+    assert "pytest -m trl" in commands["trl"]
     assert "test_lm_eval_reader.py" in commands["lm-eval"]
