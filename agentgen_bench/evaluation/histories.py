@@ -6,16 +6,18 @@ from agentgen_bench.episodes import Episode
 from agentgen_bench.prompts import History, Turn
 from agentgen_bench.scores.base import family
 from agentgen_bench.text import render
+from agentgen_bench.wrappers.lifecycle import task_label
 
 
 def histories(episode: Episode) -> Iterator[History]:
     """Yield the history behind each step of the record, its key left empty; none where the record holds no texts."""
     if episode.first_sections is None or episode.first_commands is None:
         return
-    observation, commands = render(episode.first_sections), episode.first_commands
+    sections, commands = episode.first_sections, episode.first_commands
     turns: tuple[Turn, ...] = ()
-    starts = {value for name, value in episode.analysis.items() if name.startswith("pack_start_")}
+    is_pack = "lifecycle" in episode.spec
     for number, step in enumerate(episode.steps, 1):
+        observation = render(sections)
         yield History(
             key=(),
             family=family(episode.spec),
@@ -27,5 +29,7 @@ def histories(episode: Episode) -> Iterator[History]:
             admissible_commands=commands,
             action_templates=episode.action_templates,
         )
-        turns = () if number in starts else (*turns, Turn(observation, step.action))
-        observation, commands = render(step.sections or ()), step.admissible_commands or ()
+        after = step.sections or ()
+        is_next_task = is_pack and task_label(after) != task_label(sections)
+        turns = () if is_next_task else (*turns, Turn(observation, step.action))
+        sections, commands = after, step.admissible_commands or ()

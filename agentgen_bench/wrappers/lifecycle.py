@@ -1,9 +1,10 @@
 """Life cycles: several tasks in one episode that share a hidden fact, and a note that is all the agent keeps."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, SupportsFloat
 
 import gymnasium as gym
-from gymnasium.utils import RecordConstructorArgs
+from gymnasium.utils import RecordConstructorArgs, seeding
 
 from agentgen_bench.envs.base import SEEDS
 from agentgen_bench.seeding import key_digest, seed_from
@@ -83,6 +84,8 @@ class Lifecycle(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
         """Start pack `seed`; without a seed, one drawn from `np_random`."""
+        if seed is not None:
+            self.np_random, _ = seeding.np_random(seed)
         pack = int(self.np_random.integers(SEEDS)) if seed is None else int(seed)
         tasks = self.settings.tasks
         naming = seed_from("lifecycle", self.env.get_wrapper_attr("settings").seed, pack)
@@ -104,7 +107,7 @@ class Lifecycle(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
         """Execute an action of the task at hand, or take the note where one is asked for."""
         self._elapsed += 1
         if self._is_writing:
-            is_note = action.strip().lower().startswith(NOTE)
+            is_note = self.action_space.contains(action) and action.strip().lower().startswith(NOTE)
             self._note = action.strip()[len(NOTE) :].strip() if is_note else ""
             return self._next_task(0.0, is_note)
         _, reward, terminated, truncated, info = self.env.step(action)
@@ -129,7 +132,9 @@ class Lifecycle(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
 
     def _level(self, seed: int) -> "_Level":
         """Reset the environment to a level and return what the pack needs to know of it."""
+        random = self.np_random  # a level's seed would replace it, and so decide which pack is next
         _, info = self.env.reset(seed=seed, options=self._options)
+        self.np_random = random
         return _Level(info, self.env.get_wrapper_attr("max_steps"), self.env.get_wrapper_attr("expert_length"))
 
     def _next_task(
@@ -171,6 +176,11 @@ class Lifecycle(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
         if self.settings.context == "kept" and self._number > 1:
             lines.append(f"Your note: {self._note or '(empty)'}")
         return "\n".join([*lines, "", ""])
+
+
+def task_label(sections: Sequence[Section]) -> str:
+    """Return what an observation of a pack calls the task at hand, such as `Task 2 of 4`; "" where there is no text."""
+    return sections[0].text.partition(":")[0] if sections else ""
 
 
 class _Level(NamedTuple):

@@ -128,6 +128,30 @@ def test_what_is_no_note_is_invalid_and_leaves_the_note_empty():
     assert info["task_number"] == 2
 
 
+@pytest.mark.parametrize("text", ["x" * 600, "\ud800"])
+def test_a_note_that_is_no_action_is_none(text):
+    env = make(pack_spec())
+    env.reset(seed=0)
+    while not env._is_writing:
+        env.step(env.expert_action())
+    observation, _, _, _, info = env.step(f"{NOTE} {text}")
+    assert not info["is_action_valid"]
+    assert "Your note: (empty)" in observation
+    assert env.observation_space.contains(observation)
+
+
+def next_pack(tasks_played):
+    env = make(pack_spec(lifecycle=WIPED))
+    _, info = env.reset(seed=4)
+    while info["task_number"] <= tasks_played:
+        _, _, _, _, info = env.step(env.expert_action())
+    return env.reset()[1]["level_id"]
+
+
+def test_the_pack_after_one_is_the_same_however_far_that_was_played():
+    assert next_pack(0) == next_pack(1) == next_pack(2)
+
+
 def test_the_wiped_pack_holds_the_same_tasks_and_no_notes():
     kept, wiped = make(pack_spec()), make(pack_spec(lifecycle=WIPED))
     actions = [action for action, *_ in solved(kept, 4)[1:] if not action.startswith(NOTE)]
@@ -188,6 +212,21 @@ def test_a_history_starts_anew_with_each_task_and_can_be_rebuilt_from_the_record
     assert len(starts) == 3
     assert [len(policy.read[start].turns) for start in starts] == [0, 0, 0]
     assert list(histories(episode)) == [replace(history, key=()) for history in policy.read]
+
+
+def test_the_histories_of_a_pack_that_crashed_are_rebuilt_too():
+    class BreaksInTheSecondTask(gym.Wrapper):
+        def step(self, action):
+            result = self.env.step(action)
+            if self.env._elapsed == self.env._starts[-1] + 3 and len(self.env._starts) == 2:
+                raise RuntimeError("boom")
+            return result
+
+    policy = Reader()
+    (episode,) = play([Job(pack_spec(), 1)], policy, make_env=lambda spec: BreaksInTheSecondTask(make(spec)))
+    assert episode.ending == "error"
+    assert len(policy.read[-1].turns) == 2
+    assert list(histories(episode)) == [replace(history, key=()) for history in policy.read[:-1]]
 
 
 @pytest.mark.parametrize("lifecycle", [KEPT, WIPED])
