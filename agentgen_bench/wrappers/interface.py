@@ -67,7 +67,7 @@ class Interface(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
         """Start an episode; the option `interface_seed` names its actions by another seed than the wrapper's."""
         others = dict(options or {})
-        self._seed = others.pop("interface_seed", self.settings.seed)
+        self._seed = InterfaceSpec(self.settings.aliases, others.pop("interface_seed", self.settings.seed)).seed
         return self._renamed(*self.env.reset(seed=seed, options=others or None))
 
     def step(self, action: str) -> tuple[str, SupportsFloat, bool, bool, dict[str, Any]]:

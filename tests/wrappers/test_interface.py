@@ -181,6 +181,13 @@ def test_wrong_settings_are_refused(settings_, message):
         InterfaceSpec(**settings_)
 
 
+@pytest.mark.parametrize("seed", [-3, "x", [1]])
+def test_a_wrong_seed_of_an_episodes_names_is_refused(seed):
+    env = Interface(env_of(TaskSpec("Sokoban")), "opaque")
+    with pytest.raises(SpecError, match=r"interface seed .* is out of range; choose an integer from 0"):
+        env.reset(seed=0, options={"interface_seed": seed})
+
+
 def test_an_unknown_interface_is_refused_with_the_choices():
     with pytest.raises(SpecError, match="unknown interface 'klingon'; choose one of: original, synonym, opaque"):
         TaskSpec("Sokoban", interface="klingon")
