@@ -99,6 +99,12 @@ def test_a_java_that_does_not_start_is_quoted(nowhere, tmp_path, monkeypatch):
         start_jvm(JVM, tmp_path)
 
 
+def test_a_java_too_old_is_passed_over_and_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(java, "OLDEST_JAVA", 99)
+    with pytest.raises(MissingDependencyError, match=r"needs Java 99 or newer .* is Java \d+"):
+        start_jvm(JVM, tmp_path)
+
+
 def test_chatter_before_the_port_is_skipped(monkeypatch, tmp_path):
     monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Dchatter=1")
     jvm = start_jvm(JVM, tmp_path)

