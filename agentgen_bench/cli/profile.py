@@ -149,7 +149,7 @@ def _plan(args: argparse.Namespace) -> Plan:
         return plan_from_args(args)
     ids = sorted(env_id for env_id in gym.registry if env_id.startswith(f"{NAMESPACE}/"))
     specs = [TaskSpec.from_env_id(env_id, split="test") for env_id in ids if "-v" in env_id and env_id.count("-") == 2]
-    choices = {"distractors": args.distractors, "interface": args.interface}
+    choices = {"distractors": args.distractors, "interface": args.interface, "lifecycle": args.lifecycle}
     return crossed(
         single_plan(specs, args.episodes, args.repeats), **{name: values for name, values in choices.items() if values}
     )

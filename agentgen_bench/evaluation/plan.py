@@ -71,8 +71,8 @@ def single_plan(specs: Sequence[TaskSpec], n_episodes: int, repeats: int = 1) ->
 def crossed(plan: Plan, **choices: Sequence[Any]) -> Plan:
     """Return the plan with each cell in every combination of the given spec fields, over the same levels.
 
-    Richness, distractors and interface leave the level alone, so the cells are paired. Choosing a difficulty or
-    split changes the levels: the frozen level ids then no longer apply.
+    Richness, distractors and interface leave the level alone, so the cells are paired. Choosing a difficulty,
+    split or lifecycle changes the levels: the frozen level ids then no longer apply.
     """
     cells = plan.cells
     for name, values in choices.items():
