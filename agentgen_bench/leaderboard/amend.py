@@ -62,7 +62,7 @@ def remove(path: Path, reason: str, date: str) -> None:
         date: YYYY-MM-DD.
 
     Raises:
-        EntryError: the entry is not on record, or its folder holds something else, which is not deleted.
+        EntryError: the entry is not on record, or its folder holds something else or cannot be deleted.
     """
     path = path.absolute()
     last = _last_record(path, reason)
@@ -71,9 +71,17 @@ def remove(path: Path, reason: str, date: str) -> None:
     extra = sorted(file.name for file in path.iterdir() if file.name not in FILES) if path.exists() else []
     if extra:
         raise EntryError(f"{path} holds {extra[0]!r}, which is no part of an entry; take it away first")
-    append(path.parent.parent, Record(date, "removed", entry_name(path), reason, last.digests))
     if path.exists():
+        _delete(path)
+    # Last, so that a removal that was cut off can be asked for again.
+    append(path.parent.parent, Record(date, "removed", entry_name(path), reason, last.digests))
+
+
+def _delete(path: Path) -> None:
+    try:
         shutil.rmtree(path)
+    except OSError as error:
+        raise EntryError(f"cannot delete {error.filename}: {error.strerror}; mend that and remove again") from None
 
 
 def _last_record(path: Path, reason: str) -> Record:

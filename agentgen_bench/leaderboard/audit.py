@@ -4,6 +4,7 @@ One JSON object a line, only ever appended: date, event, entry (suite/folder), t
 """
 
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,10 +49,12 @@ def read_audit(leaderboards: Path) -> list[Record]:
 
 
 def append(leaderboards: Path, record: Record) -> None:
-    """Append one record."""
+    """Append one record, on a line of its own also where an editor took the newline off the last one."""
     data = {name: getattr(record, name) for name in ("date", "event", "entry", "note", "digests")}
-    with (leaderboards / AUDIT).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(data) + "\n")
+    with (leaderboards / AUDIT).open("ab+") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
+        before = "" if file.read(1) in (b"", b"\n") else "\n"
+        file.write(f"{before}{json.dumps(data)}\n".encode())
 
 
 def trust(path: Path, records: Iterable[Record]) -> Trust:

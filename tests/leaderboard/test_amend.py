@@ -84,6 +84,27 @@ def test_a_folder_that_is_gone_already_can_still_be_recorded(recorded: Path) -> 
     assert audit_problems(board) == []
 
 
+def test_a_removal_that_was_cut_off_can_be_asked_for_again(recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(path: Path) -> None:
+        (path / "README.md").unlink()
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", fails)
+        with pytest.raises(EntryError, match=r"cannot delete .*: Permission denied; mend that and remove again"):
+            remove(recorded, "trained on test levels", DAY)
+    remove(recorded, "trained on test levels", DAY)
+    assert not recorded.exists()
+    assert [record.event for record in read_audit(recorded.parent.parent)] == ["added", "verified", "removed"]
+
+
+def test_a_record_gets_a_line_of_its_own_after_one_without_a_newline(recorded: Path) -> None:
+    trail = recorded.parent.parent / "audit.jsonl"
+    trail.write_bytes(trail.read_bytes().rstrip(b"\n"))
+    append(recorded.parent.parent, Record(DAY, "rerun", entry_name(recorded), "", digests(recorded)))
+    assert [record.event for record in read_audit(recorded.parent.parent)] == ["added", "verified", "rerun"]
+
+
 def test_an_entry_is_removed_once(recorded: Path) -> None:
     remove(recorded, "withdrawn", DAY)
     with pytest.raises(EntryError, match="was removed on 2026-02-01: withdrawn"):
