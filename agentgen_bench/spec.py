@@ -125,7 +125,8 @@ class TaskSpec:
         _check_choice("lifecycle", self.lifecycle, LifecycleSpec, ("none", *LIFECYCLE_PRESETS))
         if self.lifecycle != "none" and self.interface_spec is None:
             raise SpecError(
-                "the tasks of a pack share the names of the actions; choose the interface synonym or opaque"
+                f"the tasks of a pack share the names of the actions, which the interface {self.interface!r} leaves as "
+                "they are; choose the interface synonym or opaque"
             )
 
     @property
