@@ -2,7 +2,7 @@
 
     python benchmarks/train_overhead.py [--steps 6]
 
-A fresh model of 0.65 million parameters (the shape of the preset tiny-cpu) trains on Sokoban with lean prompts; a KL
+A fresh model of 1.1 million parameters (the shape of the preset tiny-cpu) trains on Sokoban with lean prompts; a KL
 penalty gives every sample a gradient, although a fresh model solves nothing. Counted
 as the model's: generating completions, forward and backward passes, clipping, the optimizer. Everything else is
 overhead; the limit to stay below is 10 %. CPU time of the process, one thread, medians over steps; the first step is

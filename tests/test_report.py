@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 
 import pytest
@@ -15,7 +16,7 @@ from agentgen_bench.parsing import parse
 from agentgen_bench.policies.base import Decision
 from agentgen_bench.policies.scripted import OraclePolicy, RandomPolicy
 from agentgen_bench.prompts import PromptConfig, messages
-from agentgen_bench.report.charts import Point, heat_map, shown, small_multiples
+from agentgen_bench.report.charts import Point, heat_map, shown, small_multiples, svg_file
 from agentgen_bench.report.collect import collect, prompts_of
 from agentgen_bench.report.page import page, write_report
 from agentgen_bench.rollout import Job, play
@@ -181,6 +182,16 @@ def test_a_panel_has_a_mark_and_an_interval_per_point():
     chart = small_multiples({"Sokoban": points}, ["easy", "hard"])
     assert chart.count('class="whisker"') == 2
     assert "base, easy: 50.0 % (40.0 - 60.0)" in chart
+
+
+def test_a_chart_file_is_one_svg_with_a_panel_per_key_and_each_its_own_categories():
+    learning = [Point("1-5", "seed <0>", 0.2, 0.2, 0.2, 0), Point("6-10", "seed <0>", 0.4, 0.4, 0.4, 0)]
+    tested = [Point("before", "test", 0.3, 0.25, 0.35, 500)]
+    root = ElementTree.fromstring(svg_file({"training": learning, "test split": tested}))
+    texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert [text for text in texts if text in ("training", "test split")] == ["training", "test split"]
+    assert [texts.count(name) for name in ("1-5", "6-10", "before")] == [1, 1, 1]
+    assert texts[-2:] == ["seed <0>", "test"]
 
 
 def in_browser(path, tmp_path, script=""):

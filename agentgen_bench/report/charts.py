@@ -11,6 +11,19 @@ _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u206
 PANEL_WIDTH, PANEL_HEIGHT = 260, 190
 LEFT, RIGHT, TOP, BOTTOM = 40, 10, 26, 28
 N_COLOURS = 6
+LEGEND_HEIGHT, LEGEND_STEP = 20, 110
+# A file of its own has no page to take its colours from; those of the report's light theme.
+FILE_STYLE = """
+text { font-family: system-ui, sans-serif; }
+.grid { stroke: #d9dde3; stroke-width: 1; }
+.tick, .entry { font-size: 10px; fill: #5d6570; }
+.panel-title { font-size: 12px; font-weight: 600; fill: #1c1f24; }
+.series { fill: none; stroke: currentColor; stroke-width: 1.2; opacity: 0.5; }
+.whisker { stroke: currentColor; stroke-width: 1.6; }
+.mark { fill: currentColor; }
+.c0 { color: #2563a8; } .c1 { color: #b45309; } .c2 { color: #19713a; }
+.c3 { color: #8b2fa0; } .c4 { color: #5d6570; } .c5 { color: #a61b54; }
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +53,33 @@ def small_multiples(panels: Mapping[str, Sequence[Point]], order: Sequence[str])
     series = list(dict.fromkeys(point.series for points in panels.values() for point in points))
     drawn = "".join(_panel(name, points, order, series) for name, points in panels.items())
     return f'<div class="panels">{drawn}</div>{legend(series)}'
+
+
+def svg_file(panels: Mapping[str, Sequence[Point]]) -> str:
+    """Return the panels side by side as one SVG file, which needs no page: for a README or a paper.
+
+    Each panel shows the categories of its own points, in their order.
+    """
+    series = list(dict.fromkeys(point.series for points in panels.values() for point in points))
+    width, height = PANEL_WIDTH * len(panels), PANEL_HEIGHT + LEGEND_HEIGHT
+    drawn = "".join(
+        f'<g transform="translate({PANEL_WIDTH * i})">{_drawing(name, points, _categories(points), series)}</g>'
+        for i, (name, points) in enumerate(panels.items())
+    )
+    entries = "".join(
+        f'<g transform="translate({LEFT + LEGEND_STEP * i} {PANEL_HEIGHT})">{_mark(5, 7, i)}'
+        f'<text class="entry" x="14" y="10.5">{shown(name)}</text></g>'
+        for i, name in enumerate(series)
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{1.5 * width:.0f}" '
+        f'height="{1.5 * height:.0f}">\n<style>{FILE_STYLE}</style>\n<rect width="{width}" height="{height}" '
+        f'fill="#ffffff"/>\n{drawn}{entries}\n</svg>\n'
+    )
+
+
+def _categories(points: Sequence[Point]) -> list[str]:
+    return list(dict.fromkeys(point.x for point in points))
 
 
 def legend(series: Sequence[str]) -> str:
@@ -88,6 +128,13 @@ def curve(lines: Mapping[str, Sequence[float | None]], labels: Sequence[str], ti
 
 
 def _panel(name: str, points: Sequence[Point], order: Sequence[str], series: Sequence[str]) -> str:
+    return (
+        f'<figure><svg viewBox="0 0 {PANEL_WIDTH} {PANEL_HEIGHT}" role="img" aria-label="{shown(name)}">'
+        f"{_drawing(name, points, order, series)}</svg></figure>"
+    )
+
+
+def _drawing(name: str, points: Sequence[Point], order: Sequence[str], series: Sequence[str]) -> str:
     present = [x for x in order if any(point.x == x for point in points)]
     step = (PANEL_WIDTH - LEFT - RIGHT) / max(1, len(present))
     parts = [_grid_line(share) for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
@@ -101,10 +148,7 @@ def _panel(name: str, points: Sequence[Point], order: Sequence[str], series: Seq
         shift = (k - (len(series) - 1) / 2) * min(10.0, 0.7 * step / max(1, len(series)))
         at = [(LEFT + step * (present.index(point.x) + 0.5) + shift, point) for point in own]
         parts += [_joined(at, k), *(_dot(x, point, k) for x, point in at)]
-    return (
-        f'<figure><svg viewBox="0 0 {PANEL_WIDTH} {PANEL_HEIGHT}" role="img" aria-label="{shown(name)}">'
-        f'<text class="panel-title" x="{LEFT}" y="15">{shown(name)}</text>{"".join(parts)}</svg></figure>'
-    )
+    return f'<text class="panel-title" x="{LEFT}" y="15">{shown(name)}</text>{"".join(parts)}'
 
 
 def _grid_line(share: float) -> str:
