@@ -17,8 +17,8 @@ import json
 import shlex
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from agentgen_bench.episodes import Episode
 from agentgen_bench.evaluation.folder import read_run
 from agentgen_bench.report.charts import Point, svg_file
 from agentgen_bench.scores.base import Interval, Score, level_key
-from agentgen_bench.scores.bootstrap import RESAMPLES, percentile_interval, resampled, wilson
+from agentgen_bench.scores.bootstrap import percentile_interval, resampled
 from agentgen_bench.scores.comparison import compare
 from agentgen_bench.seeding import stream
 from agentgen_bench.train.logs import read_log
@@ -39,6 +39,7 @@ LEVELS = 6000  # whose optimal solutions are cloned
 TIGHT = ["--set", "moves=[2,8]", "--set", "max_steps=8"]  # the family's own limit is 3 x the shortest solution
 ENVS = ["--envs", "sokoban", "--difficulty", "paper", "--richness", "lean"]
 PROMPT = ["--history-length", "0", "--action-hints", "none", "--no-thinking", "--max-tokens", "8"]
+CHART = (0.4, 0.8)  # the shares that the chart shows
 BINS = 6  # of GRPO steps, in the chart; a step plays 16 levels, too few to show a trend
 
 
@@ -115,78 +116,79 @@ def main() -> None:
     report(folder, seeds)
 
 
-class Rate(NamedTuple):
-    """Success of a run with its 95 % interval (Wilson; one episode a level)."""
-
-    name: str
-    value: float
-    interval: Interval
-    n: int
-
-
-def success(folder: Path, name: str) -> Rate:
-    """Return the success of a run on the test split."""
-    episodes = read_run(folder / "runs" / name).episodes
-    solved = sum(episode.success for episode in episodes)
-    return Rate(name, solved / len(episodes), wilson(solved, len(episodes)), len(episodes))
+def success(folder: Path, name: str) -> Score:
+    """Return the success of a run on the test split, as evaluate wrote it: levels are the unit of its interval."""
+    score = json.loads((folder / "runs" / name / "results.json").read_text())["overall"]["success"]
+    return Score(name, score["value"], score["low"], score["high"], n=score["n"])
 
 
 def report(folder: Path, seeds: Sequence[str]) -> None:
     """Print success, paired differences and CPU time; draw the chart."""
-    names = ["random-weights", "sft", *(f"grpo-{seed}" for seed in seeds)]
-    rates = [success(folder, name) for name in names]
+    rates = [success(folder, name) for name in ("random-weights", "sft", *(f"grpo-{seed}" for seed in seeds))]
     print("\nsuccess on the test split")
-    print(*aligned([("run", "levels", "success", "95 % interval"), *map(_rate_row, rates)]), sep="\n")
-    before = read_run(folder / "runs" / "sft").episodes
-    after = [read_run(folder / "runs" / f"grpo-{seed}").episodes for seed in seeds]
-    print("\nafter GRPO - after SFT, on the same levels")
-    rows = [(f"seed {seed}", *_difference(before, run)) for seed, run in zip(seeds, after, strict=True)]
-    rows.append(("all seeds, levels redrawn", *_difference(before, [episode for run in after for episode in run])))
-    interval = over_seeds_and_levels(before, after)
-    rows.append(("all seeds, seeds and levels redrawn", rows[-1][1], _bounds(interval, 100)))
-    print(*aligned([("", "points", "95 % interval"), *rows]), sep="\n")
-    spent = cpu_seconds(folder)
-    print("\nCPU seconds")
+    rows = [(rate.name, str(rate.n), f"{100 * (rate.value or 0):.1f} %", bounds(rate)) for rate in rates]
+    print(*aligned([("run", "episodes", "success", "95 % interval"), *rows]), sep="\n")
+    print("\nafter GRPO - after SFT, paired by level")
     print(
-        *aligned([*((name, f"{value:.0f}") for name, value in spent.items()), ("all", f"{sum(spent.values()):.0f}")]),
+        *aligned([("", "levels", "points", "95 % interval"), *map(difference_row, differences(folder, seeds))]),
         sep="\n",
     )
+    spent = cpu_seconds(folder)
+    print("\nCPU seconds")
+    print(*aligned([(name, f"{value:.0f}") for name, value in {**spent, "all": sum(spent.values())}.items()]), sep="\n")
     path = folder / "tiny_cpu.svg"
-    path.write_text(
-        svg_file(
-            {"solved by training episodes, %": learning(folder, seeds), "solved on the test split, %": tested(rates)}
-        )
-    )
+    panels = {
+        "solved in training, % by steps": learning(folder, seeds),
+        "solved on the test split, %": tested(rates[1], rates[2:], seeds),
+    }
+    path.write_text(svg_file(panels, CHART), encoding="utf-8")
     print(f"\nchart: {path}")
 
 
-def _rate_row(rate: Rate) -> tuple[str, ...]:
-    return rate.name, str(rate.n), f"{100 * rate.value:.1f} %", _bounds(rate.interval, 100)
-
-
-def _bounds(interval: Interval, scale: float) -> str:
-    return (
-        "-"
-        if interval.low is None or interval.high is None
-        else f"{scale * interval.low:.1f} to {scale * interval.high:.1f}"
-    )
-
-
-def _difference(before: Sequence[Episode], after: Sequence[Episode]) -> tuple[str, str]:
-    score: Score = compare(before, after).difference
-    return f"{100 * (score.value or 0.0):+.1f}", _bounds(Interval(score.low, score.high), 100)
+def differences(folder: Path, seeds: Sequence[str]) -> list[Score]:
+    """Return the paired difference of each seed and of all; the last interval has seeds redrawn as well as levels."""
+    before = read_run(folder / "runs" / "sft").episodes
+    after = [read_run(folder / "runs" / f"grpo-{seed}").episodes for seed in seeds]
+    by_seed = [compare(before, run).difference for run in after]
+    as_repeats = [replace(episode, repeat=number) for number, run in enumerate(after) for episode in run]
+    pooled = compare(before, as_repeats).difference
+    named = [replace(score, name=f"seed {seed}") for seed, score in zip(seeds, by_seed, strict=True)]
+    low, high = over_seeds_and_levels(before, after)
+    if low == high:  # every level ties: the interval without a width says less than that of the comparison
+        low, high = pooled.low, pooled.high
+    return [
+        *named,
+        replace(pooled, name="all seeds, levels redrawn"),
+        replace(pooled, name="all seeds, seeds and levels redrawn", low=low, high=high),
+    ]
 
 
 def over_seeds_and_levels(before: Sequence[Episode], after: Sequence[Sequence[Episode]]) -> Interval:
     """Return the interval of the mean paired difference when seeds and levels are both redrawn with replacement."""
-    first = {level_key(episode): float(episode.success) for episode in before}
-    by_seed = [{level_key(episode): float(episode.success) for episode in run} for run in after]
-    differences = np.array([[run[level] - first[level] for level in sorted(first)] for run in by_seed])  # (S, K)
+    first, trained = success_by_level(before), [success_by_level(run) for run in after]
+    gains = np.array([[run[level] - first[level] for level in sorted(first)] for run in trained])  # (S, K)
     rng = stream("tiny-cpu", "seeds and levels")
-    seed_picks = resampled(len(after), rng)  # (R, S)
-    level_picks = resampled(len(first), rng)  # (R, K)
-    draws = [differences[np.ix_(seed_picks[r], level_picks[r])].mean() for r in range(RESAMPLES)]
-    return percentile_interval(np.array(draws))
+    seed_picks, level_picks = resampled(len(gains), rng), resampled(gains.shape[1], rng)  # (R, S), (R, K)
+    picks = zip(seed_picks, level_picks, strict=True)
+    return percentile_interval(np.array([gains[np.ix_(chosen, levels)].mean() for chosen, levels in picks]))
+
+
+def success_by_level(episodes: Sequence[Episode]) -> dict[str, float]:
+    """Return the mean success of each level; two seeds of the environment may give one level."""
+    outcomes: dict[str, list[bool]] = {}
+    for episode in episodes:
+        outcomes.setdefault(level_key(episode), []).append(episode.success)
+    return {level: sum(values) / len(values) for level, values in outcomes.items()}
+
+
+def difference_row(score: Score) -> tuple[str, ...]:
+    """Return a row of the table of differences."""
+    return score.name, str(score.n), f"{100 * (score.value or 0):+.1f}", bounds(score)
+
+
+def bounds(score: Score) -> str:
+    """Return the interval in percent."""
+    return "-" if score.low is None or score.high is None else f"{100 * score.low:.1f} to {100 * score.high:.1f}"
 
 
 def learning(folder: Path, seeds: Sequence[str]) -> list[Point]:
@@ -194,7 +196,7 @@ def learning(folder: Path, seeds: Sequence[str]) -> list[Point]:
     curves = [[line["success/mean"] for line in read_log(folder / f"grpo-{seed}")] for seed in seeds]
     parts = np.array_split(np.arange(len(curves[0])), min(BINS, len(curves[0])))
     lines = {f"seed {seed}": np.array(curve) for seed, curve in zip(seeds, curves, strict=True)}
-    lines["mean of seeds"] = np.mean(curves, axis=0)
+    lines["mean"] = np.mean(curves, axis=0)
     return [
         Point(f"{part[0] + 1}-{part[-1] + 1}", name, *[float(values[part].mean())] * 3, 0)
         for name, values in lines.items()
@@ -202,11 +204,13 @@ def learning(folder: Path, seeds: Sequence[str]) -> list[Point]:
     ]
 
 
-def tested(rates: Sequence[Rate]) -> list[Point]:
-    """Return success on the test split with intervals."""
+def tested(before: Score, after: Sequence[Score], seeds: Sequence[str]) -> list[Point]:
+    """Return success on the test split with intervals: before and after GRPO, by seed."""
+    named = [("after SFT", [before] * len(after)), ("after GRPO", after)]
     return [
-        Point(rate.name, "test split", rate.value, rate.interval.low or 0.0, rate.interval.high or 0.0, rate.n)
-        for rate in rates
+        Point(f"seed {seed}", name, rate.value or 0, rate.low or 0, rate.high or 0, rate.n)
+        for name, rates in named
+        for seed, rate in zip(seeds, rates, strict=True)
     ]
 
 

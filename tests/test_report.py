@@ -191,7 +191,14 @@ def test_a_chart_file_is_one_svg_with_a_panel_per_key_and_each_its_own_categorie
     texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
     assert [text for text in texts if text in ("training", "test split")] == ["training", "test split"]
     assert [texts.count(name) for name in ("1-5", "6-10", "before")] == [1, 1, 1]
-    assert texts[-2:] == ["seed <0>", "test"]
+    assert [texts.count(name) for name in ("seed <0>", "test")] == [1, 1]
+
+
+def test_a_chart_file_may_show_a_part_of_the_axis():
+    half = Point("easy", "base", 0.5, 0.45, 0.55, 100)
+    whole, part = (svg_file({"Sokoban": [half]}, axis) for axis in ((0.0, 1.0), (0.5, 0.6)))
+    assert [whole.count(f'text-anchor="end">{tick}<') for tick in (0, 50, 100)] == [1, 1, 1]
+    assert [part.count(f'text-anchor="end">{tick}<') for tick in (50, 55, 60)] == [1, 1, 1]
 
 
 def in_browser(path, tmp_path, script=""):

@@ -11,7 +11,9 @@ _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u206
 PANEL_WIDTH, PANEL_HEIGHT = 260, 190
 LEFT, RIGHT, TOP, BOTTOM = 40, 10, 26, 28
 N_COLOURS = 6
-LEGEND_HEIGHT, LEGEND_STEP = 20, 110
+LEGEND_HEIGHT = 20
+Axis = tuple[float, float]  # the shares at the bottom and at the top of a panel
+WHOLE: Axis = (0.0, 1.0)
 # A file of its own has no page to take its colours from; those of the report's light theme.
 FILE_STYLE = """
 text { font-family: system-ui, sans-serif; }
@@ -55,26 +57,31 @@ def small_multiples(panels: Mapping[str, Sequence[Point]], order: Sequence[str])
     return f'<div class="panels">{drawn}</div>{legend(series)}'
 
 
-def svg_file(panels: Mapping[str, Sequence[Point]]) -> str:
+def svg_file(panels: Mapping[str, Sequence[Point]], axis: Axis = WHOLE) -> str:
     """Return the panels side by side as one SVG file, which needs no page: for a README or a paper.
 
-    Each panel shows the categories of its own points, in their order.
+    Each panel has the categories and the legend of its own points; `axis` is the part of [0, 1] that they show.
     """
-    series = list(dict.fromkeys(point.series for points in panels.values() for point in points))
     width, height = PANEL_WIDTH * len(panels), PANEL_HEIGHT + LEGEND_HEIGHT
     drawn = "".join(
-        f'<g transform="translate({PANEL_WIDTH * i})">{_drawing(name, points, _categories(points), series)}</g>'
+        f'<g transform="translate({PANEL_WIDTH * i})">{_drawing(name, points, _categories(points), series, axis)}'
+        f"{_legend_line(series)}</g>\n"
         for i, (name, points) in enumerate(panels.items())
-    )
-    entries = "".join(
-        f'<g transform="translate({LEFT + LEGEND_STEP * i} {PANEL_HEIGHT})">{_mark(5, 7, i)}'
-        f'<text class="entry" x="14" y="10.5">{shown(name)}</text></g>'
-        for i, name in enumerate(series)
+        for series in [list(dict.fromkeys(point.series for point in points))]
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{1.5 * width:.0f}" '
         f'height="{1.5 * height:.0f}">\n<style>{FILE_STYLE}</style>\n<rect width="{width}" height="{height}" '
-        f'fill="#ffffff"/>\n{drawn}{entries}\n</svg>\n'
+        f'fill="#ffffff"/>\n{drawn}</svg>\n'
+    )
+
+
+def _legend_line(series: Sequence[str]) -> str:
+    step = (PANEL_WIDTH - LEFT) / max(1, len(series))
+    return "".join(
+        f'<g transform="translate({LEFT + step * i:.0f} {PANEL_HEIGHT})">{_mark(5, 7, i)}'
+        f'<text class="entry" x="13" y="10.5">{shown(name)}</text></g>'
+        for i, name in enumerate(series)
     )
 
 
@@ -134,10 +141,12 @@ def _panel(name: str, points: Sequence[Point], order: Sequence[str], series: Seq
     )
 
 
-def _drawing(name: str, points: Sequence[Point], order: Sequence[str], series: Sequence[str]) -> str:
+def _drawing(
+    name: str, points: Sequence[Point], order: Sequence[str], series: Sequence[str], axis: Axis = WHOLE
+) -> str:
     present = [x for x in order if any(point.x == x for point in points)]
     step = (PANEL_WIDTH - LEFT - RIGHT) / max(1, len(present))
-    parts = [_grid_line(share) for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    parts = [_grid_line(axis[0] + part * (axis[1] - axis[0]), axis) for part in (0.0, 0.25, 0.5, 0.75, 1.0)]
     parts += [
         f'<text class="tick" x="{LEFT + step * (i + 0.5):.1f}" y="{PANEL_HEIGHT - 10}" text-anchor="middle">'
         f"{shown(x)}</text>"
@@ -147,29 +156,30 @@ def _drawing(name: str, points: Sequence[Point], order: Sequence[str], series: S
         own = sorted((point for point in points if point.series == one), key=lambda point: present.index(point.x))
         shift = (k - (len(series) - 1) / 2) * min(10.0, 0.7 * step / max(1, len(series)))
         at = [(LEFT + step * (present.index(point.x) + 0.5) + shift, point) for point in own]
-        parts += [_joined(at, k), *(_dot(x, point, k) for x, point in at)]
+        parts += [_joined(at, k, axis), *(_dot(x, point, k, axis) for x, point in at)]
     return f'<text class="panel-title" x="{LEFT}" y="15">{shown(name)}</text>{"".join(parts)}'
 
 
-def _grid_line(share: float) -> str:
-    y = _y(share)
+def _grid_line(share: float, axis: Axis) -> str:
+    y = _y(share, axis)
     return (
         f'<line class="grid" x1="{LEFT}" x2="{PANEL_WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
         f'<text class="tick" x="{LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">{100 * share:.0f}</text>'
     )
 
 
-def _joined(at: Sequence[tuple[float, Point]], k: int) -> str:
-    coordinates = " ".join(f"{x:.1f},{_y(point.value):.1f}" for x, point in at)
+def _joined(at: Sequence[tuple[float, Point]], k: int, axis: Axis) -> str:
+    coordinates = " ".join(f"{x:.1f},{_y(point.value, axis):.1f}" for x, point in at)
     return f'<polyline class="series c{k % N_COLOURS}" points="{coordinates}"/>'
 
 
-def _dot(x: float, point: Point, k: int) -> str:
+def _dot(x: float, point: Point, k: int, axis: Axis) -> str:
     title = f"{point.series}, {point.x}: {100 * point.value:.1f} % ({100 * point.low:.1f} - {100 * point.high:.1f})"
     return (
         f'<g class="c{k % N_COLOURS}"><title>{shown(title)}</title>'
-        f'<line class="whisker" x1="{x:.1f}" x2="{x:.1f}" y1="{_y(point.low):.1f}" y2="{_y(point.high):.1f}"/>'
-        f"{_mark(x, _y(point.value), k)}</g>"
+        f'<line class="whisker" x1="{x:.1f}" x2="{x:.1f}" y1="{_y(point.low, axis):.1f}" '
+        f'y2="{_y(point.high, axis):.1f}"/>'
+        f"{_mark(x, _y(point.value, axis), k)}</g>"
     )
 
 
@@ -185,8 +195,8 @@ def _mark(x: float, y: float, k: int) -> str:
     return f'<polygon class="mark {colour}" points="{corners}"/>'
 
 
-def _y(share: float) -> float:
-    return TOP + (PANEL_HEIGHT - TOP - BOTTOM) * (1 - share)
+def _y(share: float, axis: Axis) -> float:
+    return TOP + (PANEL_HEIGHT - TOP - BOTTOM) * (1 - (share - axis[0]) / (axis[1] - axis[0]))
 
 
 def _heat_cell(value: float | None) -> str:
