@@ -47,7 +47,7 @@ def lm_eval_files(source: Source, date: str | None = None) -> dict[str, bytes]:
     names = task_names({canonical_json(episode.spec): episode.spec for episode in episodes}.values())
     date = date or source.date
     stamp = UNDATED if date is None else moment(date).isoformat().replace(":", "-")
-    folder = re.sub(r'["<>:/|\\?*\[\]]+', "__", source.model)  # lm_eval.utils.sanitize_model_name
+    folder = _sanitized(source.model)
     by_task = {names[key]: _numbered(found) for key, found in sorted(samples.items())}
     whole = _results(source, episodes, names, date) | {
         "task_hashes": {task: _task_hash(found) for task, found in by_task.items()}
@@ -157,7 +157,7 @@ def _results(source: Source, episodes: Sequence[Episode], names: Mapping[str, st
         "date": None if date is None else moment(date).timestamp(),
         "model_source": str(source.policy.get("backend", source.policy.get("kind"))),
         "model_name": source.model,
-        "model_name_sanitized": re.sub(r'["<>:/|\\?*\[\]]+', "__", source.model),
+        "model_name_sanitized": _sanitized(source.model),
         "system_instruction": None,
         "chat_template": source.policy.get("chat_template"),
         "chat_template_sha": source.policy.get("chat_template_hash"),
@@ -183,6 +183,11 @@ def _metrics(task: str, episodes: Sequence[Episode]) -> dict[str, Any]:
         metrics[f"{name},{FILTER}"] = mean([measures[name] for _, measures in measured])
         metrics[f"{name}_stderr,{FILTER}"] = _standard_error([mean(values) for values in levels.values()])
     return metrics
+
+
+def _sanitized(model: str) -> str:
+    """Return a model's name as lm_eval.utils.sanitize_model_name does, and no name of another folder."""
+    return re.sub(r"^\.+$", "__", re.sub(r'["<>:/|\\?*\[\]]+', "__", model))
 
 
 def _standard_error(values: Sequence[float]) -> float | str:

@@ -1,4 +1,4 @@
-"""The check of a pull request against the leaderboards: what it may not do, and a replay of the entries it touches.
+"""The check of a pull request against the leaderboards: what it may not do, and a replay of the entries it adds.
 
 It compares the folder `leaderboards` of the base branch with the one that merging the pull request would give. The code
 is the base branch's; nothing of the pull request is executed, imported or interpolated. File names and contents are
@@ -45,10 +45,17 @@ def links(folder: Path) -> list[str]:
     ]
 
 
-def changed_entries(base: Path, merged: Path) -> list[Path]:
-    """Return the folders of the entries that the pull request adds or changes, sorted."""
+def added_entries(base: Path, merged: Path) -> list[Path]:
+    """Return the folders of the entries that the pull request adds, sorted."""
+    before = {entry_name(path) for path in entry_folders(base)}
+    return [path for path in entry_folders(merged) if entry_name(path) not in before]
+
+
+def changed_entries(base: Path, merged: Path) -> list[str]:
+    """Return the names of the entries that the pull request changes: whose they are, nobody can tell from here."""
     before = {entry_name(path): _fingerprint(path) for path in entry_folders(base)}
-    return [path for path in entry_folders(merged) if _fingerprint(path) != before.get(entry_name(path))]
+    after = {entry_name(path): _fingerprint(path) for path in entry_folders(merged)}
+    return [name for name in before if name in after and before[name] != after[name]]
 
 
 def removed_entries(base: Path, merged: Path) -> list[str]:
@@ -72,11 +79,12 @@ def problems(
     if not found:
         found = trail_problems(base, merged)
         found += [f"{name} is removed; that is for maintainers to do" for name in removed_entries(base, merged)]
+        found += [f"{name} is changed; submit it anew, as an entry beside it" for name in changed_entries(base, merged)]
         found += audit_problems(merged)
     yield from found
     if found:
         return
-    for path in changed_entries(base, merged):
+    for path in added_entries(base, merged):
         if on_entry is not None:
             on_entry(path)
         try:

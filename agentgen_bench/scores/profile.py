@@ -34,21 +34,21 @@ def profile(
 
     Characters are means per step (prompt_chars: the whole prompt; obs_chars: the observation before the step;
     distractor_chars: the part of it that distractors wrote). planning_complexity is the mean number of steps, a
-    failure or an episode longer than `step_limit` counting as `step_limit`. goal_reachability is the success rate.
-    admissible is the mean number of admissible commands per step, expert_length that of the expert's actions.
+    failure or an episode longer than `step_limit` counting as `step_limit`; packs of tasks have none.
+    goal_reachability is the success rate. admissible is the mean number of admissible commands per step,
+    expert_length that of the expert's actions.
     """
     if len(episodes) < min_episodes:
         reason = f"needs at least {min_episodes} episodes, got {len(episodes)}"
         return tuple(undefined(name, reason, n=len(episodes)) for name in NAMES)
     obs_chars = [sum(sum(chars.values()) for chars in _before_steps(episode)) for episode in episodes]
     distractor_chars = [sum(chars.get("distractor", 0) for chars in _before_steps(episode)) for episode in episodes]
-    lengths = [_length(episode, step_limit) for episode in episodes]
     return (
         _prompt_chars(episodes, rng),
         *_prompt_tokens(episodes, rng),
         per_step("obs_chars", episodes, obs_chars, rng),
         per_step("distractor_chars", episodes, distractor_chars, rng),
-        per_episode("planning_complexity", episodes, lengths, rng),
+        _planning_complexity(episodes, step_limit, rng),
         rate("goal_reachability", episodes, [succeeded(episode) for episode in episodes], rng),
         per_step("admissible", episodes, [_admissible(episode) for episode in episodes], rng),
         _expert_length(episodes, rng),
@@ -83,6 +83,13 @@ def _prompt_tokens(episodes: Sequence[Episode], rng: np.random.Generator) -> tup
     """Return the mean prompt length in tokens where they were counted, else nothing."""
     totals = [sum(step.prompt_tokens for step in episode.steps) for episode in episodes]
     return (per_step("prompt_tokens", episodes, totals, rng),) if sum(totals) else ()
+
+
+def _planning_complexity(episodes: Sequence[Episode], step_limit: int, rng: np.random.Generator) -> Score:
+    if "lifecycle" in episodes[0].spec:
+        return undefined("planning_complexity", "it is defined for one task, not for a pack of them", n=len(episodes))
+    lengths = [_length(episode, step_limit) for episode in episodes]
+    return per_episode("planning_complexity", episodes, lengths, rng)
 
 
 def _expert_length(episodes: Sequence[Episode], rng: np.random.Generator) -> Score:

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -92,6 +94,13 @@ def test_without_a_date_nothing_is_dated(talk):
     names = sorted(lm_eval_files(read_source(talk)))
     assert names[0] == "lab__talker/results_undated.json"
     assert json.loads(lm_eval_files(read_source(talk))[names[0]])["date"] is None
+
+
+@pytest.mark.parametrize("model", ["..", ".", "../.."])
+def test_no_models_name_leads_out_of_the_folder(model, talk):
+    names = lm_eval_files(replace(read_source(talk), model=model))
+    assert {Path(name).parts[0] for name in names} <= {"__", "..__.."}
+    assert all(len(Path(name).parts) == 2 for name in names)
 
 
 def test_an_entry_has_its_own_date_and_no_prompts(made, suite):

@@ -12,7 +12,7 @@ import yaml
 from agentgen_bench.errors import EntryError
 from agentgen_bench.leaderboard.audit import Record, append, entry_name
 from agentgen_bench.leaderboard.entry import digests
-from agentgen_bench.leaderboard.pull_request import changed_entries, one_line, problems
+from agentgen_bench.leaderboard.pull_request import one_line, problems
 from agentgen_bench.leaderboard.table import BEGIN, END, markdown, read_boards, with_table
 from agentgen_bench.suites import Suite
 
@@ -71,11 +71,12 @@ def test_an_entry_that_does_not_hold_is_refused(check, merged):
     assert "overall.success.n is 17, recomputed 16" in found
 
 
-def test_a_file_taken_from_an_entry_is_a_change_of_it(check, base, merged):
+@pytest.mark.parametrize("file", ["README.md", "metadata.yaml"])
+def test_an_entry_that_is_there_cannot_be_changed_even_with_a_record_of_it(file, check, merged):
     entry = next((merged / "tiny-v1").glob("*random-3"))
-    (entry / "README.md").unlink()
-    assert entry in changed_entries(base, merged)
-    assert any("README.md is missing" in problem for problem in check(merged))
+    (entry / file).write_text((entry / file).read_text() + "\n")
+    record(entry)
+    assert check(merged) == [f"tiny-v1/{entry.name} is changed; submit it anew, as an entry beside it"]
 
 
 def test_an_entry_of_others_cannot_be_removed(check, merged):

@@ -49,6 +49,11 @@ def test_reachability_is_success_and_the_experts_length_is_beside_it() -> None:
     assert got["expert_length"].value == 3.0
 
 
+def test_a_pack_has_no_planning_complexity() -> None:
+    packs = [episode(seed=seed, interface="opaque", lifecycle="pack-4") for seed in range(128)]
+    assert profiled(packs)["planning_complexity"].reason == "it is defined for one task, not for a pack of them"
+
+
 def test_fewer_than_128_episodes_are_no_profile() -> None:
     assert {score.reason for score in profiled(TWO).values()} == {"needs at least 128 episodes, got 2"}
 
