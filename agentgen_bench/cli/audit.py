@@ -32,7 +32,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--leaderboards", metavar="DIR", type=Path, default=Path("leaderboards"), help="default: leaderboards"
     )
     check.set_defaults(run=run_check)
-    pull = commands.add_parser("pull-request", help="check a pull request and replay what it adds or changes")
+    pull = commands.add_parser("pull-request", help="check a pull request and replay what it adds")
     pull.add_argument("base", metavar="BASE", type=Path, help="the leaderboards of the base branch")
     pull.add_argument("merged", metavar="MERGED", type=Path, help="the leaderboards as merging would leave them")
     pull.set_defaults(run=run_pull_request)

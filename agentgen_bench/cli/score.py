@@ -15,7 +15,7 @@ from agentgen_bench.scores.base import by_setting, family, setting_label
 from agentgen_bench.scores.failures import ANALYSES, MODES, failures_json
 from agentgen_bench.scores.study import Study, StudyRun, read_study
 from agentgen_bench.scores.study_scores import Line, StudyScores, score_study
-from agentgen_bench.scores.units import in_units, interval_in_units, why_no_interval
+from agentgen_bench.scores.units import in_steps, in_units, interval_in_units, why_no_interval
 from agentgen_bench.seeding import stream
 from agentgen_bench.spec import FAMILIES
 
@@ -148,10 +148,7 @@ def _push_table(failures: Mapping[str, Any]) -> list[str]:
 
 
 def _steps(score: Mapping[str, Any]) -> str:
-    if score["value"] is None:
-        return "-"
-    interval = "" if score["low"] is None else f" ({score['low']:.1f} - {score['high']:.1f})"
-    return f"{score['value']:.1f}{interval}, n {score['n']}"
+    return in_steps(score) if score["value"] is None else f"{in_steps(score)}, n {score['n']}"
 
 
 def _study(args: argparse.Namespace) -> tuple[Study, Path]:

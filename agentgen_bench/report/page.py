@@ -11,7 +11,7 @@ from agentgen_bench.report.charts import Point, heat_map, interval_bar, shown, s
 from agentgen_bench.report.collect import RunReport, collect
 from agentgen_bench.report.pushes import PUSHES_TITLE, push_table
 from agentgen_bench.report.study import study_sections
-from agentgen_bench.scores.base import family, setting_label
+from agentgen_bench.scores.base import WRAPPER_DEFAULTS, family, setting_label
 from agentgen_bench.scores.failures import MODES
 from agentgen_bench.scores.packs import pack_scores
 from agentgen_bench.scores.study import Study
@@ -126,7 +126,7 @@ def _series(run: RunReport, spec: Mapping[str, Any], runs: Sequence[RunReport]) 
     parts = [str(run.manifest["policy"]["name"])] if len(runs) > 1 else []
     parts.append(richness)
     parts += [f"{name}={json.dumps(value)}" for name, value in sorted(spec["knobs"].items())]
-    for name, default in (("distractors", "none"), ("interface", "original"), ("lifecycle", "none")):
+    for name, default in WRAPPER_DEFAULTS.items():
         value = spec.get(name, default)
         if value != default:
             parts.append(f"{name} {value if isinstance(value, str) else json.dumps(value)}")

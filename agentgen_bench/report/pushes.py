@@ -1,12 +1,12 @@
 """Sokoban's first fatal push and regret as a table of the page."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from agentgen_bench.report.charts import shown
 from agentgen_bench.report.collect import RunReport
 from agentgen_bench.scores.base import by_setting, setting_label
 from agentgen_bench.scores.failures import ANALYSES, failures_json
+from agentgen_bench.scores.units import in_steps
 from agentgen_bench.seeding import stream
 
 PUSHES_TITLE = "Sokoban: first fatal push and regret, mean steps and 95 % interval"
@@ -27,13 +27,6 @@ def _rows(run: RunReport) -> Iterator[str]:
             yield (
                 "<tr>"
                 + "".join(f"<td>{shown(text)}</td>" for text in texts)
-                + "".join(f'<td class="number">{_steps(scores[name])}</td>' for name in ANALYSES)
+                + "".join(f'<td class="number">{in_steps(scores[name])}</td>' for name in ANALYSES)
                 + "</tr>"
             )
-
-
-def _steps(score: Mapping[str, Any]) -> str:
-    if score["value"] is None:
-        return "-"
-    interval = "" if score["low"] is None else f" ({score['low']:.1f} - {score['high']:.1f})"
-    return f"{score['value']:.1f}{interval}"

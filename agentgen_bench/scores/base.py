@@ -12,7 +12,7 @@ from agentgen_bench.episodes import Episode, canonical_json
 from agentgen_bench.errors import ScoreError
 
 _ENV_ID = re.compile(r"\w+/(?P<name>(?P<family>\w+?)(?:-[a-z]+)?)-v\d+")
-_DEFAULTS = {"distractors": "none", "interface": "original", "lifecycle": "none"}
+WRAPPER_DEFAULTS = {"distractors": "none", "interface": "original", "lifecycle": "none"}
 
 
 class Interval(NamedTuple):
@@ -103,7 +103,7 @@ def setting_label(spec: Mapping[str, Any]) -> str:
     parts += [f"{name}={json.dumps(value)}" for name, value in sorted(spec.get("knobs", {}).items())]
     parts += [
         f"{name}={json.dumps(spec[name], sort_keys=True)}"
-        for name, default in _DEFAULTS.items()
+        for name, default in WRAPPER_DEFAULTS.items()
         if spec.get(name, default) != default
     ]
     return " ".join(parts)

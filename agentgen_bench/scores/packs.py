@@ -1,7 +1,7 @@
 """From recorded packs to the scores of long life cycles: what `scores/lifecycle.py` defines, per setting."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count, takewhile
 from typing import Any, NamedTuple
 
@@ -44,6 +44,12 @@ def pack_scores(runs: Iterable[Iterable[Episode]]) -> list[PackScores]:
     return [_scored(key, packs) for key in settings]
 
 
+def task_scores(episode: Episode) -> tuple[float, ...]:
+    """Return the score of each task of a pack, in [0, 1]; empty where the episode is none, or crashed."""
+    names = takewhile(episode.analysis.__contains__, (f"pack_score_{k}" for k in count(1)))
+    return tuple(float(episode.analysis[name] or 0.0) for name in names)
+
+
 def _scored(key: str, packs: Mapping[str, Mapping[str, Sequence[float]]]) -> PackScores:
     rows = list(packs[key].values())
     return PackScores(
@@ -73,17 +79,12 @@ def _packs(episodes: Sequence[Episode]) -> dict[str, list[float]]:
     """Return by level the mean score at each position."""
     played: dict[str, list[tuple[float, ...]]] = {}
     for episode in episodes:
-        played.setdefault(level_key(episode), []).append(tuple(_positions(episode)))
+        played.setdefault(level_key(episode), []).append(task_scores(episode))
     size = max((len(row) for rows in played.values() for row in rows), default=0)
     return {
         level: [mean(row[k] if row else 0.0 for row in rows) for k in range(size)]
         for level, rows in sorted(played.items())
     }
-
-
-def _positions(episode: Episode) -> Iterator[float]:
-    names = (f"pack_score_{k}" for k in count(1))
-    return (float(episode.analysis[name] or 0.0) for name in takewhile(episode.analysis.__contains__, names))
 
 
 def _context(spec: Mapping[str, Any]) -> str:

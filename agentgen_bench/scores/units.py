@@ -1,5 +1,8 @@
 """How a score is written for readers: percent, percentage points, or a plain number."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from agentgen_bench.scores.base import Score
 
 # Differences of rates, shown in percentage points; the other scores are shares, shown in percent, but for RAW.
@@ -45,3 +48,11 @@ def why_no_interval(score: Score) -> str | None:
     if score.name == "iqm_success":
         return "no interval: one training seed leaves nothing to redraw"
     return "no interval: all redraws of the levels agree, or over 5 % of them leave it undefined; play more levels"
+
+
+def in_steps(score: Mapping[str, Any]) -> str:
+    """Return a score of steps, in JSON form, as its value with its interval; a dash where it is undefined."""
+    if score["value"] is None:
+        return "-"
+    interval = "" if score["low"] is None else f" ({score['low']:.1f} - {score['high']:.1f})"
+    return f"{score['value']:.1f}{interval}"

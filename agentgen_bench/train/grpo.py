@@ -56,6 +56,7 @@ from agentgen_bench.policies.local import LocalPolicy
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.prompts import ActionHints, History, PromptConfig
 from agentgen_bench.rollout import DEFAULT_WORKERS, Job, job_key, play
+from agentgen_bench.scores.packs import task_scores
 from agentgen_bench.seeding import seed_from, stream
 from agentgen_bench.spec import TaskSpec
 from agentgen_bench.train.checkpoints import (
@@ -84,7 +85,7 @@ from agentgen_bench.train.optimizing import (
     set_learning_rate,
     stop_unless_finite,
 )
-from agentgen_bench.train.pack_credit import pack_advantages, pack_rewards, pack_scores_of
+from agentgen_bench.train.pack_credit import pack_advantages, pack_rewards
 from agentgen_bench.train.settings import Source, open_training, to_json, training_jobs
 from agentgen_bench.train.sharding import (
     clip_gradients,
@@ -338,7 +339,7 @@ def _cod_advantages(rollouts: Sequence[Rollout], config: Config) -> Array:
     """Return the advantages of packs by task and note (arXiv 2606.20002); never over a standard deviation."""
     packs = []
     for rollout in rollouts:
-        scores = pack_scores_of(rollout.episode)
+        scores = task_scores(rollout.episode)
         worth = {"success": [float(score == 1.0) for score in scores], "score": scores, "return": [0.0] * len(scores)}
         ends = [config.success_reward * value for value in worth[config.reward]]
         unsolved = replace(rollout.episode, success=False, score=0.0)

@@ -44,12 +44,6 @@ def pack_rewards(episode: Episode, rewards: Sequence[float], reward_of_score: Se
     return PackRewards(solve, update, starts)
 
 
-def pack_scores_of(episode: Episode) -> list[float]:
-    """Return the score of each task of a pack, in [0, 1]; empty where the episode is none."""
-    names = [name for name in episode.analysis if name.startswith("pack_score_")]
-    return [float(episode.analysis[f"pack_score_{k}"] or 0.0) for k in range(1, len(names) + 1)]
-
-
 def pack_advantages(group: Sequence[PackRewards]) -> list[Array]:
     """Return the advantage of every step of each episode of a group: (steps,) each, packs of one level and size."""
     solve, update = cod_advantages(np.stack([pack.solve for pack in group]), np.stack([pack.update for pack in group]))

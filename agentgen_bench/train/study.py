@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from agentgen_bench.errors import RunError, SpecError
-from agentgen_bench.evaluation.folder import read_run, write_json
+from agentgen_bench.evaluation.folder import read_run, write_json, write_text
 from agentgen_bench.evaluation.plan import Plan, single_plan
 from agentgen_bench.evaluation.run import evaluate
 from agentgen_bench.policies.loading import load_policy
@@ -135,7 +135,7 @@ def run_study(plan: StudyPlan, output: Path, say: Callable[[str], None], launche
             ]
             entries.append({**entry, "also": also} if also else entry)
     text = yaml.safe_dump({"study": plan.name, "runs": entries}, sort_keys=False)
-    (output / SCORES).write_text(text, encoding="utf-8")
+    write_text(output / SCORES, text)
     write_json(output / MATRIX, success_matrix(read_study(text), output))
     return output / SCORES
 

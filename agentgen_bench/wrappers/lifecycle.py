@@ -95,6 +95,8 @@ class Lifecycle(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
         self._elapsed, self._starts = 0, [0]
         self._scores, self._solved = [0.0] * tasks, 0
         levels = [self._level(seed) for seed in reversed(self._seeds)]  # the first is left open
+        templates = self.env.get_wrapper_attr("action_templates")
+        self._listed = ", ".join(templates), ", ".join(sorted(templates))
         notes = tasks - 1 if self.settings.context == "kept" else 0
         lengths = [level.expert_length for level in levels]
         self.max_steps = sum(level.max_steps for level in levels) + notes
@@ -148,13 +150,11 @@ class Lifecycle(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
 
     def _framed(self, info: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """Return the observation and info of the pack for those of the task at hand."""
-        listed = ", ".join(self.env.get_wrapper_attr("action_templates"))
-        in_order = ", ".join(sorted(self.env.get_wrapper_attr("action_templates")))
-        sections = [
-            section if section.source == "distractor" else section._replace(text=section.text.replace(listed, in_order))
+        sections = [Section(self._heading(info["task"]), Richness.LEAN, "history")]
+        sections += [
+            section if section.source == "distractor" else section._replace(text=section.text.replace(*self._listed))
             for section in info["sections"]
         ]
-        sections = [Section(self._heading(info["task"]), Richness.LEAN, "history"), *sections]
         if self._is_writing:
             outcome = "it was solved" if info["success"] else "it was not solved"
             over = OVER.format(number=self._number, tasks=self.settings.tasks, outcome=outcome)
