@@ -119,9 +119,18 @@ def test_crashed_episodes_are_told_and_fail_the_command(capsys):
     assert "failed: 2 episodes of ALFWorld-base easy test n_receptacles=40" in capsys.readouterr().out
 
 
-def test_a_lifecycle_goes_for_every_registered_id(capsys):
-    assert main(["profile", "--lifecycle", "pack-4", "--episodes", "1", "--quiet"]) == 2
-    assert "choose the interface synonym or opaque" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        (["--lifecycle", "pack-4"], "choose the interface synonym or opaque"),
+        (["--richness", "loud"], "unknown richness 'loud'"),
+        (["--distractors", "loud"], "unknown distractors 'loud'"),
+        (["--interface", "loud"], "unknown interface 'loud'"),
+    ],
+)
+def test_the_knobs_of_cells_go_for_every_registered_id(choice, message, capsys):
+    assert main(["profile", *choice, "--episodes", "1", "--quiet"]) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_the_paper_settings_and_values_cover_every_family():

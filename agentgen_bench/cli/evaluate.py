@@ -103,10 +103,14 @@ def plan_from_args(args: argparse.Namespace) -> Plan:
             if value:
                 raise SpecError(f"{option} goes with --env; a suite's settings are frozen")
         plan = suite_plan(load_suite(args.suite or "smoke"), args.repeats)
-    knobs_of_cells = ("richness", "distractors", "interface", "lifecycle")
-    choices = {name: getattr(args, name) for name in knobs_of_cells}
-    plan = crossed(plan, **{name: values for name, values in choices.items() if values})
+    plan = crossed_by_args(plan, args)
     return limited(plan, args.limit) if args.limit else plan
+
+
+def crossed_by_args(plan: Plan, args: argparse.Namespace) -> Plan:
+    """Return the plan with each cell at every choice of richness, distractors, interface and life cycle."""
+    choices = {name: getattr(args, name) for name in ("richness", "distractors", "interface", "lifecycle")}
+    return crossed(plan, **{name: values for name, values in choices.items() if values})
 
 
 def prompt_from_args(args: argparse.Namespace) -> PromptConfig:

@@ -9,14 +9,20 @@ from typing import Any
 
 import gymnasium as gym
 
-from agentgen_bench.cli.evaluate import add_environment_options, add_prompt_options, plan_from_args, prompt_from_args
+from agentgen_bench.cli.evaluate import (
+    add_environment_options,
+    add_prompt_options,
+    crossed_by_args,
+    plan_from_args,
+    prompt_from_args,
+)
 from agentgen_bench.cli.options import integer, listed
 from agentgen_bench.cli.progress import Progress
 from agentgen_bench.cli.table import aligned
 from agentgen_bench.episodes import read_episodes
 from agentgen_bench.errors import DataError, RunError, SpecError
 from agentgen_bench.evaluation.folder import EPISODES, read_manifest, write_json, write_text
-from agentgen_bench.evaluation.plan import Plan, crossed, single_plan
+from agentgen_bench.evaluation.plan import Plan, single_plan
 from agentgen_bench.evaluation.profile import (
     PAPER_PROMPT,
     PAPER_VALUES,
@@ -149,10 +155,7 @@ def _plan(args: argparse.Namespace) -> Plan:
         return plan_from_args(args)
     ids = sorted(env_id for env_id in gym.registry if env_id.startswith(f"{NAMESPACE}/"))
     specs = [TaskSpec.from_env_id(env_id, split="test") for env_id in ids if "-v" in env_id and env_id.count("-") == 2]
-    choices = {"distractors": args.distractors, "interface": args.interface, "lifecycle": args.lifecycle}
-    return crossed(
-        single_plan(specs, args.episodes, args.repeats), **{name: values for name, values in choices.items() if values}
-    )
+    return crossed_by_args(single_plan(specs, args.episodes, args.repeats), args)
 
 
 def _profile_of_plan(plan: Plan, args: argparse.Namespace, count_tokens: CountTokens | None) -> dict[str, Any]:
