@@ -91,10 +91,12 @@ def _note_tool(template: str) -> Tool:
 def action_of(calls: Sequence[Call], tools: Sequence[Tool]) -> Parsed:
     """Return the action that the calls of one reply stand for, or the reason why there is none.
 
-    Equal calls count once, as equal actions do in text; two different ones are none.
+    Equal calls count once, as equal actions do in text; two different ones are none, nor are more than `MAX_CALLS`.
     """
     if not calls:
         return Parsed(None, ParseReason.NO_CALL)
+    if len(calls) > MAX_CALLS:
+        return Parsed(None, ParseReason.SEVERAL_CALLS)
     parsed = [_action(call, tools) for call in calls]
     if len(set(parsed)) > 1:
         return Parsed(None, ParseReason.SEVERAL_CALLS)
@@ -133,7 +135,7 @@ def call_for(action: str, tools: Sequence[Tool]) -> Call | None:
 
 
 _MARKED = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
-_LISTED = "[TOOL_CALLS]"
+_MARK, _LISTED = "<tool_call>", "[TOOL_CALLS]"
 MAX_CALLS = 64  # of one reply; more are as unusable as two
 
 
@@ -143,8 +145,8 @@ def calls_in(answer: str) -> list[Call] | None:
     Three ways of writing are read, which the templates of the models in use ask for: `<tool_call>{...}</tool_call>`
     (Hermes, Qwen), `[TOOL_CALLS] [{...}]` (Mistral), and an answer that is one JSON object with a `name` (Llama 3).
     """
-    if "<tool_call>" in answer:
-        pieces = [match[1] for _, match in zip(range(MAX_CALLS), _MARKED.finditer(answer), strict=False)]
+    if _MARK in answer:
+        pieces = [match[1] for _, match in zip(range(MAX_CALLS + 1), _MARKED.finditer(answer), strict=False)]
     elif _LISTED in answer:
         pieces = [answer.partition(_LISTED)[2]]
     elif answer.lstrip().startswith("{"):
@@ -163,6 +165,13 @@ def calls_in(answer: str) -> list[Call] | None:
                 return None
             calls.append(call)
     return calls
+
+
+def prose_of(answer: str) -> str:
+    """Return what stands in an answer before its first call, in any of the ways that `calls_in` reads."""
+    if _MARK in answer or _LISTED in answer:
+        return answer.partition(_MARK if _MARK in answer else _LISTED)[0]
+    return "" if answer.lstrip().startswith("{") else answer
 
 
 def call_from_json(item: Any) -> Call | None:

@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from agentgen_bench.parsing import ParseReason
 from agentgen_bench.policies.base import Decision
 
+# What is wrong with an answer by function calls: it may call, and yet hold no action.
+_OF_CALLS = frozenset(
+    {ParseReason.NO_CALL, ParseReason.SEVERAL_CALLS, ParseReason.UNKNOWN_TOOL, ParseReason.BAD_ARGUMENTS}
+)
 FEWEST = 10  # answers before anything is said
 SHARE = 0.5  # of them without an action
 
@@ -20,6 +24,16 @@ _ADVICE = {
     ),
     ParseReason.EMPTY: ("is empty", "look at the server's log, or take another chat template"),
     ParseReason.UNCLOSED: ("ends inside a thought or an action", "raise --max-tokens, or take --no-thinking"),
+    ParseReason.NO_CALL: (
+        "calls no function",
+        "take --protocol chat, or serve with the tool parser that the model's template asks for (docs/servers.md)",
+    ),
+    ParseReason.SEVERAL_CALLS: (
+        "calls several functions",
+        "take --protocol chat, or a model that makes one call a turn",
+    ),
+    ParseReason.UNKNOWN_TOOL: ("calls a function that there is not", "take --protocol chat"),
+    ParseReason.BAD_ARGUMENTS: ("gives a function other arguments than it has", "take --protocol chat"),
     ParseReason.TOO_LONG: ("has an action of more than 512 characters", "take another --action-format"),
 }
 _OTHERWISE = ("does not hold one action in the format asked for ({reason})", "take another --action-format")
@@ -68,6 +82,8 @@ class Answers:
 
 
 def _cause(decision: Decision) -> str:
+    if decision.reason in _OF_CALLS and decision.finish_reason != "length":
+        return str(decision.reason)
     if decision.finish_reason in ("length", "tool_calls", "content_filter"):
         return decision.finish_reason
     return str(decision.reason or ParseReason.NO_ACTION)

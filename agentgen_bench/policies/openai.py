@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from agentgen_bench.address import API_KEY_VARIABLE, clean_key
-from agentgen_bench.answers import read_answer
+from agentgen_bench.answers import read_answer, tools_for
 from agentgen_bench.errors import PolicyError
 from agentgen_bench.parsing import PARSING_VERSION, ParseReason
 from agentgen_bench.policies.backends import BackEnd, Wanted
 from agentgen_bench.policies.base import Decision
+from agentgen_bench.policies.calls import written_calls
 from agentgen_bench.policies.engines import ADDED_BY_SERVERS, Served, models_of
 from agentgen_bench.policies.http import Answer, HttpClient, is_final
 from agentgen_bench.policies.payloads import LENGTH_FIELDS, ChatRequest
@@ -23,6 +24,9 @@ from agentgen_bench.policies.replies import Reply, is_permanent, read_reply
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.policies.template import PROBE, Around, around
 from agentgen_bench.prompts import History, Message, PromptConfig, messages, shown_turns
+from agentgen_bench.tools import Tool
+
+_PROBE_TOOL = Tool("answer", "Give the answer.", "text", "{}")
 
 
 class OpenAIPolicy:
@@ -83,6 +87,11 @@ class OpenAIPolicy:
         self._around: Around | None = None
         self._is_settled = self._has_answered = False
 
+    @property
+    def _calls(self) -> bool:
+        """Whether the model answers by function calls."""
+        return self.prompt_config.protocol == "tools"
+
     def act(self, histories: Sequence[History]) -> list[Decision]:
         """Return one decision per history; the first request that fails for good ends the batch."""
         return self._client.run(self._act(histories)) if histories else []
@@ -118,9 +127,10 @@ class OpenAIPolicy:
 
     async def _decide(self, history: History) -> Decision:
         most = shown_turns(history, self.prompt_config)
+        tools = tools_for(history) if self._calls else ()
         for turns in range(most, -1, -1):
             chat = messages(history, self.prompt_config, turns=turns)
-            reply = await self._complete(chat, history.key)
+            reply = await self._complete(chat, history.key, tools)
             if reply is not None:
                 chars = sum(len(message.content) for message in chat)
                 return self._decision(history, reply, chars, most - turns)
@@ -131,6 +141,8 @@ class OpenAIPolicy:
         text = reply.completion
         if opening and text and not text.lstrip().startswith(opening):  # the template has written it already
             text = opening + text
+        if self._calls:
+            text += written_calls(reply.tool_calls, cut=reply.is_cut)
         reading = read_answer(text, history, self.prompt_config, cut=reply.is_cut)
         return Decision(
             completion=text,
@@ -144,7 +156,9 @@ class OpenAIPolicy:
             marks=reading.marks,
         )
 
-    async def _complete(self, chat: Sequence[Message], key: tuple[str | int, ...]) -> Reply | None:
+    async def _complete(
+        self, chat: Sequence[Message], key: tuple[str | int, ...], tools: Sequence[Tool]
+    ) -> Reply | None:
         """Return the server's reply; None where prompt and `max_tokens` do not fit its context.
 
         vLLM and SGLang refuse only prompts that leave no room at all, and cut completions short where little is left;
@@ -152,7 +166,7 @@ class OpenAIPolicy:
         """
         while True:
             parameters = self._request.parameters(self.sampling.request_seed(key), self._refused)
-            payload = self._request.payload(chat, parameters)
+            payload = self._request.payload(chat, parameters, tools)
             answer = await self._client.post("/chat/completions", payload, key, _check)
             if is_overflow(answer):
                 return None
@@ -213,7 +227,8 @@ class OpenAIPolicy:
             self._around = await self._ask_template()
         if ask and not self._has_answered:
             self._has_answered = True
-            await self._complete([Message("user", "Answer with the one word: ok")], ("probe",))
+            tools = (_PROBE_TOOL,) if self._calls else ()
+            await self._complete([Message("user", "Answer with the one word: ok")], ("probe",), tools)
 
     async def _ask_template(self) -> Around | None:
         """Return what the template writes around a prompt, from the engines that tell; None from others."""

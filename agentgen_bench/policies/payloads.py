@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentgen_bench.parsing import STOP_STRINGS
+from agentgen_bench.policies.calls import wire_messages
 from agentgen_bench.policies.engines import Engine, sampling_parameters
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.prompts import Message, PromptConfig
+from agentgen_bench.tools import Tool
 
 LENGTH_FIELDS = ("max_tokens", "max_completion_tokens")  # the second for OpenAI's reasoning models
 
@@ -27,6 +29,8 @@ class ChatRequest:
         found["seed"] = seed
         if stops := STOP_STRINGS[self.prompt_config.action_format]:
             found["stop"] = list(stops)
+        if self.prompt_config.protocol == "tools":
+            found["tool_choice"] = "auto"  # what is required is always a call, whatever the model would have said
         if self.engine.has_switch:
             found["chat_template_kwargs"] = {"enable_thinking": self.prompt_config.thinking}
         length = next((name for name in LENGTH_FIELDS if name not in refused), None)
@@ -34,7 +38,12 @@ class ChatRequest:
             found[length] = self.sampling.max_tokens
         return {name: value for name, value in found.items() if name not in refused}
 
-    def payload(self, chat: Sequence[Message], parameters: dict[str, Any]) -> dict[str, Any]:
-        """Return the body of a request for the messages."""
-        listed = [{"role": message.role, "content": message.content} for message in chat]
-        return {"model": self.model, "messages": listed, **parameters}
+    def payload(
+        self, chat: Sequence[Message], parameters: dict[str, Any], tools: Sequence[Tool] = ()
+    ) -> dict[str, Any]:
+        """Return the body of a request for the messages, to be answered by a call of one of the tools, if any."""
+        if not tools:
+            listed = [{"role": message.role, "content": message.content} for message in chat]
+            return {"model": self.model, "messages": listed, **parameters}
+        schemas = [tool.schema() for tool in tools]
+        return {"model": self.model, "messages": wire_messages(chat), "tools": schemas, **parameters}

@@ -1,9 +1,10 @@
 """Chat completions as servers write them: one reader for every shape of a body. Pure; nothing here sends anything."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from agentgen_bench.errors import PolicyError
+from agentgen_bench.policies.calls import PART_KINDS, raw_calls
 from agentgen_bench.policies.http import Answer, LostRequestError
 
 # Why completions end, in the words of OpenAI's API; other servers' words for the same.
@@ -38,7 +39,8 @@ class Reply(NamedTuple):
     """One choice of a chat completion.
 
     `finish_reason` is one of stop, length, tool_calls, content_filter, or the server's own word; None where it says
-    none. `tool_calls` are as the server wrote them. Token counts are 0 where the server reports none that are numbers.
+    none. `tool_calls` are as the server wrote them (`calls.written_calls` reads them). Token counts are 0 where the
+    server reports none that are numbers.
     """
 
     completion: str
@@ -75,15 +77,15 @@ def read_reply(body: Mapping[str, Any]) -> Reply:
     content, inner_thought = _content(message.get("content"))
     if not content and isinstance(message.get("refusal"), str):
         content = message["refusal"]
-    calls = message.get("tool_calls")
+    calls = raw_calls(message)
     usage = body.get("usage")
     counts = usage if isinstance(usage, Mapping) else {}
     return Reply(
-        completion=_with_thought(_thought(message) + inner_thought, content, reason),
+        completion=_with_thought(_thought(message) + inner_thought, content, reason == "length" and not calls),
         finish_reason=reason,
         prompt_tokens=_count(counts.get("prompt_tokens")),
         completion_tokens=_count(counts.get("completion_tokens")),
-        tool_calls=tuple(calls) if isinstance(calls, list) else (),
+        tool_calls=calls,
     )
 
 
@@ -163,7 +165,7 @@ def _part(part: Any) -> tuple[str, bool]:
     kind = part.get("type")
     if kind in ("thinking", "reasoning", "redacted_thinking"):
         return _joined(part.get("thinking", part.get("reasoning", part.get("text")))), True
-    if kind in ("tool_use", "tool_call", "function_call"):
+    if kind in PART_KINDS:
         return "", False
     text = part.get("text", part.get("refusal"))
     if text is not None and not isinstance(text, str):
@@ -189,11 +191,11 @@ def _thought(message: Mapping[str, Any]) -> str:
     return next((thought for thought in found if thought), "")
 
 
-def _with_thought(thought: str, content: str, reason: str | None) -> str:
+def _with_thought(thought: str, content: str, is_cut: bool) -> str:
     """Return thought and content as one completion; a thought in which the completion was cut stays open."""
     if not thought:
         return content
-    is_open = reason == "length" and not content.strip()
+    is_open = is_cut and not content.strip()
     return f"<think>{thought}" if is_open else f"<think>{thought}</think>{content}"
 
 
@@ -204,9 +206,3 @@ def _count(value: Any) -> int:
     except (ValueError, OverflowError):
         return 0
     return int(number) if 0 < number < 2**53 else 0
-
-
-def tool_names(calls: Sequence[Any]) -> list[str]:
-    """Return the names of the functions that a reply calls, as far as they can be read."""
-    functions = [call.get("function") for call in calls if isinstance(call, Mapping)]
-    return [str(function.get("name"))[:80] for function in functions if isinstance(function, Mapping)]
