@@ -15,12 +15,11 @@ from typing import Any
 
 from aiohttp import web
 
-from agentgen_bench.checks import checked_seed
 from agentgen_bench.episodes import to_line
 from agentgen_bench.errors import AgentGenError, RunError, SessionError, SpecError
 from agentgen_bench.prompts import PromptConfig
+from agentgen_bench.rows import session_of, whole_number
 from agentgen_bench.session import Session, View
-from agentgen_bench.spec import TaskSpec
 
 START_FIELDS = {"env", "spec", "seed", "suite", "cell", "index", "prompt", "policy", "repeat"}
 ANSWER_FIELDS = {"answer", "prompt_tokens", "completion_tokens", "finish_reason"}
@@ -80,7 +79,7 @@ class SessionServer:
         data = await _body(request, START_FIELDS)
         if len(self._held) + self._starting >= self._limits.sessions:
             raise _RefusedError(429, f"{self._limits.sessions} sessions are open; end one with DELETE /sessions/ID")
-        session = _session(data, self._prompt)
+        session = session_of(data, self._prompt)
         self._starting += 1
         try:
             view = await asyncio.to_thread(session.start)
@@ -176,47 +175,14 @@ def serve(
     asyncio.run(forever())
 
 
-def _session(data: Mapping[str, Any], prompt: PromptConfig) -> Session:
-    """Return the session that a request asks for; raises SpecError for what it cannot be."""
-    if sum(name in data for name in ("env", "spec", "suite")) != 1:
-        raise SpecError("name one of env (an id), spec (a setting as records hold it) and suite")
-    settings = data.get("prompt", prompt)
-    if isinstance(settings, Mapping):
-        try:
-            settings = PromptConfig.from_json({**prompt.to_json(), **settings})
-        except TypeError as error:
-            raise SpecError(f"prompt holds a setting that there is not: {error}") from None
-    if not isinstance(settings, PromptConfig):
-        raise SpecError(f"prompt is a {type(settings).__name__}; send an object of settings")
-    policy = data.get("policy", "session")
-    if not isinstance(policy, str) or not 0 < len(policy) <= 100:
-        raise SpecError("policy is the name of who answers, a string of 1 to 100 characters")
-    whole = {name: _whole(name, data.get(name, 0)) for name in ("repeat", "cell", "index")}
-    repeat, cell, index = whole.values()
-    if "suite" in data:
-        return Session.frozen(str(data["suite"]), cell, index, prompt=settings, policy=policy, repeat=repeat)
-    try:
-        spec = TaskSpec.from_env_id(str(data["env"])) if "env" in data else TaskSpec.from_json(data["spec"])
-    except (TypeError, AttributeError) as error:
-        raise SpecError(f"spec is not a setting as records hold it: {error}") from None
-    seed = checked_seed(data.get("seed", 0))
-    return Session(spec, seed, prompt=settings, policy=policy, repeat=repeat)
-
-
-def _whole(name: str, value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**31:
-        raise SpecError(f"{name} is {str(value)[:40]!r}; send a whole number, 0 or more")
-    return value
-
-
 def _play(session: Session, data: Mapping[str, Any]) -> View:
     reason = data.get("finish_reason")
     if reason is not None and (not isinstance(reason, str) or len(reason) > 40):
         raise SessionError("finish_reason is a short string, such as stop or length")
     return session.answer(
         data["answer"],
-        prompt_tokens=_whole("prompt_tokens", data.get("prompt_tokens", 0)),
-        completion_tokens=_whole("completion_tokens", data.get("completion_tokens", 0)),
+        prompt_tokens=whole_number("prompt_tokens", data.get("prompt_tokens", 0)),
+        completion_tokens=whole_number("completion_tokens", data.get("completion_tokens", 0)),
         finish_reason=reason,
     )
 

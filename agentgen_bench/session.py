@@ -116,6 +116,11 @@ class Session:
         )
 
     @property
+    def spec(self) -> TaskSpec:
+        """The setting."""
+        return self._job.spec
+
+    @property
     def tools(self) -> tuple[dict[str, Any], ...]:
         """The functions that the episode's actions make, as chat templates and OpenAI-compatible servers take them."""
         return tuple([tool.schema() for tool in tools_for(self._begun().history())])

@@ -1,0 +1,31 @@
+"""Adapters: sessions in the forms that other harnesses and trainers take. One file each, and nothing imports them.
+
+A file is named after the package that it is for, and alone imports it. Levels are rows (`agentgen_bench.rows`);
+everything else is `Session`'s.
+"""
+
+from agentgen_bench.prompts import PromptConfig
+from agentgen_bench.session import Session
+
+CHAT = PromptConfig(protocol="chat")
+TOOLS = PromptConfig(protocol="tools")
+
+
+def measures(session: Session) -> dict[str, float]:
+    """Return what an adapter publishes of an ended session, by name.
+
+    `success` (0 or 1) and `score` in [0, 1] are the benchmark's; `return` is the sum of the family's own rewards, which
+    is another thing: at success it is about 10 in Sokoban, and in SciWorld 1 less what held at the start. `steps` were
+    played, `invalid` the share of them that held no action or one that is not possible. `error` is 1 for an episode
+    that ended because an environment failed; it counts as failed.
+    """
+    episode = session.episode()
+    steps = len(episode.steps)
+    return {
+        "success": float(episode.success),
+        "score": episode.score,
+        "return": episode.episode_return,
+        "steps": float(steps),
+        "invalid": sum(not step.is_action_valid for step in episode.steps) / max(steps, 1),
+        "error": float(episode.ending == "error"),
+    }

@@ -1,0 +1,99 @@
+"""Sessions as rows of plain values: what HTTP clients send, and what the data sets of harnesses and trainers hold.
+
+A row names its level by `suite`, `cell` and `index` (a frozen level), or by `env` (an id) or `spec` (a setting as
+records hold it, or its JSON as a string, which every table can store) and `seed`. It may hold `prompt` (settings that
+differ from the host's), `policy` and `repeat`.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from agentgen_bench.checks import checked_seed
+from agentgen_bench.errors import SpecError
+from agentgen_bench.prompts import PromptConfig
+from agentgen_bench.session import Session
+from agentgen_bench.spec import TaskSpec
+from agentgen_bench.suites import load_suite
+
+LEVEL_FIELDS = ("suite", "cell", "index", "env", "spec", "seed", "repeat")
+END_OF_NUMBERS = 2**31
+
+
+def session_of(row: Mapping[str, Any], prompt: PromptConfig) -> Session:
+    """Return the session that a row asks for, under `prompt` where it says nothing else.
+
+    Raises:
+        SpecError: a row that names no level, or two, or holds a value that cannot be.
+    """
+    row = {name: value for name, value in row.items() if value is not None}  # tables fill up what a row lacks
+    if sum(name in row for name in ("env", "spec", "suite")) != 1:
+        raise SpecError("name one of env (an id), spec (a setting as records hold it) and suite")
+    settings = _prompt(row.get("prompt", prompt), prompt)
+    policy = row.get("policy", "session")
+    if not isinstance(policy, str) or not 0 < len(policy) <= 100:
+        raise SpecError("policy is the name of who answers, a string of 1 to 100 characters")
+    repeat, cell, index = [whole_number(name, row.get(name, 0)) for name in ("repeat", "cell", "index")]
+    if "suite" in row:
+        return Session.frozen(str(row["suite"]), cell, index, prompt=settings, policy=policy, repeat=repeat)
+    spec = TaskSpec.from_env_id(str(row["env"])) if "env" in row else _spec(row["spec"])
+    return Session(spec, checked_seed(row.get("seed", 0)), prompt=settings, policy=policy, repeat=repeat)
+
+
+def growing_session(row: Mapping[str, Any], prompt: PromptConfig) -> Session:
+    """Return the session of a row for a host whose conversation only grows, as those of trainers do.
+
+    The settings are `prompt`: what else a table's row holds, its own `prompt` among it, is the host's.
+
+    Raises:
+        SpecError: as `session_of`; and for the protocol `window`, whose prompts do not go on from one another, and for
+            packs, whose tasks begin a conversation each.
+    """
+    session = session_of({name: row[name] for name in LEVEL_FIELDS if name in row}, prompt)
+    if session.prompt.protocol == "window":
+        raise SpecError("the protocol 'window' makes prompts that do not go on from one another; choose chat or tools")
+    if session.spec.lifecycle_spec is not None:
+        raise SpecError("a pack begins a conversation with each task, which this host cannot; choose lifecycle='none'")
+    return session
+
+
+def suite_rows(suite: str) -> list[dict[str, Any]]:
+    """Return a row for each frozen level of a suite, cell by cell; raises SpecError for an unknown suite."""
+    cells = load_suite(suite).cells
+    return [
+        {"suite": suite, "cell": number, "index": index}
+        for number, cell in enumerate(cells)
+        for index in range(len(cell.seeds))
+    ]
+
+
+def setting_rows(spec: TaskSpec | str, n_levels: int, first_seed: int = 0) -> list[dict[str, Any]]:
+    """Return a row for each of `n_levels` levels of a setting, or of an id such as `AgentGen/Sokoban-v0`."""
+    setting = TaskSpec.from_env_id(spec) if isinstance(spec, str) else spec
+    text = json.dumps(setting.to_json())
+    return [{"spec": text, "seed": seed} for seed in range(first_seed, first_seed + n_levels)]
+
+
+def whole_number(name: str, value: Any) -> int:
+    """Return a value that must be a whole number in [0, 2**31); raises SpecError naming it."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < END_OF_NUMBERS:
+        raise SpecError(f"{name} is {str(value)[:40]!r}; send a whole number, 0 or more")
+    return value
+
+
+def _prompt(settings: Any, prompt: PromptConfig) -> PromptConfig:
+    if isinstance(settings, Mapping):
+        try:
+            settings = PromptConfig.from_json({**prompt.to_json(), **settings})
+        except TypeError as error:
+            raise SpecError(f"prompt holds a setting that there is not: {error}") from None
+    if not isinstance(settings, PromptConfig):
+        raise SpecError(f"prompt is a {type(settings).__name__}; send an object of settings")
+    return settings
+
+
+def _spec(value: Any) -> TaskSpec:
+    try:
+        return TaskSpec.from_json(json.loads(value) if isinstance(value, str) else value)
+    except (TypeError, AttributeError, RecursionError, json.JSONDecodeError) as error:
+        raise SpecError(f"spec is not a setting as records hold it: {error}") from None
