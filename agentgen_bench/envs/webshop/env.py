@@ -10,6 +10,7 @@ from agentgen_bench.envs.base import Outcome, TextEnv, checked_range, read_actio
 from agentgen_bench.envs.webshop import FAMILY, oracle
 from agentgen_bench.envs.webshop.clusters import PRICE_KNOBS, PriceKnob, Shape
 from agentgen_bench.envs.webshop.generate import GeneratedSource
+from agentgen_bench.envs.webshop.given import given_levels
 from agentgen_bench.envs.webshop.goals import Level, data_level, drawn_price, generated_level
 from agentgen_bench.envs.webshop.nouns import noun_finder
 from agentgen_bench.envs.webshop.reward import OptionsMode, reward_parts
@@ -74,9 +75,10 @@ class WebShopEnv(TextEnv):
         many records of the data to read (None: 1,000, or all). phrasing: varied, or plain as the original's synthetic
         requests. data: folder with items_shuffle*.json, items_ins_v2*.json and, where human_goals is set,
         items_human_ins.json (each may be .gz); without it the environment variable AGENTGEN_WEBSHOP_DATA. human_goals:
-        requests written by people. nouns: catalog, rules or spacy:<model>, what finds the nouns of titles for r_type
-        (None: catalog where generated, rules on data). options: list, or original (see below). page_format,
-        strict_search, show_attributes (a fourth sub-page), max_steps.
+        requests written by people. goals: a JSON file of goals over the data, in the original's form (`given_levels`);
+        level n is the n-th, counted round, and `split` then decides nothing. nouns: catalog, rules or spacy:<model>,
+        what finds the nouns of titles for r_type (None: catalog where generated, rules on data). options: list, or
+        original (see below). page_format, strict_search, show_attributes (a fourth sub-page), max_steps.
 
         Splits: train, valid, test share no product; ood_types has product types that the others lack; ood_phrasing asks
         level n of test in ways of wording that no other split uses (on data: by people where human_goals is unset, and
@@ -131,6 +133,7 @@ class WebShopEnv(TextEnv):
         phrasing: Phrasing = "varied",
         data: str | None = None,
         human_goals: bool = False,
+        goals: str | None = None,
         nouns: str | None = None,
         options: OptionsMode = "list",
         page_format: PageFormat = "text",
@@ -155,7 +158,7 @@ class WebShopEnv(TextEnv):
             _refuse("generated goals only", given)
             source: GeneratedSource | DataSource = _data_source(data, n_products)
         else:
-            _refuse(f"difficulty={PAPER!r} only", {"data": data, "human_goals": human_goals or None})
+            _refuse(f"difficulty={PAPER!r} only", {"data": data, "human_goals": human_goals or None, "goals": goals})
             if split == "ood_phrasing" and phrasing == "plain":
                 raise SpecError("phrasing='plain' has one wording and so no ood_phrasing; choose phrasing='varied'")
             shape = _shape(PRESETS[difficulty], given)
@@ -164,12 +167,17 @@ class WebShopEnv(TextEnv):
         self.nouns: str = nouns or ("rules" if difficulty == PAPER else "catalog")
         noun_finder(self.nouns)
         self._shop: Shop = open_shop(source)
+        if goals is not None and human_goals:
+            raise SpecError(f"goals={goals!r} brings its own goals; leave out human_goals")
+        self._given = None if goals is None else given_levels(goals, self._shop, self.nouns)
         self._session = Session()
         self._level: Level | None = None
 
     def _start(self, level_seed: int) -> None:
         finder = noun_finder(self.nouns)
-        if self.difficulty == PAPER:
+        if self._given is not None:
+            self._level = self._given[level_seed % len(self._given)]
+        elif self.difficulty == PAPER:
             self._level = data_level(self._shop, level_seed, self.split, self.human_goals, finder)
         else:
             held_out = self.split == "ood_phrasing"
