@@ -112,6 +112,23 @@ def test_a_named_file_that_is_missing_or_unsolvable_is_named(folder):
         ALFWorldEnv(data=str(path))
 
 
+def test_a_named_game_of_another_split_is_refused(folder):
+    path = next((folder / "json_2.1.1" / "valid_unseen").rglob("game.tw-pddl"))
+    with pytest.raises(
+        DataError, match=r"is a game of the split valid_unseen, not of train; give"
+    ):
+        ALFWorldEnv(data=str(path))
+    assert ALFWorldEnv(data=str(path), split="valid_unseen").reset(seed=0)[1]["level_id"]
+
+
+def test_every_named_game_is_read_before_the_first_is_played(folder):
+    good, bad, _ = sorted((folder / "json_2.1.1" / "train").rglob("game.tw-pddl"))
+    game = json.loads(bad.read_text())
+    bad.write_text(json.dumps({**game, "grammar": game["grammar"].replace("You open", "You pry open")}))
+    with pytest.raises(DataError, match="backend='textworld'"):
+        ALFWorldEnv(data=[str(good), str(bad)])
+
+
 def test_games_added_and_changed_later_are_seen_by_a_new_environment(folder):
     def played():
         env = ALFWorldEnv(data=str(folder))

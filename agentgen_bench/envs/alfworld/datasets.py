@@ -47,6 +47,20 @@ def named_games(data: str | Sequence[str]) -> tuple[Path, ...] | None:
     return paths
 
 
+def check_split(games: Sequence[Path], split: str) -> None:
+    """Check that no game lies in the folder of another official split, so that a held-out one is never trained on.
+
+    Raises:
+        DataError: naming the first game of which that is not so, and its split.
+    """
+    for path in games:
+        folders = path.resolve().parts
+        at = folders.index(GAMES_FOLDER) + 1 if GAMES_FOLDER in folders else len(folders)
+        found = "".join(folders[at : at + 1])
+        if found in OFFICIAL_SPLITS and found != split:
+            raise DataError(f"{path} is a game of the split {found}, not of {split}; give split={found!r}")
+
+
 def game_files(folder: Path, split: str) -> tuple[Path, ...]:
     """Return the playable games of an official split, in order of path; raises DataError where there are none.
 

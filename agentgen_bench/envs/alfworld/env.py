@@ -64,8 +64,8 @@ class ALFWorldEnv(TextEnv):
         friendly: take the verbs of both releases and say why a command did nothing.
         data: a folder with the official games (`json_2.1.1/`), whose splits are then train, valid_seen and
         valid_unseen; the latter two are also found by `$ALFWORLD_DATA`. Seeds 0 to n-1 play each of n games once.
-        Or a game file (`*.tw-pddl`, `.gz` too), or a list of them: level n is the n-th, counted round, in any split
-        of the official three.
+        Or a game file (`*.tw-pddl`, `.gz` too), or a list of them: level n is the n-th, counted round. `split` is one
+        of the official three; a game from another split's folder is refused.
         backend: "engine" (ours), or "textworld", the official stack in a process of its own, on the same levels.
         max_steps: the step limit.
 
@@ -136,6 +136,8 @@ class ALFWorldEnv(TextEnv):
             named = None if data is None else datasets.named_games(data)
             self._is_named = named is not None
             self._games = _official_games(None if named else data, split, self._knobs, named)
+            for path in named or ():
+                levels.official(path, any_rules=backend == "textworld")  # a game that is none is met here, not in play
         self._official = OfficialGame() if backend == "textworld" else None
 
     def _start(self, level_seed: int) -> None:
@@ -279,6 +281,7 @@ def _official_games(
             "the official games are what they are"
         )
     if named is not None:
+        datasets.check_split(named, split)
         return named
     return datasets.game_files(datasets.data_folder(data if isinstance(data, str) else None), split)
 
