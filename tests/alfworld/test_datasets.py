@@ -114,9 +114,7 @@ def test_a_named_file_that_is_missing_or_unsolvable_is_named(folder):
 
 def test_a_named_game_of_another_split_is_refused(folder):
     path = next((folder / "json_2.1.1" / "valid_unseen").rglob("game.tw-pddl"))
-    with pytest.raises(
-        DataError, match=r"is a game of the split valid_unseen, not of train; give"
-    ):
+    with pytest.raises(DataError, match=r"is a game of the split valid_unseen, not of train; give"):
         ALFWorldEnv(data=str(path))
     assert ALFWorldEnv(data=str(path), split="valid_unseen").reset(seed=0)[1]["level_id"]
 
