@@ -5,7 +5,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
@@ -15,6 +15,7 @@ from agentgen_bench.episodes import Episode, read_episodes, recover, to_line
 from agentgen_bench.errors import DataError, RunError
 from agentgen_bench.evaluation.manifest import differences
 from agentgen_bench.evaluation.plan import Plan, plan_from_json
+from agentgen_bench.evaluation.sessions import MADE, SESSIONS, Session, begin, made, sessions_of
 
 MANIFEST, EPISODES, RESULTS = "manifest.json", "episodes.jsonl", "results.json"
 
@@ -79,7 +80,10 @@ class Recorder:
     path: Path
     done: list[Episode]
     _file: FileIO
+    _manifest: dict[str, Any]  # as it is in the folder
     _whole_bytes: int = field(default=0)
+    _session: Session = field(default_factory=begin)
+    _n_before: int = field(default=0)  # episodes that earlier sessions left
 
     def append(self, episode: Episode) -> None:
         """Write one episode as one line; on failure the line is taken back, so the file stays whole.
@@ -100,10 +104,28 @@ class Recorder:
             ) from None
         self._whole_bytes += len(line)
         self.done.append(episode.compact())
+        if self._session.is_mark_due():
+            self.mark()
 
-    def write_results(self, results: dict[str, Any]) -> None:
-        """Write results.json in one move: it is there whole or not at all."""
-        write_json(self.path / RESULTS, results)
+    def write_results(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Write results.json in one move, whole or not at all, and return it: the results, and how they were made."""
+        whole = {**results, MADE: made(self._sessions())}
+        write_json(self.path / RESULTS, whole)
+        return whole
+
+    def mark(self) -> None:
+        """Write into the manifest how long this session has lasted, beside what it held."""
+        sessions = self._sessions()
+        if sessions:
+            with suppress(RunError):  # no reason to lose an episode, or to hide why the run ends
+                write_json(self.path / MANIFEST, {**self._manifest, SESSIONS: sessions})
+
+    def _sessions(self) -> list[dict[str, Any]]:
+        """Return the sessions so far; one that added nothing is none, and half a list would be wrong."""
+        before = sessions_of(self._manifest)
+        is_begun = len(self.done) > self._n_before or not self._n_before
+        is_known = bool(before) or not self._n_before
+        return [*before, self._session.to_json()] if is_begun and is_known else before
 
     def _take_back(self) -> None:
         try:
@@ -126,7 +148,12 @@ def open_run(path: Path, manifest: dict[str, Any], resume: bool) -> Iterator[Rec
     except OSError as error:
         raise RunError(f"cannot create the run folder {path}: {error.strerror or error}") from None
     with file:
-        yield _prepared(path, file, manifest, resume)
+        recorder = _prepared(path, file, manifest, resume)
+        recorder.mark()
+        try:
+            yield recorder
+        finally:
+            recorder.mark()
 
 
 def _prepared(path: Path, file: FileIO, manifest: dict[str, Any], resume: bool) -> Recorder:
@@ -141,10 +168,13 @@ def _prepared(path: Path, file: FileIO, manifest: dict[str, Any], resume: bool) 
         raise RunError(f"{path / EPISODES} has no {MANIFEST} beside it; choose another --output")
     else:
         write_json(path / MANIFEST, manifest)
+    recorded = read_manifest(path)
+    sessions_of(recorded)
     episodes, torn_bytes = recover(path / EPISODES)
     whole_bytes = file.seek(0, os.SEEK_END) - torn_bytes
     file.truncate(whole_bytes)
-    return Recorder(path, [episode.compact() for episode in episodes], file, whole_bytes)
+    done = [episode.compact() for episode in episodes]
+    return Recorder(path, done, file, recorded, whole_bytes, _n_before=len(done))
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -1,4 +1,7 @@
-"""The manifest: all that decides the bytes of a run, written before its first episode and never changed."""
+"""The manifest: all that decides the bytes of a run, written before its first episode and never changed.
+
+Beside it the file keeps the run's sessions (see `sessions`), which decide nothing and grow.
+"""
 
 import platform
 from collections.abc import Iterator, Mapping
@@ -7,6 +10,7 @@ from typing import Any
 
 from agentgen_bench.episodes import SCHEMA_VERSION
 from agentgen_bench.evaluation.plan import Plan
+from agentgen_bench.evaluation.sessions import SESSIONS
 from agentgen_bench.policies.base import Player
 from agentgen_bench.prompts import PromptConfig
 
@@ -33,9 +37,13 @@ def differences(recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> list[s
     """Return one line per setting that differs: `prompt.thinking: the run has true, now false`; no line if none."""
     return [
         f"{path}: the run has {_short(old)}, now {_short(new)}"
-        for path, old, new in _walk("", recorded, asked)
+        for path, old, new in _walk("", _deciding(recorded), _deciding(asked))
         if path not in FREE and not (path in KNOWN_OR_NOT and None in (old, new))
     ]
+
+
+def _deciding(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in manifest.items() if name != SESSIONS}
 
 
 def _versions() -> dict[str, str]:

@@ -32,6 +32,9 @@ def evaluate(
 ) -> dict[str, Any]:
     """Play every episode of the plan that the folder lacks, and return the results of all, also written there.
 
+    Under "made" they tell when, how long, on what and from which commit the run was played; the rest is decided by the
+    episodes alone.
+
     `prompt` is what the policy was built with; it is recorded, not used. The callbacks report progress: the episodes
     already there, each new one, and each batch of decisions.
 
@@ -46,9 +49,7 @@ def evaluate(
         if on_start is not None:
             on_start(recorder.done)
         _play_missing(plan, policy, recorder, workers, record_text, on_episode, on_decisions)
-        summary = results(recorder.done)
-        recorder.write_results(summary)
-    return summary
+        return recorder.write_results(results(recorder.done))
 
 
 def check_playable(plan: Plan) -> list[int]:

@@ -54,6 +54,7 @@ class Metadata:
     policy: Mapping[str, Any]
     prompt: Mapping[str, Any]
     versions: Mapping[str, Any]
+    made: Mapping[str, Any] | None = None  # when, how long, on what, from which commit; entries of before say nothing
 
     @property
     def folder(self) -> str:
@@ -62,7 +63,8 @@ class Metadata:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values in the order of the file."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 def slug(name: str) -> str:
@@ -84,8 +86,10 @@ def metadata_from_json(data: Any, where: str) -> Metadata:
     Raises:
         EntryError: a key is missing, unknown or of the wrong type, or the date or a name is not one.
     """
-    types = {"entry_version": int, "repeats": int, "policy": dict, "prompt": dict, "versions": dict}
+    types = {"entry_version": int, "repeats": int, "policy": dict, "prompt": dict, "versions": dict, "made": dict}
     names = [field.name for field in fields(Metadata)]
+    if isinstance(data, dict) and "made" not in data:
+        names.remove("made")
     if not isinstance(data, dict) or set(data) != set(names):
         got = sorted(map(str, set(data) ^ set(names))) if isinstance(data, dict) else type(data).__name__
         raise EntryError(f"{where} is not an entry's metadata: missing or unknown {got}")

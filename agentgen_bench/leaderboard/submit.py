@@ -15,6 +15,7 @@ from agentgen_bench.episodes import canonical_json, to_line
 from agentgen_bench.errors import EntryError, SpecError
 from agentgen_bench.evaluation.folder import RESULTS as RUN_RESULTS
 from agentgen_bench.evaluation.folder import Run, read_run
+from agentgen_bench.evaluation.sessions import MADE, made, sessions_of
 from agentgen_bench.leaderboard.entry import (
     ENTRY_VERSION,
     EPISODES,
@@ -110,7 +111,10 @@ def _result_problems(run: Run) -> list[str]:
     path = run.path / RUN_RESULTS
     if not path.exists():
         return [f"it has no {RUN_RESULTS}; finish it with evaluate --resume"]
-    found = first_difference(_own_json(path), json.loads(json_text(results(run.episodes))))
+    claimed = _own_json(path)
+    if isinstance(claimed, dict):
+        claimed.pop(MADE, None)
+    found = first_difference(claimed, json.loads(json_text(results(run.episodes))))
     if found is None:
         return []
     return [f"its {RUN_RESULTS} is not what its episodes give ({found}); it was edited, or made by another version"]
@@ -146,6 +150,8 @@ def _metadata(run: Run, suite: Suite, org: str, model: str, date: str) -> Metada
         "prompt": run.manifest["prompt"],
         "versions": run.manifest["versions"],
     }
+    if (circumstances := made(sessions_of(run.manifest))) is not None:
+        data[MADE] = circumstances
     return metadata_from_json(data, "the entry")
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from agentgen_bench.cli import main
 from agentgen_bench.episodes import from_line
@@ -16,9 +17,10 @@ from agentgen_bench.errors import EntryError
 from agentgen_bench.evaluation.folder import read_run, write_json
 from agentgen_bench.evaluation.plan import limited, single_plan, suite_plan
 from agentgen_bench.evaluation.run import evaluate
+from agentgen_bench.evaluation.sessions import made
 from agentgen_bench.leaderboard.entry import slug
 from agentgen_bench.leaderboard.submit import submit
-from agentgen_bench.leaderboard.verify import verify
+from agentgen_bench.leaderboard.verify import json_text, verify
 from agentgen_bench.policies.scripted import RandomPolicy
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.scores.success import results
@@ -188,3 +190,17 @@ def test_ctrl_c_ends_the_workers_of_a_verification_without_a_trace(tmp_path: Pat
         [sys.executable, script, path], capture_output=True, text=True, timeout=60, start_new_session=True
     )
     assert (done.returncode, done.stderr) == (130, "")
+
+
+def test_an_entry_says_when_how_long_and_on_what_it_was_played(run: Path, suite: Suite, tmp_path: Path) -> None:
+    path = submit(run, **CLAIMS, leaderboards=tmp_path / "board", suite=suite, workers=1)
+    assert yaml.safe_load((path / "metadata.yaml").read_text())["made"] == made(read_run(run).manifest["sessions"])
+
+
+def test_a_run_of_before_makes_an_entry_that_says_nothing_of_it(run: Path, suite: Suite, tmp_path: Path) -> None:
+    manifest = json.loads((run / "manifest.json").read_text())
+    del manifest["sessions"]
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    (run / "results.json").write_text(json_text(results(read_run(run).episodes)))
+    path = submit(run, **CLAIMS, leaderboards=tmp_path / "board", suite=suite, workers=1)
+    assert "made" not in yaml.safe_load((path / "metadata.yaml").read_text())

@@ -1,0 +1,87 @@
+"""When, how long, on what and from which commit a run was played: beside what decides its bytes, never part of it.
+
+The manifest holds one record per session (a start or a resume of the run); results and leaderboard entries hold what
+`made` makes of them. Nothing here is compared at a resume, hashed or replayed, and runs of before have none of it.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from agentgen_bench.errors import DataError
+from agentgen_bench.evaluation.machine import commit, hardware, to_json
+
+SESSIONS, MADE = "sessions", "made"  # the keys in the manifest, and in results and an entry's metadata
+MARK_EVERY_S = 60.0  # a session that is killed has lasted as long as its last mark says
+FIELDS = ("started", "seconds", "hardware", "commit")
+
+
+@dataclass(slots=True)
+class Session:
+    """A session under way; `to_json` is its record so far."""
+
+    started: str
+    hardware: dict[str, Any]
+    commit: str | None
+    _began: float = field(default_factory=time.monotonic)
+    _marked: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return start (ISO 8601, UTC), seconds until now, hardware and commit."""
+        self._marked = time.monotonic()
+        seconds = round(self._marked - self._began, 1)
+        return {"started": self.started, "seconds": seconds, "hardware": self.hardware, "commit": self.commit}
+
+    def is_mark_due(self) -> bool:
+        """Return whether the last record is older than MARK_EVERY_S, or there is none yet."""
+        return self._marked is None or time.monotonic() - self._marked >= MARK_EVERY_S
+
+
+def begin() -> Session:
+    """Return a session that begins now and here."""
+    return Session(datetime.now(UTC).isoformat(timespec="seconds"), to_json(hardware()), commit())
+
+
+def sessions_of(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the sessions that a manifest records, none for one of before; raises DataError where they are damaged."""
+    found = manifest.get(SESSIONS, [])
+    if not isinstance(found, list) or not all(_is_session(session) for session in found):
+        raise DataError(f"the manifest's {SESSIONS} are not a list of records of {', '.join(FIELDS)}")
+    return list(found)
+
+
+def made(sessions: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return what all sessions come to: first start, seconds in all, each kind of hardware, each commit; None for none.
+
+    Examples:
+        >>> machine = {"cpu": "A", "instructions": [], "cores": 2, "gpus": []}
+        >>> one = {"started": "2026-01-31T12:00:00+00:00", "seconds": 90.0, "hardware": machine, "commit": None}
+        >>> found = made([one, {**one, "started": "2026-02-01T08:00:00+00:00", "seconds": 30.0}])
+        >>> found["started"], found["seconds"], found["sessions"], len(found["hardware"]), found["commits"]
+        ('2026-01-31T12:00:00+00:00', 120.0, 2, 1, [])
+    """
+    if not sessions:
+        return None
+    machines = [session["hardware"] for session in sessions]
+    return {
+        "started": sessions[0]["started"],
+        "seconds": round(sum(session["seconds"] for session in sessions), 1),
+        "sessions": len(sessions),
+        "hardware": [machine for i, machine in enumerate(machines) if machine not in machines[:i]],
+        "commits": list(dict.fromkeys(session["commit"] for session in sessions if session["commit"])),
+    }
+
+
+def _is_session(value: Any) -> bool:
+    if not isinstance(value, dict) or not all(name in value for name in FIELDS):
+        return False
+    seconds, named = value["seconds"], value["commit"]
+    return (
+        isinstance(value["started"], str)
+        and isinstance(seconds, int | float)
+        and not isinstance(seconds, bool)
+        and isinstance(value["hardware"], dict)
+        and (named is None or isinstance(named, str))
+    )
