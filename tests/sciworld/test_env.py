@@ -195,6 +195,13 @@ def test_the_menu_asks_offers_its_numbers_and_is_closed_by_anything_else():
     env.close()
 
 
+def test_the_signed_score_is_in_the_analysis():
+    env = SciWorldEnv(**FIND_PLANT)
+    info = play(env, ["focus on air"])[-1][4]
+    assert (info["score"], env.analysis()["simulator_score"]) == (0.0, -100)
+    env.close()
+
+
 def test_first_and_menu_lead_to_the_same_place():
     first, menu = SciWorldEnv(**AMBIGUOUS), SciWorldEnv(**AMBIGUOUS, ambiguity="menu")
     to_the_jar(first)

@@ -273,8 +273,15 @@ class SciWorldEnv(TextEnv):
         return frozenset(name.lower() for name in self._simulator.objects())
 
     def analysis(self) -> Analysis:
-        """Return the variation, and whether this machine's Java makes episodes reproducible (1 or 0)."""
-        return {"variation": self._current.variation, "reproducible": int(self._simulator.reproducible)}
+        """Return the variation, whether this machine's Java makes episodes reproducible (1 or 0), the signed score.
+
+        `simulator_score` is the simulator's own, -100 to 100; `info["score"]` is not below 0.
+        """
+        return {
+            "variation": self._current.variation,
+            "reproducible": int(self._simulator.reproducible),
+            "simulator_score": self._answer.score,
+        }
 
     def close(self) -> None:
         """Free the simulator's objects; the shared JVM ends with the process."""
