@@ -33,8 +33,8 @@ MAX_PROMPT = 10**9  # characters or turns of one prompt
 MAX_COST_USD = 10**6  # of one step
 MAX_TOKENS = 10**8  # of an episode: sums over levels are taken in 64 bits, in units of 1 / 2**24
 
-# Policies of ours whose completion is the action itself. Every other kind is checked as a model: what it did must be
-# what its completions say.
+# Policies of ours whose completion is the action itself, or a reason and the action between tags. Every other kind is
+# checked as a model: what it did must be what its completions say.
 SCRIPTED_KINDS = ("random", "noop", "oracle", "alfworld-searcher", "webshop-first-hit", "webshop-read-all-ten")
 
 # What an agent of a submitter's own says is the action itself, or a completion that holds it.
@@ -202,7 +202,7 @@ def _check_completions(episode: Episode, config: PromptConfig | None, is_agent: 
         if is_agent and not step.marks and whole_action(step.completion) == (step.action, step.parse_reason):
             continue
         if config is None:
-            if step.completion != (step.action or ""):
+            if step.completion != (step.action or "") and not _says_why(step):
                 raise EntryError(
                     f"{here}, step {i}: the completion of a scripted policy is its action, this one is not"
                 )
@@ -217,6 +217,11 @@ def _check_completions(episode: Episode, config: PromptConfig | None, is_agent: 
             known = (step.action, step.parse_reason, step.marks) == reading
         if not known:
             raise EntryError(f"{here}, step {i}: the action {step.action!r} is not what the completion holds")
+
+
+def _says_why(step: Step) -> bool:
+    """Return whether a demonstrator's completion, a reason and an action between tags, holds the recorded action."""
+    return read(step.completion, "tagged") == (step.action, step.parse_reason, step.marks)
 
 
 def _is_cut(step: Step) -> bool:
