@@ -141,6 +141,16 @@ def company_problems(base: Path, merged: Path, changed: Iterable[str]) -> list[s
     ]
 
 
+def repository_problems(base: Path, merged: Path, changed: Iterable[str]) -> list[str]:
+    """Return a line for each touched path of the leaderboards that no checkout made a file of: another repository."""
+    inside = [path.removeprefix("leaderboards/") for path in changed if path.startswith("leaderboards/")]
+    return [
+        f"leaderboards/{name} is no file; leaderboards hold no repositories"
+        for name in inside
+        if not (merged / name).is_file() and not (base / name).is_file()
+    ][:MAX_LISTED]
+
+
 def _trail_bytes(leaderboards: Path) -> bytes:
     path = leaderboards / AUDIT
     return read_bytes(path, MAX_AUDIT_BYTES) if path.exists() else b""
@@ -195,7 +205,8 @@ def problems(
     """
     found = links(merged)
     if not found:
-        found = company_problems(base, merged, changed)
+        changed = sorted(changed)
+        found = company_problems(base, merged, changed) + repository_problems(base, merged, changed)
         found += trail_problems(base, merged)
         found += stray_files(base, merged)
         found += readme_problems(base, merged)
