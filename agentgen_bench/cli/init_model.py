@@ -62,10 +62,11 @@ def run(args: argparse.Namespace) -> int:
         if getattr(args, name) is not None:
             shape[name] = getattr(args, name)
     chosen = sources(weighted(args.envs or "sokoban"), spec_changes(args), args.set, preset.get("environments"))
-    texts = environment_text([source.spec for source in chosen], args.episodes)
+    specs = [source.spec for source in chosen]
+    texts = environment_text(specs, args.episodes)
     for path in args.data:
         for item in read_demonstrations(path):
             texts += [message.content for message in (*item.prompt, *item.completion)]
-    summary = init_model(args.output, texts, ModelShape(**shape), args.seed)
+    summary = init_model(args.output, texts, ModelShape(**shape), args.seed, specs)
     print(f"{summary.path}: {summary.parameters:,} parameters, {summary.vocab_size} tokens in the vocabulary")
     return 0

@@ -171,14 +171,26 @@ def _check_whole(file: Path) -> None:
         raise PolicyError(f"{file} has {size:,} bytes, its header says {header.file_size:,}; copy or download it again")
 
 
-class _Header(NamedTuple):
-    """A safetensors header: one entry per tensor, and the size in bytes that the whole file must have."""
+class Layout(NamedTuple):
+    """A safetensors header: one entry per tensor, where the first begins, and the size that the file must have.
+
+    An entry holds `dtype`, `shape` and `data_offsets`, in bytes from `data_start`.
+    """
 
     entries: Mapping[str, Any]
+    data_start: int
     file_size: int
 
 
-def _safetensors_header(file: Path) -> _Header | None:
+def safetensors_layout(file: Path) -> Layout:
+    """Return where the tensors of a safetensors file lie; raises PolicyError where it is none."""
+    layout = _safetensors_header(file)
+    if layout is None:
+        raise PolicyError(f"{file} is no safetensors file; copy or download it again")
+    return layout
+
+
+def _safetensors_header(file: Path) -> Layout | None:
     """Return the header; None where there is no readable one.
 
     Format: https://github.com/huggingface/safetensors#format (8 bytes length, JSON, tensors).
@@ -196,4 +208,4 @@ def _safetensors_header(file: Path) -> _Header | None:
             end = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
         except (ValueError, TypeError, KeyError, AttributeError, IndexError):
             return None
-    return _Header(entries, 8 + length + end)
+    return Layout(entries, 8 + length, 8 + length + end)

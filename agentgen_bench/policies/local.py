@@ -112,6 +112,11 @@ class LocalPolicy(abc.ABC):
         }
 
     @property
+    def origin(self) -> Path | None:
+        """The folder whose weights play; None once a trainer has given others."""
+        return self.checkpoint.path if self._weights.from_checkpoint else None
+
+    @property
     def stop_strings(self) -> tuple[str, ...]:
         """Texts at which a completion ends, beside the stop tokens: none in most action formats."""
         return STOP_STRINGS[self.prompt_config.action_format]

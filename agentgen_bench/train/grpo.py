@@ -59,6 +59,7 @@ import torch
 
 from agentgen_bench.episodes import Episode
 from agentgen_bench.errors import RunError, SpecError
+from agentgen_bench.evaluation.training import PlayedLevels
 from agentgen_bench.make import make
 from agentgen_bench.parsing import ActionFormat
 from agentgen_bench.policies.backends import Resources, Wanted, back_end
@@ -101,11 +102,13 @@ from agentgen_bench.train.optimizing import (
 )
 from agentgen_bench.train.pack_credit import ROUNDING, pack_advantages, pack_rewards
 from agentgen_bench.train.packing import Kernel, attention_kernel, set_attention
+from agentgen_bench.train.provenance import of_sources, played_before, record_training
 from agentgen_bench.train.settings import Source, open_training, refuse_held_out_levels, to_json, training_jobs
 from agentgen_bench.train.sharding import (
     clip_gradients,
     equal_passes,
     frozen,
+    gathered_texts,
     gathered_weights,
     gradients_meet,
     is_split,
@@ -857,11 +860,12 @@ def train(config: Config, *, resume: bool = False, make_env: Callable[[TaskSpec]
         logs: Logs | SilentLogs = SilentLogs()
         if accelerator.is_main_process:
             logs = Logs(run, done, config.tracker, SHOWN, config.steps)
+        levels = played_before(start)
         try:
             for step in range(done + 1, config.steps + 1):
-                logs.write(step, _step(learner, sampler, config, step, make_env))
+                logs.write(step, _step(learner, sampler, config, step, make_env, levels))
                 if step % config.save_every == 0 or step == config.steps:
-                    _save(learner, config, step)
+                    _save(learner, config, step, levels)
         finally:
             logs.close()
     return checkpoint_path(run, config.steps)
@@ -873,8 +877,9 @@ def _step(
     config: Config,
     step: int,
     make_env: Callable[[TaskSpec], gym.Env[str, str]],
+    levels: PlayedLevels,
 ) -> dict[str, float]:
-    """Play, learn, hand the weights on; returns the step's numbers."""
+    """Play, learn, hand the weights on; returns the step's numbers and adds to the levels played."""
     accelerator = learner.accelerator
     began = time.perf_counter()
     groups = training_jobs(config.sources, config.seed, step, config.levels_per_step, config.group_size)
@@ -882,6 +887,7 @@ def _step(
     sampler.sampling = replace(sampler.sampling, seed=seed_from("grpo", config.seed, step))
     learner.model.eval()  # nothing here has dropout; eval keeps it so for models that do
     rollouts, crashed = play_groups(mine, sampler, config.workers, make_env, with_anchors=config.step_credit_weight > 0)
+    levels.add(_played_everywhere(learner, [*(one.episode for one in rollouts), *crashed]))
     rows = training_rows(rollouts, config)
     played = time.perf_counter()
     lr = learning_rate(step, config.steps, config.learning_rate, config.warmup_steps, config.schedule)
@@ -905,6 +911,11 @@ def _step(
         "time/sync_s": ended - updated,
         "tokens/per_s": numbers["tokens/step"] / (ended - began),
     }
+
+
+def _played_everywhere(learner: Learner, episodes: Sequence[Episode]) -> list[str]:
+    """Return the ids of the levels of a step, those of all processes, in the order of the processes."""
+    return gathered_texts(learner.accelerator, list(dict.fromkeys(episode.level_id for episode in episodes)))
 
 
 def _rollout_numbers(
@@ -1014,7 +1025,7 @@ def _loaded(config: Config, accelerator: Any, start: Path | None) -> tuple[Learn
     return Learner(accelerator, learner_model, optimizer, reference), sampler, done
 
 
-def _save(learner: Learner, config: Config, step: int) -> None:
+def _save(learner: Learner, config: Config, step: int, levels: PlayedLevels) -> None:
     accelerator = learner.accelerator
     weights = gathered_weights(accelerator, learner.model)
     state = {"step": step, "optimizer": optimizer_state(learner.model, learner.optimizer)}
@@ -1024,6 +1035,16 @@ def _save(learner: Learner, config: Config, step: int) -> None:
         def write(folder: Path) -> None:
             save_model(learner.plain_model, tokenizer, folder, weights)
             save_state(folder, state)
+            record_training(
+                folder,
+                "grpo",
+                parent=config.model,
+                run=Path(config.output),
+                step=step,
+                settings=to_json(config),
+                sources=of_sources(config.sources),
+                levels=levels,
+            )
 
         write_checkpoint(Path(config.output), step, write, config.keep)
     accelerator.wait_for_everyone()

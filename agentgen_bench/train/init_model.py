@@ -9,17 +9,19 @@ arguments give the same bytes in every process.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 from agentgen_bench.errors import AgentGenError, MissingDependencyError, RunError
+from agentgen_bench.evaluation.training import PlayedLevels
 from agentgen_bench.policies.base import Decision
 from agentgen_bench.policies.scripted import RandomPolicy
 from agentgen_bench.prompts import History, PromptConfig, messages
 from agentgen_bench.rollout import Job, play
 from agentgen_bench.seeding import seed_from
 from agentgen_bench.spec import TaskSpec
+from agentgen_bench.train.provenance import of_specs, record_training
 from agentgen_bench.train.settings import refuse_held_out_levels
 
 END_OF_TEXT, TURN_START, TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
@@ -83,8 +85,16 @@ class InitSummary(NamedTuple):
     vocab_size: int
 
 
-def init_model(output: str | Path, texts: Iterable[str], shape: ModelShape | None = None, seed: int = 0) -> InitSummary:
+def init_model(
+    output: str | Path,
+    texts: Iterable[str],
+    shape: ModelShape | None = None,
+    seed: int = 0,
+    sources: Sequence[TaskSpec] = (),
+) -> InitSummary:
     """Write a small model with random weights and a tokenizer trained on `texts` to the folder `output`.
+
+    Its training record names the `sources`, whose text that was.
 
     Raises:
         RunError: the folder exists and is not empty, or cannot be written.
@@ -106,6 +116,16 @@ def init_model(output: str | Path, texts: Iterable[str], shape: ModelShape | Non
     try:
         tokenizer.save_pretrained(folder)
         model.save_pretrained(folder, safe_serialization=True)
+        record_training(
+            folder,
+            "init-model",
+            parent=None,
+            run=None,
+            step=0,
+            settings={**asdict(shape), "seed": seed},
+            sources=of_specs(sources),
+            levels=PlayedLevels(),
+        )
     except OSError as error:
         raise RunError(f"cannot write the model to {folder}: {error}") from None
     return InitSummary(folder, sum(p.numel() for p in model.parameters()), len(tokenizer))

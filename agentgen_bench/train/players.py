@@ -5,6 +5,7 @@ groups into a queue as rows. Players neither use a GPU nor import TRL; they end 
 killed.
 """
 
+import contextlib
 import multiprocessing
 import os
 import queue
@@ -64,6 +65,7 @@ class _Shared:
     samples: "Queue[Sample]"
     numbers: "Queue[dict[str, tuple[float, float]]]"
     failures: "Queue[str]"
+    levels: "Queue[str]"  # ids of those played
     version: Any  # of the weights that the server has
     stop: Any
     heartbeats: Any  # by player: time of its last decision
@@ -107,11 +109,13 @@ def _play_for_ever(
         groups = endless_groups(config, stream_seed, part, engine.play_processes)
         for played in played_groups(groups, policy, config, lambda: int(shared.version.value), make_env, beat):
             shared.numbers.put(played.numbers)
+            shared.levels.put(played.level_id)
             for sample in played.samples:
                 _put(shared.samples, sample, beat)
     except _StoppedError:
         shared.samples.cancel_join_thread()  # nobody reads what is still in the pipe
         shared.numbers.cancel_join_thread()
+        shared.levels.cancel_join_thread()
     except Exception as error:  # noqa: BLE001 - whatever ends a player, the trainer must hear of it
         shared.failures.put(f"{type(error).__name__}: {error}")
 
@@ -171,6 +175,7 @@ class RolloutWorker:
             samples=spawned.Queue(engine.queue_rows),
             numbers=spawned.Queue(),
             failures=spawned.Queue(),
+            levels=spawned.Queue(),
             version=spawned.Value("q", 0),
             stop=spawned.Event(),
             heartbeats=spawned.Array("d", engine.play_processes),
@@ -191,6 +196,14 @@ class RolloutWorker:
         for part, player in enumerate(self._players):
             self._shared.heartbeats[part] = time.time()
             player.start()
+
+    def level_ids(self) -> list[str]:
+        """Return the levels that the players have finished since this was asked last."""
+        found: list[str] = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                found.append(self._shared.levels.get_nowait())
+        return found
 
     def update_model_version(self, model_version: int) -> None:
         """Note which weights the server has from now on."""

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from agentgen_bench.errors import DataError, SpecError
+from agentgen_bench.evaluation.training import PlayedLevels
 from agentgen_bench.policies.chat import ChatFormat
 from agentgen_bench.seeding import seed_from, stream
 from agentgen_bench.train.checkpoints import (
@@ -39,6 +40,7 @@ from agentgen_bench.train.optimizing import (
     tokens_per_pass,
 )
 from agentgen_bench.train.packing import Kernel, attention_kernel, set_attention, takes_packs
+from agentgen_bench.train.provenance import record_training
 from agentgen_bench.train.settings import open_training, to_json
 from agentgen_bench.train.sharding import (
     clip_gradients,
@@ -137,10 +139,15 @@ class Config:
 
 
 class Data(NamedTuple):
-    """The demonstrations of each environment, in tokens, and how many were too long to be among them."""
+    """The demonstrations of each environment, in tokens, how many were too long to be among them, and their levels.
+
+    `sources` are (family, split) pairs.
+    """
 
     samples: dict[str, list[TokenRow]]
     left_out: int
+    sources: tuple[tuple[str, str], ...]
+    level_ids: tuple[str, ...]
 
 
 def tokenized(items: Sequence[Demonstration], chat: ChatFormat) -> list[TokenRow]:
@@ -171,9 +178,11 @@ def load_data(config: Config, tokenizer: Any) -> Data:
         tokens = tokenized(by_environment[name], chat)
         samples[name] = [sample for sample in tokens if len(sample.ids) <= config.max_sample_tokens]
         left_out += len(tokens) - len(samples[name])
+    items = [item for own in by_environment.values() for item in own]
     if not any(samples.values()):
         raise DataError(f"no demonstration of at most {config.max_sample_tokens} tokens in {', '.join(config.data)}")
-    return Data(samples, left_out)
+    sources = tuple(sorted({(item.environment, item.split) for item in items}))
+    return Data(samples, left_out, sources, tuple(dict.fromkeys(item.level_id for item in items)))
 
 
 def batches(counts: Mapping[str, int], config: Config) -> list[list[tuple[str, int]]]:
@@ -233,7 +242,7 @@ def train(config: Config, *, resume: bool = False) -> Path:
                 numbers = _step(accelerator, model, optimizer, batch, config, step)
                 logs.write(step, {**numbers, "data/left_out": float(data.left_out)})
                 if step % config.save_every == 0 or step == config.steps:
-                    _save(accelerator, model, optimizer, tokenizer, config, step)
+                    _save(accelerator, model, optimizer, tokenizer, config, step, data)
         finally:
             logs.close()
     return checkpoint_path(run, config.steps)
@@ -312,7 +321,7 @@ def _loaded(config: Config, accelerator: Any, start: Path | None) -> tuple[Any, 
     return model, optimizer, int(state["step"])
 
 
-def _save(accelerator: Any, model: Any, optimizer: Any, tokenizer: Any, config: Config, step: int) -> None:
+def _save(accelerator: Any, model: Any, optimizer: Any, tokenizer: Any, config: Config, step: int, data: Data) -> None:
     weights = gathered_weights(accelerator, model)
     state = {"step": step, "optimizer": optimizer_state(model, optimizer)}
     if accelerator.is_main_process:
@@ -320,6 +329,18 @@ def _save(accelerator: Any, model: Any, optimizer: Any, tokenizer: Any, config: 
         def write(folder: Path) -> None:
             save_model(accelerator.unwrap_model(model), tokenizer, folder, weights)
             save_state(folder, state)
+            levels = PlayedLevels()
+            levels.add(data.level_ids)
+            record_training(
+                folder,
+                "sft",
+                parent=config.model,
+                run=Path(config.output),
+                step=step,
+                settings=to_json(config),
+                sources=[{"environment": name, "split": split} for name, split in data.sources],
+                levels=levels,
+            )
 
         write_checkpoint(Path(config.output), step, write, config.keep)
     accelerator.wait_for_everyone()

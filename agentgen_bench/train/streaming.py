@@ -32,8 +32,9 @@ class Sample(NamedTuple):
 
 
 class Played(NamedTuple):
-    """A finished group: its rows, and sums over it for the log, as (numerator, denominator)."""
+    """A finished group: its level, its rows, and sums over it for the log, as (numerator, denominator)."""
 
+    level_id: str
     samples: list[Sample]
     numbers: dict[str, tuple[float, float]]
 
@@ -127,6 +128,7 @@ def _played(number: int, group: Sequence[tuple[Episode, list[_Seen]]], config: C
     invalid = sum(not step.is_action_valid for step in played)
     drawn = sum(len(sample.tokens.completion_ids) for sample in samples)
     return Played(
+        next((episode.level_id for episode, _ in group if episode.level_id), ""),
         samples,
         {
             "reward/mean": (sum(returns), len(whole)),

@@ -227,7 +227,8 @@ def _initial_model(plan: StudyPlan, output: Path, say: Callable[[str], None]) ->
         made = folder / "made"
         if not (made / "config.json").exists():
             say("making the initial model")
-            init_model(made, environment_text(training_specs(plan), 8), ModelShape(**initial.make))
+            specs = training_specs(plan)
+            init_model(made, environment_text(specs, 8), ModelShape(**initial.make), sources=specs)
         model = str(made)
     if not initial.levels:
         return model
