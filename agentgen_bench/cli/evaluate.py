@@ -7,8 +7,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from agentgen_bench.address import shown_command
+from agentgen_bench.cli.harness_grid import add_grid_option, grid_from_args, run_grid
 from agentgen_bench.cli.options import integer, knob, listed, require_one_source
 from agentgen_bench.cli.policy_options import add_policy_options, policy_from_args
 from agentgen_bench.cli.progress import Progress, say
@@ -19,6 +21,7 @@ from agentgen_bench.evaluation.answers import Answers
 from agentgen_bench.evaluation.plan import Plan, crossed, limited, single_plan, suite_plan
 from agentgen_bench.evaluation.run import check_playable, evaluate
 from agentgen_bench.policies.base import Decision, Player
+from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.rollout import DEFAULT_WORKERS
 from agentgen_bench.spec import TaskSpec
 from agentgen_bench.suites import Cell, load_suite, suite_names
@@ -30,6 +33,8 @@ EXAMPLES = """examples:
       evaluate a Hugging Face model folder with vLLM, or with transformers where vLLM is not installed
   agentgen-bench evaluate --base-url http://localhost:8000/v1 --model NAME --env AgentGen/Sokoban-rich-v0
       evaluate whatever an OpenAI-compatible server serves
+  agentgen-bench evaluate --model PATH --harness-grid protocol=window,chat action-hints=templates,full
+      one model under four harnesses on the same levels; the model is loaded once
   agentgen-bench evaluate --agent my_agent.py:Agent --suite core-v1
       evaluate an agent of your own (docs/agents.md)
 """
@@ -47,6 +52,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_policy_options(parser)
     add_environment_options(parser)
     add_prompt_options(parser)
+    add_grid_option(parser)
     _add_run_options(parser)
     parser.set_defaults(run=run)
 
@@ -55,12 +61,29 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate; returns 0, or 1 where an episode ended in an error."""
     plan = plan_from_args(args)
     prompt = prompt_from_args(args)
+    grid = None if args.harness_grid is None else grid_from_args(args, prompt)
     if args.dry_run:
-        return _dry_run(args, plan)
+        return _dry_run(args, plan, 1 if grid is None else len(grid.harnesses))
     if args.model:
         check_playable(plan)  # a mistake in a setting should not wait until a model is loaded
     policy = policy_from_args(args, prompt)
     output = args.output or Path("runs") / f"{plan.suite_name or 'custom'}_{policy.name}"
+    if grid is not None:
+        return run_grid(
+            args, grid, policy, output, lambda policy, prompt, folder: _played(args, plan, policy, prompt, folder)
+        )
+    summary = _played(args, plan, policy, prompt, output)
+    if summary is None:
+        return 130
+    print(json.dumps(summary, indent=2) if args.json else results_table(summary))
+    print(f"episodes, results and settings are in {output}", file=sys.stderr)
+    return 1 if n_crashed(summary) else 0
+
+
+def _played(
+    args: argparse.Namespace, plan: Plan, policy: Player, prompt: PromptConfig, output: Path
+) -> dict[str, Any] | None:
+    """Return the results of one run; None where it was interrupted, which has been said."""
     command = shlex.join(["agentgen-bench", *shown_command(sys.argv[1:])])
     _announce(plan, policy, output)
     progress = Progress(plan.n_episodes, show=not args.quiet)
@@ -78,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
             prompt,
             output,
             workers=args.workers,
-            resume=args.resume,
+            resume=args.resume or args.harness_grid is not None,
             record_text=not args.compact,
             command=command,
             on_start=progress.start,
@@ -88,17 +111,15 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         progress.close()
         print(f"interrupted; {_how_to_go_on(command, output)}", file=sys.stderr)
-        return 130
+        return None
     except PolicyError as error:
         progress.close()
         raise PolicyError(f"{error}\n{_how_to_go_on(command, output)}") from None
     finally:
         progress.close()
-    print(json.dumps(summary, indent=2) if args.json else results_table(summary))
     if answers is not None and (marks := answers.marks()) is not None:
         print(marks, file=sys.stderr)
-    print(f"episodes, results and settings are in {output}", file=sys.stderr)
-    return 1 if n_crashed(summary) else 0
+    return summary
 
 
 def plan_from_args(args: argparse.Namespace) -> Plan:
@@ -137,21 +158,25 @@ def _how_to_go_on(command: str, output: Path) -> str:
     return f"what was played is in {output}; go on with:\n  {resume}"
 
 
-def _dry_run(args: argparse.Namespace, plan: Plan) -> int:
+def _dry_run(args: argparse.Namespace, plan: Plan, n_harnesses: int) -> int:
     """Print what would run, and stop. Each cell's first level tells its step limit, where it can be made here."""
+    times = plan.repeats * n_harnesses
     limits = [_limit_here(plan, cell) for cell in plan.cells]
     cells = [
-        {"environment": cell.spec.label, "episodes": len(cell.seeds) * plan.repeats, "max_steps": limit}
+        {"environment": cell.spec.label, "episodes": len(cell.seeds) * times, "max_steps": limit}
         for cell, limit in zip(plan.cells, limits, strict=True)
     ]
     known = [
-        len(cell.seeds) * plan.repeats * limit
-        for cell, limit in zip(plan.cells, limits, strict=True)
-        if limit is not None
+        len(cell.seeds) * times * limit for cell, limit in zip(plan.cells, limits, strict=True) if limit is not None
     ]
     most = sum(known) if len(known) == len(limits) else None
     model = args.model or args.agent or args.policy or "random"
-    outline = {"model": model, "episodes": plan.n_episodes, "prompts_at_most": most, "environments": cells}
+    outline = {
+        "model": model,
+        "episodes": plan.n_episodes * n_harnesses,
+        "prompts_at_most": most,
+        "environments": cells,
+    }
     if args.json:
         print(json.dumps(outline, indent=2))
         return 0
@@ -159,7 +184,7 @@ def _dry_run(args: argparse.Namespace, plan: Plan) -> int:
         limit = "an unknown number of" if cell["max_steps"] is None else f"about {cell['max_steps']}"
         print(f"{cell['episodes']:>7} episodes of at most {limit} steps  {cell['environment']}")
     prompts = "an unknown number of prompts" if most is None else f"about {most} prompts at most"
-    print(f"{plan.n_episodes:>7} episodes, {prompts}, model {model}; nothing was run")
+    print(f"{plan.n_episodes * n_harnesses:>7} episodes, {prompts}, model {model}; nothing was run")
     return 0
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from agentgen_bench.cli.score import study_from_file
 from agentgen_bench.errors import SpecError
+from agentgen_bench.evaluation.grid import grid_runs, is_grid
 from agentgen_bench.report.page import write_report
 
 
@@ -19,7 +20,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "  agentgen-bench report --study study.yaml --output transfer.html",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("runs", metavar="RUN", type=Path, nargs="*", help="a run folder")
+    parser.add_argument("runs", metavar="RUN", type=Path, nargs="*", help="a run folder, or a grid of harnesses")
     parser.add_argument(
         "--study", metavar="FILE", type=Path, help="a study file: its runs, and the scores that their roles allow"
     )
@@ -34,7 +35,10 @@ def run(args: argparse.Namespace) -> int:
     if bool(args.runs) == bool(args.study):
         raise SpecError("name run folders, or one study file with --study")
     study = study_from_file(args.study) if args.study else None
-    runs = [args.study.parent / name for name in study.folders] if study else args.runs
+    if study:
+        runs = [args.study.parent / name for name in study.folders]
+    else:
+        runs = [run for path in args.runs for run in (grid_runs(path).values() if is_grid(path) else [path])]
     write_report(runs, args.output, study)
     print(f"wrote {args.output}", file=sys.stderr)
     return 0

@@ -1,13 +1,14 @@
 """The tables as Parquet, by pyarrow: typed columns, texts unchanged."""
 
 import json
+from collections.abc import Sequence
 from io import BytesIO
 from types import ModuleType
 
 from agentgen_bench.errors import MissingDependencyError
 from agentgen_bench.export.naming import encodable
 from agentgen_bench.export.source import Source
-from agentgen_bench.export.tables import Cell, Table, tables
+from agentgen_bench.export.tables import Cell, Table, grid_table, tables
 
 
 def parquet_files(source: Source) -> dict[str, bytes]:
@@ -20,6 +21,11 @@ def parquet_files(source: Source) -> dict[str, bytes]:
     about = {"policy": source.policy, "prompt": source.prompt, "versions": source.versions}
     metadata = {f"agentgen_bench.{name}": json.dumps(value) for name, value in about.items()}
     return {f"{name}.parquet": _bytes(pyarrow, table, metadata) for name, table in tables(source).items()}
+
+
+def grid_parquet(grid: str, sources: Sequence[Source]) -> dict[str, bytes]:
+    """Return harness_scores.parquet of a grid of harnesses; raises MissingDependencyError without pyarrow."""
+    return {"harness_scores.parquet": _bytes(_pyarrow(), grid_table(grid, sources), {})}
 
 
 def _pyarrow() -> ModuleType:

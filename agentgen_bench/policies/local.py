@@ -111,6 +111,12 @@ class LocalPolicy(abc.ABC):
             **self._describe_backend(),
         }
 
+    def with_prompt(self, prompt_config: PromptConfig) -> Self:
+        """Return this policy with other prompt settings; model and weights are shared, not copied."""
+        view = copy.copy(self)
+        view.prompt_config = prompt_config
+        return view
+
     @property
     def origin(self) -> Path | None:
         """The folder whose weights play; None once a trainer has given others."""

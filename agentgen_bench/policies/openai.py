@@ -5,9 +5,11 @@ turn, until it fits. Whether a seeded completion repeats is the server's affair;
 tells what is sent, what is recorded and which failures are tried again.
 """
 
+import copy
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Self
 
 from agentgen_bench.address import API_KEY_VARIABLE, clean_key
 from agentgen_bench.answers import read_answer, tools_for
@@ -95,6 +97,15 @@ class OpenAIPolicy:
     def act(self, histories: Sequence[History]) -> list[Decision]:
         """Return one decision per history; the first request that fails for good ends the batch."""
         return self._client.run(self._act(histories)) if histories else []
+
+    def with_prompt(self, prompt_config: PromptConfig) -> Self:
+        """Return this policy with other prompt settings; connections are shared, what is refused is asked anew."""
+        view = copy.copy(self)
+        view.prompt_config = prompt_config
+        view._request = replace(self._request, prompt_config=prompt_config)
+        view._refused, view._around = {}, None
+        view._is_settled = view._has_answered = False
+        return view
 
     def describe(self) -> dict[str, Any]:
         """Return server and model names, prompt, what is sent and what is refused; plain JSON, without any secret.

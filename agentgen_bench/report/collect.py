@@ -10,6 +10,7 @@ from typing import Any
 
 from agentgen_bench.episodes import Episode, Step, read_episodes
 from agentgen_bench.evaluation.folder import EPISODES, read_manifest
+from agentgen_bench.evaluation.grid import grid_of
 from agentgen_bench.evaluation.histories import histories
 from agentgen_bench.families import is_known
 from agentgen_bench.prompts import History, PromptConfig, as_text, messages, shown_turns
@@ -28,6 +29,7 @@ class RunReport:
     episodes: tuple[Episode, ...]  # compact
     index: tuple[dict[str, Any], ...]
     packed: tuple[str, ...]  # base64 of gzip of JSON: the page unpacks one when it is opened
+    grid: str | None = None  # the grid of harnesses that the run is part of
 
 
 def collect(path: Path) -> RunReport:
@@ -45,7 +47,16 @@ def collect(path: Path) -> RunReport:
         compact.append(episode.compact())
         index.append(_index_entry(episode))
         packed.append(pack(details(episode, prompt)))
-    return RunReport(path.resolve().name, manifest, results(compact), tuple(compact), tuple(index), tuple(packed))
+    grid = grid_of(path)
+    return RunReport(
+        name=path.resolve().name,
+        manifest=manifest,
+        results=results(compact),
+        episodes=tuple(compact),
+        index=tuple(index),
+        packed=tuple(packed),
+        grid=None if grid is None else grid.name,
+    )
 
 
 def details(episode: Episode, prompt: PromptConfig) -> dict[str, Any]:

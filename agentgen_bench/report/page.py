@@ -9,6 +9,7 @@ from typing import Any
 from agentgen_bench.evaluation.folder import write_text
 from agentgen_bench.report.charts import Point, heat_map, interval_bar, shown, small_multiples
 from agentgen_bench.report.collect import RunReport, collect
+from agentgen_bench.report.harness import harness_sections
 from agentgen_bench.report.pushes import PUSHES_TITLE, push_table
 from agentgen_bench.report.run_scores import run_score_sections
 from agentgen_bench.report.study import study_sections
@@ -43,6 +44,7 @@ def page(runs: Sequence[RunReport], study: Study | None = None) -> str:
         _endings_section(runs),
         *_packs_section(runs),
         *run_score_sections(runs),
+        *harness_sections(runs),
         _failures_section(runs),
         *([_section(PUSHES_TITLE, _table(*pushes))] if (pushes := push_table(runs)) else []),
         _browser_section(runs),

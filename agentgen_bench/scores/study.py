@@ -13,7 +13,8 @@
 
 `source` names a family. Several seeds of one role are training seeds of the same recipe. `also: [runs/a-130, ...]`
 names runs of further checkpoints of the same training: their episodes count as repeats of the same levels, so that a
-rate is the mean over the checkpoints. `health: [...]` says what was wrong with the training, as a study writes it.
+rate is the mean over the checkpoints. Runs that name one `grid` are one model under several harnesses. `health: [...]`
+says what was wrong with the training, as a study writes it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -68,6 +69,7 @@ class StudyRun:
     seed: int = 0
     also: tuple[str, ...] = ()
     health: tuple[str, ...] = ()
+    grid: str | None = None
 
     def __post_init__(self) -> None:
         """Check that the role has what it needs, and nothing that it has no use for."""
@@ -152,6 +154,12 @@ class Study:
         return {condition: sorted(runs, key=lambda run: run.seed) for condition, runs in groups.items()}
 
     @property
+    def grids(self) -> dict[str, list[str]]:
+        """The runs of each grid of harnesses."""
+        names = dict.fromkeys(run.grid for run in self.runs if run.grid is not None)
+        return {name: [run.run for run in self.runs if run.grid == name] for name in names}
+
+    @property
     def stages(self) -> list[Condition]:
         """The conditions with role stage, in order."""
         return sorted((c for c in self.conditions if c.role == "stage"), key=lambda c: c.stage or 0)
@@ -199,6 +207,7 @@ def _study_run(entry: Any, origin: str) -> StudyRun:
         "seed": int,
         "also": list,
         "health": list,
+        "grid": str,
     }
     if not isinstance(entry, Mapping) or "run" not in entry:
         raise ScoreError(f"{origin}: each entry of runs needs the key run, got {entry!r}")

@@ -12,6 +12,7 @@ from agentgen_bench.scores.aggregate import iqm
 from agentgen_bench.scores.base import Interval, Score, family
 from agentgen_bench.scores.bootstrap import wilson
 from agentgen_bench.scores.difficulty import DIFFICULTIES, difficulty_slope, difficulty_transfer, recovery
+from agentgen_bench.scores.harness import harness_scores
 from agentgen_bench.scores.lines import Line, Table
 from agentgen_bench.scores.missing import missing
 from agentgen_bench.scores.ood import (
@@ -91,6 +92,7 @@ def score_study(study: Study, runs: Runs) -> StudyScores:
         *sequence_lines(study, families, difficulties),
         *_life_cycles(study, runs),
         *_single_runs(study, runs),
+        *_harnesses(study, runs),
     ]
     return StudyScores(study, tuple(lines), tuple(missing(study)), by_family.notes)
 
@@ -267,6 +269,14 @@ def _single_runs(study: Study, runs: Runs) -> Iterable[Line]:
             for one in run_scores(runs[entry.run]):
                 for score in one.scores:
                     yield Line(one.section, f"{label}: {one.setting}", score)
+
+
+def _harnesses(study: Study, runs: Runs) -> Iterable[Line]:
+    """Yield mean and variance of each grid's success over its harnesses, per family and over all."""
+    for grid, names in study.grids.items():
+        for one in harness_scores({name: runs[name] for name in names}) if len(names) > 1 else ():
+            for score in one.scores:
+                yield Line("harness", f"{grid}: {one.subject}", score)
 
 
 def _life_cycles(study: Study, runs: Runs) -> Iterable[Line]:

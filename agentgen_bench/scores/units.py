@@ -20,7 +20,7 @@ POINTS = {
     "cod_effect",
     "stateful_gain",
 }
-RAW = {"ood_rank_score", "tokens_per_success", "horizon_50", "horizon_slope"}
+RAW = {"ood_rank_score", "harness_variance", "tokens_per_success", "horizon_50", "horizon_slope"}
 NO_INTERVAL_FOR = {
     "forgetting_max": "the largest of noisy rates is too large, by 1 to 3 points where nothing is forgotten, and "
     "redraws of it are larger still; forgetting_end has an interval",
