@@ -7,16 +7,19 @@ differ from the host's), `policy` and `repeat`.
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from agentgen_bench.checks import checked_seed
+from agentgen_bench import families
+from agentgen_bench.checks import checked_seed, chosen
 from agentgen_bench.errors import SpecError
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.session import Session
 from agentgen_bench.spec import TaskSpec
-from agentgen_bench.suites import load_suite
+from agentgen_bench.suites import load_suite, suite_names
 
 LEVEL_FIELDS = ("suite", "cell", "index", "env", "spec", "seed", "repeat")
+SPLITS = ("train", "valid", "test")
 END_OF_NUMBERS = 2**31
 
 
@@ -59,12 +62,18 @@ def growing_session(row: Mapping[str, Any], prompt: PromptConfig) -> Session:
 
 def suite_rows(suite: str) -> list[dict[str, Any]]:
     """Return a row for each frozen level of a suite, cell by cell; raises SpecError for an unknown suite."""
-    cells = load_suite(suite).cells
-    return [
-        {"suite": suite, "cell": number, "index": index}
-        for number, cell in enumerate(cells)
-        for index in range(len(cell.seeds))
-    ]
+    return [dict(row) for row in _suite_rows(suite)]
+
+
+@cache
+def _suite_rows(suite: str) -> tuple[Mapping[str, Any], ...]:
+    return tuple(
+        [
+            {"suite": suite, "cell": number, "index": index}
+            for number, cell in enumerate(load_suite(suite).cells)
+            for index in range(len(cell.seeds))
+        ]
+    )
 
 
 def setting_rows(spec: TaskSpec | str, n_levels: int, first_seed: int = 0) -> list[dict[str, Any]]:
@@ -72,6 +81,32 @@ def setting_rows(spec: TaskSpec | str, n_levels: int, first_seed: int = 0) -> li
     setting = TaskSpec.from_env_id(spec) if isinstance(spec, str) else spec
     text = json.dumps(setting.to_json())
     return [{"spec": text, "seed": seed} for seed in range(first_seed, first_seed + n_levels)]
+
+
+def split_names() -> list[str]:
+    """Return the names of all splits: each family's easy levels (`Sokoban-train`), and the frozen suites."""
+    return [*(f"{family}-{split}" for family in families.names() for split in SPLITS), *suite_names()]
+
+
+def split_size(split: str) -> int:
+    """Return how many levels a split has; a family's are decided by a seed each, in [0, 2**31).
+
+    Raises:
+        SpecError: there is no such split.
+    """
+    chosen("split", split, split_names())
+    return len(_suite_rows(split)) if split in suite_names() else END_OF_NUMBERS
+
+
+def split_row(split: str, index: int) -> dict[str, Any]:
+    """Return the row of level number `index`, from 0, of a split; raises SpecError where there is none."""
+    size = split_size(split)
+    if not 0 <= index < size:
+        raise SpecError(f"index={index} is out of range; {split} has 0 to {size - 1}")
+    if split in suite_names():
+        return dict(_suite_rows(split)[index])
+    family, _, name = split.partition("-")
+    return setting_rows(TaskSpec(family, split=name), 1, first_seed=index)[0]
 
 
 def whole_number(name: str, value: Any) -> int:

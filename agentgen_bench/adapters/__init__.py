@@ -4,8 +4,10 @@ A file is named after the package that it is for, and alone imports it. Levels a
 everything else is `Session`'s.
 """
 
+from typing import Any
+
 from agentgen_bench.prompts import PromptConfig
-from agentgen_bench.session import Session
+from agentgen_bench.session import Session, View
 
 CHAT = PromptConfig(protocol="chat")
 TOOLS = PromptConfig(protocol="tools")
@@ -29,3 +31,27 @@ def measures(session: Session) -> dict[str, float]:
         "invalid": sum(not step.is_action_valid for step in episode.steps) / max(steps, 1),
         "error": float(episode.ending == "error"),
     }
+
+
+def shown(session: Session, view: View) -> dict[str, Any]:
+    """Return a view as plain values for a program that plays.
+
+    `messages` go on from what was said before, or are the whole conversation where `starts_anew`; `tools` are the
+    functions on offer. `metadata` are not for the agent: what was read in the last answer, at the end the measures.
+    """
+    metadata = {"action": view.action, "reason": view.reason}
+    if view.done:
+        last = {"role": "user", "content": view.text}
+        return {"messages": [last], "starts_anew": False, "tools": [], "metadata": metadata | measures(session)}
+    return {
+        "messages": [message._asdict() for message in (view.messages if view.starts_anew else view.messages[-1:])],
+        "starts_anew": view.starts_anew,
+        "tools": list(session.tools) if session.prompt.protocol == "tools" else [],
+        "metadata": metadata,
+    }
+
+
+def warm_java() -> None:
+    """Play a reset of SciWorld, so that no session waits for Java's start."""
+    with Session("AgentGen/SciWorld-v0") as session:
+        session.start()
