@@ -152,7 +152,7 @@ def main() -> None:
     if official:
         print(f"{'official stack, stock':<44}{official[0]:>12,.1f}{official[1]:>12,.2f}{1:>20}")
     else:
-        print("official stack: not here; install it with pip install 'agentgen-bench[alfworld]'")
+        print("official stack: not here; pip install '.[alfworld]'")
 
     print(f"\n{'new level with plan and label, CPU ms':<44}{'median':>12}{'90 %':>12}")
     for difficulty in BANDS:

@@ -5,11 +5,13 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentgen_bench.cli.table import aligned
 from agentgen_bench.errors import MissingDependencyError, SpecError
+from agentgen_bench.train.models import INSTALL
 
 if TYPE_CHECKING:
     from agentgen_bench.train.estimates import Estimate
@@ -54,10 +56,6 @@ def add_launcher(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the study, or say how much it would play."""
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        raise MissingDependencyError("a study needs torch: pip install 'agentgen-bench[train]'") from None
     from agentgen_bench.train.study_file import read_plan
 
     plan = read_plan(args.file)
@@ -76,6 +74,8 @@ def run_plan(plan: "StudyPlan", output: Path, launcher: Sequence[str], dry_run: 
     _print_expected(rows, speed)
     if dry_run:
         return 0
+    if find_spec("torch") is None:
+        raise MissingDependencyError(INSTALL)
     path = run_study(plan, output, _say, launcher)
     _say(f"runs, checkpoints and scores are in {output}")
     return main(["score", "--study", str(path), "--output", str(output / "scores.json")])

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from io import BytesIO
 from types import ModuleType
 
-from agentgen_bench.errors import MissingDependencyError
+from agentgen_bench.errors import MissingDependencyError, install_hint
 from agentgen_bench.export.naming import encodable
 from agentgen_bench.export.source import Source
 from agentgen_bench.export.tables import Cell, Table, grid_table, tables
@@ -34,7 +34,7 @@ def _pyarrow() -> ModuleType:
         import pyarrow.parquet
     except ImportError:
         raise MissingDependencyError(
-            "the format parquet needs pyarrow; install it with: pip install 'agentgen-bench[parquet]'"
+            f"the format parquet needs pyarrow; install it with: {install_hint('parquet')}"
         ) from None
     return pyarrow  # type: ignore[no-any-return]
 

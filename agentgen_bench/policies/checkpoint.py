@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agentgen_bench.errors import MissingDependencyError, PolicyError
+from agentgen_bench.errors import MissingDependencyError, PolicyError, install_hint
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
 WEIGHT_INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
@@ -113,7 +113,7 @@ def _downloaded(name: str) -> Path:
         from huggingface_hub import snapshot_download
     except ImportError:
         raise MissingDependencyError(
-            f"no folder {name!r}, and the hub client is not installed: pip install 'agentgen-bench[transformers]'"
+            f"no folder {name!r}, and the hub client is not installed: {install_hint('transformers')}"
         ) from None
     patterns = ["*.json", "*.safetensors", "*.jinja", "*.txt", "*.model"]
     try:

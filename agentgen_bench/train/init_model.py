@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
-from agentgen_bench.errors import AgentGenError, MissingDependencyError, RunError
+from agentgen_bench.errors import AgentGenError, MissingDependencyError, RunError, install_hint
 from agentgen_bench.evaluation.training import PlayedLevels
 from agentgen_bench.policies.base import Decision
 from agentgen_bench.policies.scripted import RandomPolicy
@@ -109,7 +109,7 @@ def init_model(
         import transformers  # noqa: F401
     except ImportError:
         raise MissingDependencyError(
-            "init-model needs torch and transformers: pip install 'agentgen-bench[transformers]'"
+            f"init-model needs torch and transformers: {install_hint('transformers')}"
         ) from None
     tokenizer = train_tokenizer(texts, shape)
     model = random_model(len(tokenizer), shape, tokenizer, seed)

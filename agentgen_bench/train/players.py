@@ -17,41 +17,18 @@ from typing import Any
 
 import numpy as np
 
-from agentgen_bench.errors import RunError, SpecError
+from agentgen_bench.errors import RunError
 from agentgen_bench.make import make
 from agentgen_bench.policies.base import Decision, Policy
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.policies.token_server import TokenServerPolicy
-from agentgen_bench.train.grpo import Config
+from agentgen_bench.train.grpo_config import Config
 from agentgen_bench.train.streaming import MakeEnv, Sample, endless_groups, played_groups
+from agentgen_bench.train.trl_config import Engine
 
-MakePolicy = Callable[[Config, "Engine"], Policy]
+MakePolicy = Callable[[Config, Engine], Policy]
 # What accelerate's launcher sets for its processes; a process that only plays must not take itself for one of them.
 LAUNCHER_VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-
-
-@dataclass(frozen=True)
-class Engine:
-    """What the asynchronous trainer needs beside a `grpo.Config`."""
-
-    server: str = "http://localhost:8000"
-    """Root of the vLLM server, which serves the same model."""
-    play_processes: int = 4
-    """Processes that play, each with a loop of its own and the config's `workers` environments."""
-    max_staleness: int = 4
-    """Rows drawn by weights more updates old than this are dropped."""
-    queue_rows: int = 1024
-    """Rows that wait for the trainer at most; the players wait while it is full."""
-    heartbeat_s: float = 1800.0
-    """Seconds without a decision after which a player counts as hung."""
-
-    def __post_init__(self) -> None:
-        """Raise SpecError for values out of range."""
-        for name in ("play_processes", "queue_rows"):
-            if getattr(self, name) < 1:
-                raise SpecError(f"{name}={getattr(self, name)!r} is out of range; choose 1 or more")
-        if self.max_staleness < 0:
-            raise SpecError(f"max_staleness={self.max_staleness!r} is out of range; choose 0 or more")
 
 
 class _StoppedError(Exception):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 SETTINGS = "settings.json"
+Schedule = Literal["constant", "cosine", "linear"]  # course of the learning rate after the warm-up
+Kernel = Literal["sdpa", "eager"]  # of attention
 LEVEL_SEEDS = 2**31
 LEARNED_SPLITS = ("train", "valid")  # all others are held out: test, and those of other kinds than trained on
 

@@ -16,7 +16,8 @@ from agentgen_bench.policies.base import Decision, Policy, TokenSample
 from agentgen_bench.prompts import History
 from agentgen_bench.rollout import Job, job_key, play
 from agentgen_bench.spec import TaskSpec
-from agentgen_bench.train.grpo import Config, Rollout, advantages, anchors_of, step_rewards
+from agentgen_bench.train.grpo import Rollout, advantages, anchors_of, step_rewards
+from agentgen_bench.train.grpo_config import Config
 from agentgen_bench.train.settings import training_jobs
 
 MakeEnv = Callable[[TaskSpec], gym.Env[str, str]]

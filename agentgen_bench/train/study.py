@@ -26,15 +26,16 @@ from agentgen_bench.scores.base import by_setting, setting_label
 from agentgen_bench.scores.study import Study, read_study
 from agentgen_bench.scores.success import succeeded
 from agentgen_bench.spec import TaskSpec
-from agentgen_bench.train import grpo, sft
 from agentgen_bench.train.apart import in_own_process, launch
 from agentgen_bench.train.checkpoints import checkpoint_path
 from agentgen_bench.train.choices import checked
 from agentgen_bench.train.collect import collect
 from agentgen_bench.train.estimates import Estimate, Profile, estimate, profile
+from agentgen_bench.train.grpo_config import Config as GrpoConfig
 from agentgen_bench.train.health import diagnosis
 from agentgen_bench.train.init_model import ModelShape, environment_text, init_model
 from agentgen_bench.train.logs import read_log
+from agentgen_bench.train.sft_config import Config as SftConfig
 from agentgen_bench.train.study_file import INITIAL, PolicyPlan, StudyPlan
 
 PLAN, SCORES, MATRIX = "study.json", "scores.yaml", "matrix.json"
@@ -52,18 +53,32 @@ def training_specs(plan: StudyPlan) -> list[TaskSpec]:
     return list(dict.fromkeys(source.spec for policy in plan.policies for source in policy.sources))
 
 
-def grpo_config(plan: StudyPlan, policy: PolicyPlan, seed: int, model: str, output: Path) -> grpo.Config:
+def grpo_config(plan: StudyPlan, policy: PolicyPlan, seed: int, model: str, output: Path) -> GrpoConfig:
     """Return the settings of one policy's training; raises SpecError for unknown or mistyped ones."""
-    settings = checked(grpo.Config, {**plan.grpo, **policy.grpo}, f"policy {policy.name}, grpo")
+    settings = checked(GrpoConfig, {**plan.grpo, **policy.grpo}, f"policy {policy.name}, grpo")
     if plan.prompt.examples:
         raise SpecError("training shows no examples; leave examples out of the study's prompt")
     prompt = {name: getattr(plan.prompt, name) for name in plan.prompt.__dataclass_fields__ if name != "examples"}
     own = {**settings, **prompt, "model": model, "output": str(output), "seed": seed}
-    return grpo.Config(**own, sources=policy.sources)
+    return GrpoConfig(**own, sources=policy.sources)
+
+
+def check_settings(plan: StudyPlan) -> None:
+    """Raise SpecError for a setting of any part that is wrong, before hours are spent; loads nothing."""
+    for policy in plan.policies:
+        counted_steps(grpo_config(plan, policy, 0, INITIAL, Path()), plan)
+    if plan.initial.model is None:
+        checked(ModelShape, plan.initial.make, "initial, make")
+        ModelShape(**plan.initial.make)
+    if plan.initial.levels:
+        _sft_config(plan, INITIAL, Path())
+    measure = plan.evaluation
+    Sampling(measure.temperature, max_tokens=measure.max_tokens)
 
 
 def parts(plan: StudyPlan) -> list[Part]:
     """Return what the study will play, part by part, from two random episodes of each setting."""
+    check_settings(plan)
     specs = {*training_specs(plan), *plan.environments}
     profiles = {spec: profile(spec, plan.prompt) for spec in sorted(specs, key=lambda spec: spec.label)}
     return [*_initial_parts(plan, profiles), *_policy_parts(plan, profiles)]
@@ -116,8 +131,7 @@ def run_study(plan: StudyPlan, output: Path, say: Callable[[str], None], launche
         RunError: the folder holds another study.
         SpecError: settings of a training are wrong, or it leaves fewer checkpoints than are to be evaluated.
     """
-    for policy in plan.policies:
-        counted_steps(grpo_config(plan, policy, 0, INITIAL, output), plan)  # raises before hours are spent
+    check_settings(plan)
     _open(plan, output)
     models = {INITIAL: _initial_model(plan, output, say)}
     entries = [_evaluated(plan, models[INITIAL], output, INITIAL, {"role": "initial"}, say)]
@@ -147,7 +161,7 @@ def run_study(plan: StudyPlan, output: Path, say: Callable[[str], None], launche
     return output / SCORES
 
 
-def counted_steps(config: grpo.Config, plan: StudyPlan) -> list[int]:
+def counted_steps(config: GrpoConfig, plan: StudyPlan) -> list[int]:
     """Return the steps of the checkpoints that are evaluated, the last one at the end.
 
     Raises:
@@ -238,18 +252,27 @@ def _initial_model(plan: StudyPlan, output: Path, say: Callable[[str], None]) ->
         specs = training_specs(plan)
         policy = scripted_policy(initial.demonstrator)
         collect(single_plan(specs, initial.levels), policy, plan.prompt, data, resume=data.exists())
-    settings = checked(sft.Config, initial.sft, "initial, sft")
-    config = sft.Config(**{**settings, "model": model, "output": str(folder / "sft"), "data": (str(data),)})
+    config = _sft_config(plan, model, folder)
     final = checkpoint_path(folder / "sft", config.steps)
     if not final.exists():
+        from agentgen_bench.train import sft
+
         say(f"cloning {initial.demonstrator}")
         sft.train(config, resume=(folder / "sft").exists())
     return str(final)
 
 
-def _trained(config: grpo.Config, output: Path, launcher: Sequence[str], say: Callable[[str], None]) -> str:
+def _sft_config(plan: StudyPlan, model: str, folder: Path) -> SftConfig:
+    settings = checked(SftConfig, plan.initial.sft, "initial, sft")
+    data = (str(folder / "demonstrations"),)
+    return SftConfig(**{**settings, "model": model, "output": str(folder / "sft"), "data": data})
+
+
+def _trained(config: GrpoConfig, output: Path, launcher: Sequence[str], say: Callable[[str], None]) -> str:
     final = checkpoint_path(output, config.steps)
     if not final.exists():
+        from agentgen_bench.train import grpo
+
         say(f"training {output.name}")
         train = partial(grpo.train, config, resume=output.exists())
         if launcher:

@@ -40,7 +40,7 @@ from agentgen_bench.train.presets import load_preset
 from agentgen_bench.train.settings import Source, refuse_held_out_levels, to_json
 
 if TYPE_CHECKING:
-    from agentgen_bench.train.grpo import Config
+    from agentgen_bench.train.grpo_config import Config
 
 INITIAL = "initial"
 KEYS = ("study", "base", "seeds", "initial", "prompt", "environments", "evaluation", "grpo", "policies", "tokens_per_s")

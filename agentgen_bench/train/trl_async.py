@@ -25,35 +25,20 @@ from pathlib import Path
 from typing import Any
 
 from agentgen_bench.address import shown_url
-from agentgen_bench.errors import MissingDependencyError, SpecError
+from agentgen_bench.errors import MissingDependencyError, SpecError, install_hint
 from agentgen_bench.make import make
 from agentgen_bench.policies.local import DEFAULT_CONTEXT_TOKENS
 from agentgen_bench.seeding import seed_from
-from agentgen_bench.train.grpo import Config
+from agentgen_bench.train.grpo_config import Config
 from agentgen_bench.train.logs import Logs
 from agentgen_bench.train.optimizing import tokens_per_pass
-from agentgen_bench.train.players import Engine, MakePolicy, RolloutWorker, server_policy
+from agentgen_bench.train.players import MakePolicy, RolloutWorker, server_policy
 from agentgen_bench.train.provenance import of_sources, played_before, record_training
 from agentgen_bench.train.settings import open_training, to_json
 from agentgen_bench.train.streaming import MakeEnv
+from agentgen_bench.train.trl_config import Engine, check_settings
 
-INSTALL = "training by TRL needs TRL: pip install 'agentgen-bench[trl]'"
-# What TRL's asynchronous trainer does and cannot do otherwise.
-FIXED: dict[str, Any] = {
-    "kl_coef": 0.0,
-    "importance_cap": None,
-    "loss_mean": "tokens",
-    "epochs": 1,
-    "lora_rank": 0,
-    "shard": False,  # accelerate's own FSDP2 splits the parameters there
-}
-
-
-def check_settings(config: Config) -> None:
-    """Raise SpecError for settings that TRL's asynchronous trainer cannot follow."""
-    for name, value in FIXED.items():
-        if getattr(config, name) != value:
-            raise SpecError(f"{name}={getattr(config, name)!r} is not what TRL's asynchronous trainer does: {value!r}")
+INSTALL = f"training by TRL needs TRL: {install_hint('trl')}"
 
 
 def rows_per_pass(config: Config, n_processes: int) -> int:

@@ -219,7 +219,7 @@ def test_settings_of_generated_levels_do_not_go_with_official_games(folder):
 def test_a_missing_official_stack_names_the_command_that_installs_it(monkeypatch):
     monkeypatch.delenv("AGENTGEN_ALFWORLD_PYTHON", raising=False)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'agentgen-bench\[alfworld\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install '.\[alfworld\]'"):
         ALFWorldEnv(backend="textworld")
 
 

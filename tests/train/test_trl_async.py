@@ -33,7 +33,7 @@ from tests.train.trl_stand_ins import FileTransfer, broken_policy, file_policy, 
 
 pytestmark = [
     pytest.mark.trl,
-    pytest.mark.skipif(find_spec("trl") is None, reason="needs TRL: pip install 'agentgen-bench[trl]'"),
+    pytest.mark.skipif(find_spec("trl") is None, reason="needs the extra trl"),
 ]
 
 
