@@ -27,6 +27,8 @@ BUILT_IN = {
     "ALFWorld": "agentgen_bench.envs.alfworld",
     "SciWorld": "agentgen_bench.envs.sciworld",
 }
+# Never trained on, so that a model trained on all others still meets a world of another kind; in protocols only.
+EVALUATION_ONLY = {"Blocks": "agentgen_bench.envs.blocks"}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 
 
@@ -110,6 +112,7 @@ class Family:
         suites: the name of a package whose JSON files are frozen suites of this family.
         package: the distribution that brings it.
         tools: how its actions are called as functions.
+        evaluation_only: whether trainers refuse it.
     """
 
     name: str
@@ -125,6 +128,7 @@ class Family:
     suites: str | None = None
     package: str = "agentgen-bench"
     tools: ToolStyle = COMMAND_TOOL
+    evaluation_only: bool = False
 
     def __post_init__(self) -> None:
         """Raise SpecError for a name that no id can hold, or no version, or one twice."""
@@ -203,7 +207,7 @@ class _Found(NamedTuple):
 
 @cache
 def _found() -> _Found:
-    families = {name: _checked(load(f"{module}:FAMILY")) for name, module in BUILT_IN.items()}
+    families = {name: _checked(load(f"{module}:FAMILY")) for name, module in (BUILT_IN | EVALUATION_ONLY).items()}
     broken = []
     for point in sorted(entry_points(group=GROUP)):
         try:

@@ -86,7 +86,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     group.add_argument("--output", metavar="FILE", type=Path, help="write the profile to FILE as JSON")
     group.add_argument("--page", metavar="FILE", type=Path, help="write the documentation page, its data beside it")
     group.add_argument(
-        "--families", metavar="LIST", type=listed, default=families.names(), help="measured for --page (default: all)"
+        "--families",
+        metavar="LIST",
+        type=listed,
+        default=[name for name in families.names() if not families.family(name).evaluation_only],
+        help="measured for --page (default: all that are trained on)",
     )
     group.add_argument("--json", action="store_true", help="print JSON")
     group.add_argument("--quiet", action="store_true", help="no progress bar")
