@@ -29,6 +29,8 @@ BUILT_IN = {
 }
 # Never trained on, so that a model trained on all others still meets a world of another kind; in protocols only.
 EVALUATION_ONLY = {"Blocks": "agentgen_bench.envs.blocks"}
+DIFFICULTIES = ("easy", "medium", "hard")  # what every built-in family has, and the difficulty slope ranges over
+DIFFICULTY_ORDER = ("paper", *DIFFICULTIES, "extreme")  # of a chart's axis; others come after, sorted
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 
 

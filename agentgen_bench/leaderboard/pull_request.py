@@ -24,9 +24,10 @@ from agentgen_bench.leaderboard.audit import (
     record_line,
 )
 from agentgen_bench.leaderboard.entry import FILES, METADATA, Metadata, metadata_from_json
+from agentgen_bench.leaderboard.markdown import BEGIN, END, markdown, with_table
 from agentgen_bench.leaderboard.names import date_problem, lookalike
 from agentgen_bench.leaderboard.safe import MAX_COMPRESSED_BYTES, read_bytes, read_text, read_yaml
-from agentgen_bench.leaderboard.table import BEGIN, END, markdown, read_boards, with_table
+from agentgen_bench.leaderboard.table import read_boards
 from agentgen_bench.leaderboard.verify import verify
 
 README = "README.md"

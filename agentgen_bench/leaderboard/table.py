@@ -1,6 +1,6 @@
 """The leaderboard's rows: scores of every entry of a suite, their ranks, and how stable each rank is."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,6 @@ from agentgen_bench.scores.base import Score
 from agentgen_bench.scores.bootstrap import RESAMPLES, Draws, percentile_interval
 from agentgen_bench.scores.ood import ranking_stability
 from agentgen_bench.scores.sampling import PolicyRates, sample
-
-BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +38,6 @@ class Row:
         """Whether an agent of the submitter's own played, not a model behind our prompts."""
         return self.metadata.policy.get("kind") == AGENT_KIND
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        return {
-            "entry": self.entry,
-            "kind": str(self.metadata.policy.get("kind")),
-            "model": self.metadata.model,
-            "org": self.metadata.org,
-            "date": self.metadata.date,
-            "trust": self.trust,
-            "episodes": self.episodes,
-            "success": self.success.to_json(),
-            "families": {name: score.to_json() for name, score in self.families.items()},
-            "rank": self.rank,
-            "rank_low": self.rank_low,
-            "rank_high": self.rank_high,
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class Board:
@@ -66,10 +47,10 @@ class Board:
     rows: tuple[Row, ...]
     stability: Score | None  # None for fewer than two rows
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        stability = None if self.stability is None else self.stability.to_json()
-        return {"suite": self.suite, "ranking_stability": stability, "rows": [row.to_json() for row in self.rows]}
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The families that any row has a score of, sorted."""
+        return tuple(sorted({family for row in self.rows for family in row.families}))
 
 
 def read_boards(leaderboards: Path) -> list[Board]:
@@ -160,53 +141,3 @@ def _ranked(row: Row, observed: Mapping[str, float], draws: Mapping[str, Draws])
         int(low or rank),
         int(high or rank),
     )
-
-
-def markdown(boards: Sequence[Board]) -> str:
-    """Return the leaderboards as Markdown."""
-    return "\n\n".join(_board_markdown(board) for board in boards) if boards else "No entries yet."
-
-
-def _board_markdown(board: Board) -> str:
-    families = sorted({family for row in board.rows for family in row.families})
-    header = ["rank", "95 % of redraws", "model", "submitted by", "success", *families, "trust", "date"]
-    lines = [f"### {board.suite}", "", _markdown_row(header), _markdown_row(["---"] * len(header))]
-    for row in board.rows:
-        scores = [_percent(row.success), *(_percent(row.families[f]) if f in row.families else "-" for f in families)]
-        ranks = str(row.rank_low) if row.rank_low == row.rank_high else f"{row.rank_low} - {row.rank_high}"
-        link = f"[{_escaped(row.metadata.model)}]({row.entry})" + (" (agent)" if row.is_agent else "")
-        cells = [str(row.rank), ranks, link, _escaped(row.metadata.org), *scores, row.trust, row.metadata.date]
-        lines.append(_markdown_row(cells))
-    if board.stability is not None and board.stability.value is not None:
-        share = 100 * board.stability.value
-        lines += ["", f"The whole ranking comes back in {share:.0f} of 100 redraws of the levels."]
-    return "\n".join(lines)
-
-
-def _markdown_row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
-def _percent(score: Score) -> str:
-    if score.value is None:
-        return "-"
-    ends = "" if score.low is None or score.high is None else f" ({100 * score.low:.1f} - {100 * score.high:.1f})"
-    return f"{100 * score.value:.1f}{ends}"
-
-
-def _escaped(text: str) -> str:
-    """Return text that Markdown shows as it is, without links, tags or table cells."""
-    return "".join(f"\\{char}" if char in "\\`*_{}[]()<>#+-.!|&~" else char for char in text)
-
-
-def with_table(document: str, table: str) -> str:
-    """Return a document with the text between its table marks replaced.
-
-    Raises:
-        EntryError: it has no marks.
-    """
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise EntryError(f"the document lacks the marks {BEGIN} and {END} between which the table belongs")
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from agentgen_bench.evaluation.folder import write_text
+from agentgen_bench.families import DIFFICULTY_ORDER
 from agentgen_bench.report.charts import Point, heat_map, interval_bar, shown, small_multiples
 from agentgen_bench.report.collect import RunReport, collect
 from agentgen_bench.report.harness import harness_sections
@@ -17,8 +18,6 @@ from agentgen_bench.scores.base import WRAPPER_DEFAULTS, family, setting_label
 from agentgen_bench.scores.failures import MODES
 from agentgen_bench.scores.packs import pack_scores
 from agentgen_bench.scores.study import Study
-
-DIFFICULTY_ORDER = ("paper", "easy", "medium", "hard", "extreme")
 
 
 def write_report(runs: Sequence[Path], output: Path, study: Study | None = None) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 from agentgen_bench.episodes import Episode
 from agentgen_bench.errors import ScoreError
+from agentgen_bench.families import DIFFICULTIES
 from agentgen_bench.scores.aggregate import iqm
 from agentgen_bench.scores.base import Interval, Score, family
 from agentgen_bench.scores.bootstrap import wilson
-from agentgen_bench.scores.difficulty import DIFFICULTIES, difficulty_slope, difficulty_transfer, recovery
+from agentgen_bench.scores.difficulty import difficulty_slope, difficulty_transfer, recovery
 from agentgen_bench.scores.harness import harness_scores
 from agentgen_bench.scores.lines import Line, Table
 from agentgen_bench.scores.missing import missing

@@ -9,8 +9,9 @@ import yaml
 from agentgen_bench.errors import EntryError
 from agentgen_bench.leaderboard.audit import Record, append, entry_name
 from agentgen_bench.leaderboard.entry import digests, slug
+from agentgen_bench.leaderboard.markdown import BEGIN, END, markdown, with_table
 from agentgen_bench.leaderboard.pull_request import one_line, problems
-from agentgen_bench.leaderboard.table import BEGIN, END, markdown, read_boards, with_table
+from agentgen_bench.leaderboard.table import read_boards
 from agentgen_bench.leaderboard.verify import verify
 from agentgen_bench.suites import Suite
 

@@ -19,8 +19,9 @@ from agentgen_bench.evaluation.plan import suite_plan
 from agentgen_bench.evaluation.run import evaluate
 from agentgen_bench.leaderboard.audit import Record, append, entry_name
 from agentgen_bench.leaderboard.entry import digests
+from agentgen_bench.leaderboard.markdown import BEGIN, END, markdown, with_table
 from agentgen_bench.leaderboard.submit import submit
-from agentgen_bench.leaderboard.table import BEGIN, END, markdown, read_boards, with_table
+from agentgen_bench.leaderboard.table import read_boards
 from agentgen_bench.policies.scripted import NoopPolicy
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.suites import load_suite

@@ -1,6 +1,6 @@
 """Blocks world: towers of coloured blocks, for evaluation only. No trainer here takes its levels."""
 
-from agentgen_bench.families import Actions, Family, Version, Word
+from agentgen_bench.families import DIFFICULTIES, Actions, Family, Version, Word
 
 FAMILY = Family(
     name="Blocks",
@@ -13,6 +13,6 @@ FAMILY = Family(
         ),
         connectives=("on",),
     ),
-    difficulties=("easy", "medium", "hard"),
+    difficulties=DIFFICULTIES,
     evaluation_only=True,
 )
