@@ -8,7 +8,7 @@ import gymnasium as gym
 from agentgen_bench import families
 from agentgen_bench.checks import chosen
 from agentgen_bench.errors import SpecError
-from agentgen_bench.spec import ALIASES, CONTEXTS, TaskSpec
+from agentgen_bench.spec import ALIASES, CONTEXTS, FAULTS, TaskSpec
 from agentgen_bench.wrappers.distractors import KINDS
 
 SHARED = ("richness", "render_mode")  # arguments of every constructor that are no knobs of `TaskSpec.knobs`
@@ -47,6 +47,8 @@ def check_settings(spec: TaskSpec) -> None:
         chosen("distractor kind", spec.distractor_spec.kind, KINDS)
     if spec.lifecycle_spec is not None:
         chosen("context", spec.lifecycle_spec.context, CONTEXTS)
+    if spec.fault_spec is not None:
+        chosen("fault kind", spec.fault_spec.kind, FAULTS)
     known = knobs_of(spec)
     unknown = sorted(set(dict(spec.knobs)) - set(known))
     if unknown:

@@ -12,7 +12,8 @@ from agentgen_bench.errors import SpecError
 from agentgen_bench.text import Richness
 
 NAMESPACE = "AgentGen"
-WRAPPER_DEFAULTS = {"distractors": "none", "interface": "original", "lifecycle": "none"}
+WRAPPER_DEFAULTS = {"distractors": "none", "interface": "original", "lifecycle": "none", "faults": "none"}
+WRITTEN_WHERE_ON = ("lifecycle", "faults")  # in JSON and so in hashes: settings that came after the first records
 NEWEST = -1  # stands for the family's newest version that is here; of a family that is not here, version 0
 
 Knob = str | int | float | bool | None | tuple[Any, ...]
@@ -91,6 +92,34 @@ class LifecycleSpec:
 LIFECYCLE_PRESETS = {"pack-4": LifecycleSpec(4, "kept"), "pack-4-wiped": LifecycleSpec(4, "wiped")}
 
 
+FAULTS = ("action", "late", "repeated", "observation", "mixed")
+MAX_RATE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class FaultSpec:
+    """Explicit faults: what fails, the share of the steps that are struck, and the seed of which ones."""
+
+    kind: str = "mixed"
+    rate: float = 0.1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise SpecError for a kind that is no name or a number out of range."""
+        _check_name("fault kind", self.kind)
+        _check_integer("fault seed", self.seed)
+        number = isinstance(self.rate, (int, float)) and not isinstance(self.rate, bool)
+        if not number or not 0 <= self.rate <= MAX_RATE:
+            raise SpecError(f"fault rate {self.rate!r} is out of range; choose a number in [0, {MAX_RATE}]")
+
+
+FAULT_PRESETS = {
+    "actions-v1": FaultSpec("action", 0.1),
+    "observations-v1": FaultSpec("observation", 0.1),
+    "mixed-v1": FaultSpec("mixed", 0.1),
+}
+
+
 class DistractorPreset(NamedTuple):
     """What a preset says of every family; a volume of None is the family's own for that preset."""
 
@@ -117,7 +146,7 @@ class TaskSpec:
     `knobs` are the family's own constructor arguments (a Sokoban `size`, a WebShop `n_options`), kept sorted by name.
     `distractors` is a preset's name, `"none"` or a DistractorSpec; `interface` an alias scheme's name or an
     InterfaceSpec; `lifecycle` a preset's name, `"none"` or a LifecycleSpec, and then each pack draws its own naming of
-    the actions, which is what its tasks share.
+    the actions, which is what its tasks share; `faults` a preset's name, `"none"` or a FaultSpec.
     """
 
     family: str
@@ -129,6 +158,7 @@ class TaskSpec:
     interface: str | InterfaceSpec = "original"
     lifecycle: str | LifecycleSpec = "none"
     version: int = NEWEST
+    faults: str | FaultSpec = "none"
 
     if TYPE_CHECKING:  # what may be given is more than what is kept: `richness="rich"`
 
@@ -143,6 +173,7 @@ class TaskSpec:
             interface: str | InterfaceSpec = "original",
             lifecycle: str | LifecycleSpec = "none",
             version: int = NEWEST,
+            faults: str | FaultSpec = "none",
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -157,6 +188,7 @@ class TaskSpec:
         _check_name("distractors", self.distractors, DistractorSpec)
         _check_name("interface", self.interface, InterfaceSpec)
         _check_name("lifecycle", self.lifecycle, LifecycleSpec)
+        _check_name("faults", self.faults, FaultSpec)
         if self.lifecycle != "none" and self.interface_spec is None:
             raise SpecError(
                 f"the tasks of a pack share the names of the actions, which the interface {self.interface!r} leaves as "
@@ -210,6 +242,21 @@ class TaskSpec:
             return self.lifecycle
         return None if self.lifecycle == "none" else _preset("lifecycle", self.lifecycle, LIFECYCLE_PRESETS)
 
+    @property
+    def fault_spec(self) -> FaultSpec | None:
+        """What the faults are in full: of a preset, or of `kind:rate`, such as `action:0.2`; None where nothing fails.
+
+        Raises:
+            SpecError: an unknown preset, or a rate out of range.
+        """
+        chosen = self.faults
+        if isinstance(chosen, str):
+            if chosen == "none":
+                return None
+            kind, colon, rate = chosen.partition(":")
+            chosen = FaultSpec(kind, _rate(rate)) if colon else _preset("faults", chosen, FAULT_PRESETS)
+        return chosen if chosen.rate else None
+
     @classmethod
     def from_env_id(cls, env_id: str, **knobs: Any) -> "TaskSpec":
         """Return the spec of a registered id and keyword arguments (any field of TaskSpec, or a family's knob)."""
@@ -234,7 +281,7 @@ class TaskSpec:
         return replace(self, **changes)
 
     def to_json(self) -> dict[str, Any]:
-        """Return a plain dictionary from which `from_json` rebuilds an equal spec; `lifecycle` only where it is on."""
+        """Return a plain dictionary from which `from_json` rebuilds an equal spec; some wrappers only where on."""
         data = {
             "env_id": self.env_id,
             "difficulty": self.difficulty,
@@ -243,13 +290,15 @@ class TaskSpec:
             "distractors": _wrapper_json(self.distractors),
             "interface": _wrapper_json(self.interface),
         }
-        return data if self.lifecycle == "none" else {**data, "lifecycle": _wrapper_json(self.lifecycle)}
+        later = {name: getattr(self, name) for name in WRITTEN_WHERE_ON}
+        on = {name: _wrapper_json(value) for name, value in later.items() if value != WRAPPER_DEFAULTS[name]}
+        return {**data, **on}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "TaskSpec":
         """Return the spec written by `to_json`; raises SpecError on unknown or missing keys."""
         expected = {"env_id", "difficulty", "split", "knobs", "distractors", "interface"}
-        if not isinstance(data, Mapping) or set(data) - {"lifecycle"} != expected:
+        if not isinstance(data, Mapping) or set(data) - {*WRITTEN_WHERE_ON} != expected:
             got = sorted(data) if isinstance(data, Mapping) else type(data).__name__
             raise SpecError(f"not a task spec: expected the keys {sorted(expected)}, got {got}")
         spec = cls.from_env_id(data["env_id"])
@@ -260,6 +309,7 @@ class TaskSpec:
             distractors=_wrapper_from_json(data["distractors"], DistractorSpec),
             interface=_wrapper_from_json(data["interface"], InterfaceSpec),
             lifecycle=_wrapper_from_json(data.get("lifecycle", "none"), LifecycleSpec),
+            faults=_wrapper_from_json(data.get("faults", "none"), FaultSpec),
         )
 
     @property
@@ -287,24 +337,35 @@ def _thawed(value: Knob) -> Any:
     return [_thawed(item) for item in value] if isinstance(value, tuple) else value
 
 
-def _wrapper_json(value: str | DistractorSpec | InterfaceSpec | LifecycleSpec) -> Any:
+WrapperSpec = DistractorSpec | InterfaceSpec | LifecycleSpec | FaultSpec
+
+
+def _wrapper_json(value: str | WrapperSpec) -> Any:
     return value if isinstance(value, str) else {f.name: getattr(value, f.name) for f in fields(value)}
 
 
-_WRAPPER_SPECS: dict[str, type[DistractorSpec] | type[InterfaceSpec] | type[LifecycleSpec]] = {
+_WRAPPER_SPECS: dict[str, type[WrapperSpec]] = {
     "distractors": DistractorSpec,
     "interface": InterfaceSpec,
     "lifecycle": LifecycleSpec,
+    "faults": FaultSpec,
 }
 
 
-def _wrapper_from_json(value: Any, kind: type[DistractorSpec] | type[InterfaceSpec] | type[LifecycleSpec]) -> Any:
+def _wrapper_from_json(value: Any, kind: type[WrapperSpec]) -> Any:
     if isinstance(value, str):
         return value
     try:
         return kind(**value)
     except TypeError:
         raise SpecError(f"not a {kind.__name__}: {value!r}") from None
+
+
+def _rate(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise SpecError(f"fault rate {text!r} is no number; write kind:rate, such as action:0.2") from None
 
 
 def _preset(name: str, value: str, presets: Mapping[str, Preset]) -> Preset:

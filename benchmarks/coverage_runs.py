@@ -16,6 +16,7 @@ from agentgen_bench.episodes import Episode, Step
 from agentgen_bench.scores.base import Score
 from agentgen_bench.scores.comparison import compare
 from agentgen_bench.scores.lifecycle import cod_effect, position_curve, stateful_gain
+from agentgen_bench.scores.robustness import robustness
 from agentgen_bench.scores.run_scores import run_scores
 from agentgen_bench.scores.success import overall, summary
 from agentgen_bench.seeding import stream
@@ -25,6 +26,7 @@ DISTANCES = {"easy": np.array([2, 3, 4, 6]), "hard": np.array([8, 12, 16, 24])}
 HORIZON, SLOPE = 8.0, -1.0
 REPEATS, MAX_STEPS, TOKENS = 4, 4, 40
 INVALID = 0.1
+FAULTS = -0.7  # what steps that fail take from the log-odds
 SPECS = {difficulty: TaskSpec("Sokoban", difficulty=difficulty).to_json() for difficulty in DISTANCES}
 PACK = np.array([0.3, 0.4, 0.5, 0.6])  # chance of each task of a pack with its context kept; wiped: the first
 
@@ -57,6 +59,8 @@ def truths() -> dict[str, float]:
         "difference": float((other - easy).mean()),
         "won": float((other * (1 - easy)).mean()),
         "lost": float((easy * (1 - other)).mean()),
+        "robustness_ratio": float(chances(DISTANCES["easy"], FAULTS).mean() / p),
+        "fault_change": float((chances(DISTANCES["easy"], FAULTS) - easy).mean()),
         "position_4": float(PACK[3]),
         "cod_effect": float(PACK[3] - PACK[0]),
         "stateful_gain": float(PACK.mean() - PACK[0]),
@@ -80,6 +84,10 @@ def scores(n_levels: int, rng: np.random.Generator) -> Iterator[tuple[str, Score
     drawn = DISTANCES["easy"][rng.integers(4, size=n_levels)]
     a, b = (list(_episodes("easy", drawn, chances(drawn, shift), 1, rng)) for shift in (0.0, 0.5))
     for score in compare(a, b).settings[0].scores[2:]:
+        yield score.name, score
+    drawn = DISTANCES["easy"][rng.integers(4, size=n_levels)]
+    clean, faulty = (list(_episodes("easy", drawn, chances(drawn, shift), 1, rng)) for shift in (0.0, FAULTS))
+    for score in robustness(clean, faulty, rng):
         yield score.name, score
     kept, wiped = (rng.random((n_levels, 4)) < row for row in (PACK, np.full(4, PACK[0])))
     packs = [rows.astype(float).tolist() for rows in (kept, wiped)]

@@ -140,8 +140,8 @@ def plan_from_args(args: argparse.Namespace) -> Plan:
 
 
 def crossed_by_args(plan: Plan, args: argparse.Namespace) -> Plan:
-    """Return the plan with each cell at every choice of richness, distractors, interface and life cycle."""
-    choices = {name: getattr(args, name) for name in ("richness", "distractors", "interface", "lifecycle")}
+    """Return the plan with each cell at every choice of richness, distractors, interface, life cycle and faults."""
+    choices = {name: getattr(args, name) for name in ("richness", "distractors", "interface", "lifecycle", "faults")}
     return crossed(plan, **{name: values for name, values in choices.items() if values})
 
 
@@ -218,6 +218,9 @@ def add_environment_options(parser: argparse.ArgumentParser, n_episodes: int = 1
     group.add_argument("--interface", metavar="LIST", type=listed, help="each cell with these: original,opaque")
     group.add_argument(
         "--lifecycle", metavar="LIST", type=listed, help="each cell as packs of tasks: pack-4,pack-4-wiped"
+    )
+    group.add_argument(
+        "--faults", metavar="LIST", type=listed, help="each cell with failing steps: none,actions-v1,mixed:0.2"
     )
     group.add_argument("--limit", type=integer(1), help="play only the first N levels of each cell (default: all)")
     group.add_argument("--repeats", type=integer(1), default=1, help="times each level is played (default: 1)")

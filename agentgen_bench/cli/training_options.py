@@ -26,6 +26,7 @@ def add_environment_options(parser: argparse.ArgumentParser, names: str) -> None
     group.add_argument("--distractors", help="preset of distractors: none, paper-v1 ... (default: none)")
     group.add_argument("--interface", help="how actions are called: original, opaque ... (default: original)")
     group.add_argument("--lifecycle", help="episodes as packs of tasks: none, pack-4, pack-4-wiped (default: none)")
+    group.add_argument("--faults", help="steps that fail: none, actions-v1, mixed:0.2 ... (default: none)")
     group.add_argument(
         "--set",
         metavar="NAME=VALUE",

@@ -96,7 +96,7 @@ SOURCE_COLUMNS: tuple[tuple[str, Kind], ...] = (
     ("suite_hash", "string"),
 )
 SCORE_COLUMNS: tuple[tuple[str, Kind], ...] = (
-    ("scope", "string"),  # overall, family, setting, pack, reliability, cost or horizon
+    ("scope", "string"),  # overall, family, setting, pack, reliability, cost, horizon or robustness
     ("subject", "string"),
     ("env_id", "string"),
     ("spec", "string"),
@@ -152,7 +152,7 @@ EPISODE_COLUMNS: tuple[tuple[str, Kind, Callable[[Played], Cell]], ...] = (
     ("richness", "string", lambda played: _richness(played.episode)),
     *(
         (name, "string", _spec(name))
-        for name in ("difficulty", "split", "distractors", "interface", "lifecycle", "knobs")
+        for name in ("difficulty", "split", "distractors", "interface", "lifecycle", "faults", "knobs")
     ),
     ("spec", "string", lambda played: canonical_json(played.episode.spec)),
     ("level_id", "string", lambda played: played.episode.level_id),
@@ -202,7 +202,7 @@ def _pack_rows(source: Source, episodes: list[Episode]) -> Iterator[tuple[Cell, 
 
 
 def _run_rows(source: Source, episodes: list[Episode]) -> Iterator[tuple[Cell, ...]]:
-    """Yield a row per score of reliability, cost and horizon."""
+    """Yield a row per score of reliability, cost, horizon and robustness."""
     for one in run_scores(episodes):
         env_id, spec = (None, None) if one.spec is None else (str(one.spec["env_id"]), canonical_json(one.spec))
         n_episodes = sum(score.n for score in one.scores[:1])

@@ -1,4 +1,4 @@
-"""Sections of the page on what one run says by itself: reliability, cost, horizon."""
+"""Sections of the page on what one run says by itself: reliability, cost, horizon, robustness."""
 
 from collections.abc import Sequence
 
@@ -11,6 +11,7 @@ TITLES = {
     "reliability": "Reliability over repeats of a level",
     "cost": "Cost: success within generated tokens, and tokens per success",
     "horizon": "Horizon: exact distance at which success is one half",
+    "robustness": "Robustness: what is left of success where steps fail",
 }
 HEADS = ("policy", "environment", "score", "value", "95 %, levels only", "levels or episodes", "remark")
 

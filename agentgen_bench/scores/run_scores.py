@@ -1,4 +1,4 @@
-"""What one run says beyond results.json: how reliable its policy is, what success costs, how far it reaches.
+"""What one run says beyond results.json: reliability, cost, reach, and what is left of success where steps fail.
 
 A score of a single run, over its settings, joins here: `study_scores`, the export and the report take all of them.
 Everything ranges over levels only, for these very weights.
@@ -12,6 +12,7 @@ from agentgen_bench.scores.base import Score, by_setting, setting_label
 from agentgen_bench.scores.cost import budget_curve, tokens_per_success
 from agentgen_bench.scores.horizon import distance, reach
 from agentgen_bench.scores.reliability import consistency, pass_hat_k, repeat_counts
+from agentgen_bench.scores.robustness import robustness
 from agentgen_bench.scores.success import by_level, succeeded
 from agentgen_bench.seeding import stream
 
@@ -19,7 +20,7 @@ from agentgen_bench.seeding import stream
 class RunScores(NamedTuple):
     """Scores of one kind about one setting, or about settings that differ in their difficulty alone."""
 
-    section: str  # reliability, cost or horizon
+    section: str  # reliability, cost, horizon or robustness
     setting: str
     spec: Mapping[str, Any] | None  # None where several settings stand together
     scores: tuple[Score, ...]
@@ -29,10 +30,11 @@ def run_scores(episodes: Iterable[Episode]) -> list[RunScores]:
     """Return the scores of one run of one policy; kinds that its records do not allow at all are left out.
 
     Reliability needs a setting whose levels were repeated, cost a policy that generates tokens, the horizon an
-    environment that knows the exact distance to the goal. Packs of tasks have none of them.
+    environment that knows the exact distance to the goal, robustness a setting played with faults and without. Packs
+    of tasks have none of them.
     """
     settings = {key: group for key, group in by_setting(episodes).items() if "lifecycle" not in group[0].spec}
-    found = [*_reliability(settings), *_cost(settings), *_horizons(settings)]
+    found = [*_reliability(settings), *_cost(settings), *_horizons(settings), *_robustness(settings)]
     return [one for one in found if one.scores]
 
 
@@ -67,3 +69,13 @@ def _horizons(settings: Mapping[str, Sequence[Episode]]) -> Iterator[RunScores]:
             continue
         spec = {name: value for name, value in group[0].spec.items() if name != "difficulty"}
         yield RunScores("horizon", setting_label(spec), None, tuple(reach(group, stream("scores", "horizon", key))))
+
+
+def _robustness(settings: Mapping[str, Sequence[Episode]]) -> Iterator[RunScores]:
+    """Yield a pair of scores for each setting with faults that was played without them too."""
+    for key, group in settings.items():
+        spec = group[0].spec
+        clean = settings.get(canonical_json({name: value for name, value in spec.items() if name != "faults"}))
+        if "faults" in spec and clean is not None:
+            scores = robustness(clean, group, stream("scores", "robustness", key))
+            yield RunScores("robustness", setting_label(spec), spec, scores)

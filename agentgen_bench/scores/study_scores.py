@@ -263,7 +263,7 @@ def _by_environment(rates: Rates) -> dict[str, dict[str, float]]:
 
 
 def _single_runs(study: Study, runs: Runs) -> Iterable[Line]:
-    """Yield reliability, cost and horizon of each run; runs of several checkpoints repeat no policy, so have none."""
+    """Yield the scores of each run by itself; runs of several checkpoints repeat no policy, so have none."""
     for condition, entries in study.conditions.items():
         for entry in [entry for entry in entries if not entry.also]:
             label = condition.label if len(entries) == 1 else f"{condition.label}, seed {entry.seed}"

@@ -18,6 +18,7 @@ POINTS = {
     "forgetting_max",
     "forgetting_end",
     "cod_effect",
+    "fault_change",
     "stateful_gain",
 }
 RAW = {"ood_rank_score", "harness_variance", "tokens_per_success", "horizon_50", "horizon_slope"}
