@@ -65,7 +65,7 @@ class Column(Generic[RowT]):
 COLUMNS: tuple[Column[Row], ...] = (
     Column("rank", "rank", lambda row: row.rank),
     Column("95 % of redraws", "rank", lambda row: Range(row.rank_low, row.rank_high), "under"),
-    Column("model", "model", lambda row: Link(row.metadata.model, row.entry, "agent" if row.is_agent else "")),
+    Column("model", "model", lambda row: Link(row.metadata.model, row.entry, row.played_by or "")),
     Column("submitted by", "org", lambda row: row.metadata.org, "under"),
     Column("success", "success", lambda row: row.success, first="down"),
     Column("trust", "trust", lambda row: Badge(row.trust, TRUSTS.index(row.trust)), first="down"),
@@ -73,6 +73,7 @@ COLUMNS: tuple[Column[Row], ...] = (
     Column("entry", "entry", lambda row: row.entry, "data"),
     Column("kind of policy", "kind", lambda row: str(row.metadata.policy.get("kind")), "data"),
     Column("episodes", "episodes", lambda row: row.episodes, "data"),
+    Column("what its actions say", "notes", lambda row: "; ".join(row.notes), "data"),
 )
 
 

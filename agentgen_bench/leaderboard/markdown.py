@@ -22,6 +22,8 @@ def _board(board: Board) -> str:
     if board.stability is not None and board.stability.value is not None:
         share = 100 * board.stability.value
         lines += ["", f"The whole ranking comes back in {share:.0f} of 100 redraws of the levels."]
+    notes = [f"- {_escaped(row.entry)} {_escaped(note)}" for row in board.rows for note in row.notes]
+    lines += ["", *notes] if notes else []
     return "\n".join(lines)
 
 

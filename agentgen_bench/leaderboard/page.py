@@ -29,8 +29,15 @@ def _board(board: Board) -> str:
     rows = "\n".join(_row(row, columns) for row in board.rows)
     return (
         f'<section data-suite="{escape(board.suite)}"><h2>{escape(board.suite)}</h2>{_stability(board)}\n'
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div></section>'
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>'
+        f"{_notes(board)}</section>"
     )
+
+
+def _notes(board: Board) -> str:
+    """Return what the rows' actions say about where they came from."""
+    items = "".join(f"<li>{escape(row.entry)} {escape(note)}</li>" for row in board.rows for note in row.notes)
+    return f"<ul>{items}</ul>" if items else ""
 
 
 def _stability(board: Board) -> str:

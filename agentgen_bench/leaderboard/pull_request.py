@@ -225,13 +225,18 @@ def problems(
             found += verify(path, workers=workers).problems
         except AgentGenError as error:  # the entry's folder names no suite
             found.append(f"{entry_name(path)}: {error}")
-    yield from found or _table_problems(merged)
+    yield from found or _board_problems(merged, set(map(entry_name, added_entries(base, merged))))
 
 
-def _table_problems(leaderboards: Path) -> list[str]:
+def _board_problems(leaderboards: Path, added: set[str]) -> list[str]:
+    """Return which of the added entries are copies; and where there are none, whether the tables are not current."""
     path = leaderboards / README
     text = read_text(path, MAX_README_BYTES)
-    if text == with_table(text, markdown(read_boards(leaderboards))):
+    boards = read_boards(leaderboards)
+    rows = [row for board in boards for row in board.rows]
+    if copies := [f"{row.entry} {row.copy}" for row in rows if row.entry in added and row.copy is not None]:
+        return copies
+    if text == with_table(text, markdown(boards)):
         return []
     return [f"the tables in {README} are not those of the entries; run agentgen-bench leaderboard --update"]
 

@@ -7,13 +7,16 @@ import pytest
 import yaml
 
 from agentgen_bench.errors import EntryError
+from agentgen_bench.leaderboard import likeness
 from agentgen_bench.leaderboard.audit import Record, append, entry_name
 from agentgen_bench.leaderboard.entry import digests, slug
 from agentgen_bench.leaderboard.markdown import BEGIN, END, markdown, with_table
+from agentgen_bench.leaderboard.page import page
 from agentgen_bench.leaderboard.pull_request import one_line, problems
 from agentgen_bench.leaderboard.table import read_boards
 from agentgen_bench.leaderboard.verify import verify
 from agentgen_bench.suites import Suite
+from tests.leaderboard.attacks import as_model
 
 
 def update_table(board: Path) -> None:
@@ -23,6 +26,14 @@ def update_table(board: Path) -> None:
 
 def record(path: Path, event: str = "added") -> None:
     append(path.parent.parent, Record("2026-02-01", event, entry_name(path), "", digests(path)))  # type: ignore[arg-type]
+
+
+def record_anew(merged: Path, entry: Path) -> None:
+    """Let the trail's last line be the addition of the entry as it is now, and the tables be current."""
+    lines = (merged / "audit.jsonl").read_bytes().splitlines(keepends=True)
+    (merged / "audit.jsonl").write_bytes(b"".join(lines[:-1]))
+    record(entry)
+    update_table(merged)
 
 
 @pytest.fixture
@@ -91,6 +102,19 @@ def test_an_entry_must_be_on_record(check, base, merged):
 def test_trust_cannot_be_claimed(check, merged):
     record(merged / "tiny-v1" / "20260131_Some-Lab__second", "verified")
     assert "records additions only, not 'verified'" in check(merged)[0]
+
+
+def test_a_copy_under_a_new_name_is_refused_and_its_row_says_so(check, merged, monkeypatch):
+    monkeypatch.setattr(likeness, "COPY_LEVELS", 4)  # of the 8 of the tiny suite
+    entry = merged / "tiny-v1" / SECOND
+    as_model(entry)
+    record_anew(merged, entry)
+    (found,) = check(merged)
+    said = "makes the same mistakes as tiny-v1/20260131_Some-Lab__lab-random-3 (8 of 8 in Sokoban): a copy, or"
+    assert found.startswith(f"tiny-v1/{SECOND} {said}")
+    boards = read_boards(merged)
+    assert "makes the same mistakes as tiny" in markdown(boards).replace("\\", "")
+    assert said in page(boards)
 
 
 def test_a_table_of_ones_own_is_refused(check, merged):

@@ -12,7 +12,7 @@ from agentgen_bench.envs.sokoban import FAMILY
 from agentgen_bench.envs.sokoban.bitboards import DIRECTIONS
 from agentgen_bench.envs.sokoban.boxoban import check_playable, read_starts, solved_level
 from agentgen_bench.envs.sokoban.levels import check_possible, generate, level_at
-from agentgen_bench.envs.sokoban.moves import shortest_plan
+from agentgen_bench.envs.sokoban.moves import count_shortest_plans, shortest_plan
 from agentgen_bench.envs.sokoban.play import BUDGET_FACTOR, REWARDS, Play
 from agentgen_bench.envs.sokoban.rules import Level, moved
 from agentgen_bench.envs.sokoban.settings import Bounds, level_settings
@@ -152,6 +152,11 @@ class SokobanEnv(TextEnv):
             self._learn_plan(*state)
         direction = self._expert.get(state)
         return position.commands[0] if direction is None else DIRECTIONS[direction]
+
+    def count_best_solutions(self) -> int:
+        """Return how many solutions of the level are as short as the shortest."""
+        level = self._playing.level
+        return count_shortest_plans(level.floor, level.goals, level.boxes, level.player)
 
     def analysis(self) -> Analysis:
         """Return how the episode compares with the optimum, worked out now.
