@@ -19,10 +19,10 @@ HEADS = ("policy", "environment", "score", "value", "95 %, levels only", "levels
 def run_score_sections(runs: Sequence[RunReport]) -> list[str]:
     """Return a section of HTML for each kind of score that some run has."""
     found = [(str(run.manifest["policy"]["name"]), one) for run in runs for one in run_scores(run.episodes)]
+    there = {one.section for _, one in found}
     return [
-        _section(title, [entry for entry in found if entry[1].section == kind])
-        for kind, title in TITLES.items()
-        if any(one.section == kind for _, one in found)
+        _section(TITLES.get(kind, kind.capitalize()), [entry for entry in found if entry[1].section == kind])
+        for kind in (*(kind for kind in TITLES if kind in there), *sorted(there - set(TITLES)))
     ]
 
 

@@ -4,7 +4,7 @@ A score of a single run, over its settings, joins here: `study_scores`, the expo
 Everything ranges over levels only, for these very weights.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from agentgen_bench.episodes import Episode, canonical_json
@@ -20,7 +20,7 @@ from agentgen_bench.seeding import stream
 class RunScores(NamedTuple):
     """Scores of one kind about one setting, or about settings that differ in their difficulty alone."""
 
-    section: str  # reliability, cost, horizon or robustness
+    section: str  # a key of PER_SETTING, horizon or robustness
     setting: str
     spec: Mapping[str, Any] | None  # None where several settings stand together
     scores: tuple[Score, ...]
@@ -34,28 +34,34 @@ def run_scores(episodes: Iterable[Episode]) -> list[RunScores]:
     of tasks have none of them.
     """
     settings = {key: group for key, group in by_setting(episodes).items() if "lifecycle" not in group[0].spec}
-    found = [*_reliability(settings), *_cost(settings), *_horizons(settings), *_robustness(settings)]
-    return [one for one in found if one.scores]
+    found = [
+        RunScores(section, setting_label(group[0].spec), group[0].spec, tuple(scores_of(group, key)))
+        for section, scores_of in PER_SETTING.items()
+        for key, group in settings.items()
+    ]
+    return [one for one in (*found, *_horizons(settings), *_robustness(settings)) if one.scores]
 
 
-def _reliability(settings: Mapping[str, Sequence[Episode]]) -> Iterator[RunScores]:
-    for key, group in settings.items():
-        solved, played = by_level(group, [succeeded(episode) for episode in group])
-        levels = [(round(c), n) for c, n in zip(solved, played, strict=True)]
-        if max(played) < 2:
-            continue
-        ks = repeat_counts(levels)
-        scores = [pass_hat_k(levels, k, stream("scores", "reliability", key, k)) for k in ks]
-        scores.append(consistency(levels, stream("scores", "reliability", key)))
-        yield RunScores("reliability", setting_label(group[0].spec), group[0].spec, tuple(scores))
+def _reliability(group: Sequence[Episode], key: str) -> list[Score]:
+    solved, played = by_level(group, [succeeded(episode) for episode in group])
+    if max(played) < 2:
+        return []
+    levels = [(round(c), n) for c, n in zip(solved, played, strict=True)]
+    scores = [pass_hat_k(levels, k, stream("scores", "reliability", key, k)) for k in repeat_counts(levels)]
+    return [*scores, consistency(levels, stream("scores", "reliability", key))]
 
 
-def _cost(settings: Mapping[str, Sequence[Episode]]) -> Iterator[RunScores]:
-    for key, group in settings.items():
-        curve = budget_curve(group, stream("scores", "cost", key))
-        if curve:
-            per_success = tokens_per_success(group, stream("scores", "cost", key))
-            yield RunScores("cost", setting_label(group[0].spec), group[0].spec, (*curve, per_success))
+def _cost(group: Sequence[Episode], key: str) -> list[Score]:
+    curve = budget_curve(group, stream("scores", "cost", key))
+    return [*curve, tokens_per_success(group, stream("scores", "cost", key))] if curve else []
+
+
+# By section: the scores of one setting's episodes, none where they do not allow any. The setting's key names the
+# random numbers.
+PER_SETTING: dict[str, Callable[[Sequence[Episode], str], list[Score]]] = {
+    "reliability": _reliability,
+    "cost": _cost,
+}
 
 
 def _horizons(settings: Mapping[str, Sequence[Episode]]) -> Iterator[RunScores]:
