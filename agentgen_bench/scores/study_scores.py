@@ -81,7 +81,7 @@ def score_study(study: Study, runs: Runs) -> StudyScores:
         raise ScoreError(f"no episodes of {', '.join(empty)}; evaluate the policy first")
     by_family = sample({run.run: runs[run.run] for run in study.runs}, family)
     by_difficulty = sample({run.run: runs[run.run] for run in study.runs}, _family_and_difficulty)
-    families, difficulties = _table(study, by_family), _table(study, by_difficulty)
+    families, difficulties = rates_by_condition(study, by_family), rates_by_condition(study, by_difficulty)
     lines = [
         *_success(families, difficulties),
         *_aggregates(study, by_family),
@@ -102,7 +102,8 @@ def _family_and_difficulty(spec: Mapping[str, Any]) -> str:
     return f"{family(spec)} {spec['difficulty']}"
 
 
-def _table(study: Study, sampled: Sample) -> dict[Condition, PolicyRates]:
+def rates_by_condition(study: Study, sampled: Sample) -> dict[Condition, PolicyRates]:
+    """Return the rates of each condition: the mean over its training seeds, which keeps those of each."""
     chained = len({tuple(run.seed for run in study.conditions[stage]) for stage in study.stages}) == 1
     return {
         condition: pooled([sampled.runs[run.run] for run in runs], _lineage(condition, len(runs), chained))
@@ -128,13 +129,18 @@ def _success(families: Table, difficulties: Table) -> Iterable[Line]:
 
 def _success_lines(condition: Condition, policy: PolicyRates, environments: Sequence[str]) -> Iterable[Line]:
     for environment in environments:
-        formula = partial(_rate, environment)
-        score = bootstrapped(formula, policy)
-        if score.low is None:  # all levels alike
-            levels = policy.levels[environment]
-            score = score.within(wilson(policy.rates[environment] * levels, levels))
-            score = over_seeds(score, formula, [policy])
-        yield Line("success", f"{condition.label}: {environment}", replace(score, n=policy.episodes[environment]))
+        yield Line("success", f"{condition.label}: {environment}", success_on(environment, policy))
+
+
+def success_on(environment: str, policy: PolicyRates) -> Score:
+    """Return a policy's success on an environment with its interval; `n` counts episodes."""
+    formula = partial(_rate, environment)
+    score = bootstrapped(formula, policy)
+    if score.low is None:  # all levels alike
+        levels = policy.levels[environment]
+        score = score.within(wilson(policy.rates[environment] * levels, levels))
+        score = over_seeds(score, formula, [policy])
+    return replace(score, n=policy.episodes[environment])
 
 
 def _rate(environment: str, rates: Rates) -> Score:

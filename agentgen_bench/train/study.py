@@ -7,7 +7,6 @@ for `agentgen-bench score`, and `matrix.json`: the success of every policy on ev
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -79,7 +78,7 @@ def check_settings(plan: StudyPlan) -> None:
 def parts(plan: StudyPlan) -> list[Part]:
     """Return what the study will play, part by part, from two random episodes of each setting."""
     check_settings(plan)
-    specs = {*training_specs(plan), *plan.environments}
+    specs = {*training_specs(plan), *(cell.spec for cell in plan.played.cells)}
     profiles = {spec: profile(spec, plan.prompt) for spec in sorted(specs, key=lambda spec: spec.label)}
     return [*_initial_parts(plan, profiles), *_policy_parts(plan, profiles)]
 
@@ -105,9 +104,8 @@ def _policy_parts(plan: StudyPlan, profiles: dict[TaskSpec, Profile]) -> Iterato
 
 
 def _evaluation_estimate(plan: StudyPlan, profiles: dict[TaskSpec, Profile]) -> Estimate:
-    measure = plan.evaluation
-    rollouts = measure.episodes * measure.repeats * len(plan.environments)
-    return estimate(rollouts, [profiles[spec] for spec in plan.environments], measure.max_tokens)
+    played = plan.played
+    return estimate(played.n_episodes, [profiles[cell.spec] for cell in played.cells], plan.evaluation.max_tokens)
 
 
 def measured_tokens_per_s(output: Path) -> float | None:
@@ -133,6 +131,8 @@ def run_study(plan: StudyPlan, output: Path, say: Callable[[str], None], launche
     """
     check_settings(plan)
     _open(plan, output)
+    for line in not_of_its_protocol(plan):
+        say(f"{plan.evaluation.suite}: {line}; the study can be run, but not submitted")
     models = {INITIAL: _initial_model(plan, output, say)}
     entries = [_evaluated(plan, models[INITIAL], output, INITIAL, {"role": "initial"}, say)]
     for seed in plan.seeds:
@@ -159,6 +159,25 @@ def run_study(plan: StudyPlan, output: Path, say: Callable[[str], None], launche
     write_text(output / SCORES, text)
     write_json(output / MATRIX, success_matrix(read_study(text), output))
     return output / SCORES
+
+
+def planned_study(plan: StudyPlan) -> Study:
+    """Return the runs that a study will have, with their roles."""
+    entries: list[dict[str, Any]] = [{"run": f"runs/{INITIAL}", "role": "initial"}]
+    for seed in plan.seeds:
+        stage = 0
+        for policy in plan.policies:
+            stage += policy.role == "stage"
+            name = f"runs/{policy.name}-seed-{seed}"
+            also = [f"{name}-{number}" for number in range(1, plan.evaluation.checkpoints)]
+            entries.append({"run": name, **_role(policy, seed, stage), "also": also})
+    return read_study(yaml.safe_dump({"study": plan.name, "runs": entries}))
+
+
+def not_of_its_protocol(plan: StudyPlan) -> list[str]:
+    """Return a line for whatever keeps the study from being one of its protocol; none where it names none."""
+    protocol = plan.evaluation.protocol
+    return [] if protocol is None else protocol.missing(planned_study(plan))
 
 
 def counted_steps(config: GrpoConfig, plan: StudyPlan) -> list[int]:
@@ -290,8 +309,7 @@ def _evaluated(
     """Evaluate a policy where that is not done, and return its entry in `scores.yaml`."""
     path = output / "runs" / name
     entry = {"run": f"runs/{name}", **role}
-    measure = plan.evaluation
-    cells = replace(single_plan(plan.environments, measure.episodes), repeats=measure.repeats)
+    cells = plan.played
     if not (path / "results.json").exists():
         say(f"evaluating {name}: {cells.n_episodes} episodes")
         work = partial(_evaluate, plan, cells, model, path)
