@@ -51,7 +51,7 @@ class Entry:
         if (distractors := spec.distractor_spec) is not None:
             env = Distractors(env, distractors.kind, distractors.volume, distractors.probability, distractors.seed)
         if (interface := spec.interface_spec) is not None:
-            env = Interface(env, interface.aliases, interface.seed)
+            env = Interface(env, interface.aliases, interface.seed, interface.accepts)
         if (lifecycle := spec.lifecycle_spec) is not None:
             env = Lifecycle(env, lifecycle.tasks, lifecycle.context)
         return env

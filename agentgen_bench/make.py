@@ -8,7 +8,7 @@ import gymnasium as gym
 from agentgen_bench import families
 from agentgen_bench.checks import chosen
 from agentgen_bench.errors import SpecError
-from agentgen_bench.spec import ALIASES, CONTEXTS, FAULTS, TaskSpec
+from agentgen_bench.spec import ACCEPTS, ALIASES, CONTEXTS, FAULTS, INTERFACES, TaskSpec
 from agentgen_bench.wrappers.distractors import KINDS
 
 SHARED = ("richness", "render_mode")  # arguments of every constructor that are no knobs of `TaskSpec.knobs`
@@ -40,9 +40,10 @@ def check_settings(spec: TaskSpec) -> None:
     """Raise SpecError as `make` does for what shows without making the environment; ranges of knobs do not."""
     check_available(spec)
     if isinstance(spec.interface, str):
-        chosen("interface", spec.interface, ALIASES)
+        chosen("interface", spec.interface, INTERFACES)
     if spec.interface_spec is not None:
         chosen("aliases", spec.interface_spec.aliases, ALIASES)
+        chosen("accepts", spec.interface_spec.accepts, ACCEPTS)
     if spec.distractor_spec is not None:
         chosen("distractor kind", spec.distractor_spec.kind, KINDS)
     if spec.lifecycle_spec is not None:

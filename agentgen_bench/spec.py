@@ -60,15 +60,25 @@ class DistractorSpec:
 
 @dataclass(frozen=True, slots=True)
 class InterfaceSpec:
-    """Explicit interface settings: which aliases replace the action words, and the seed of their permutation."""
+    """Explicit interface settings: which aliases replace the action words, and the seed of their permutation.
+
+    `accepts` says which names are actions: the `aliases` alone, or `both` aliases and originals.
+    """
 
     aliases: str = "original"
     seed: int = 0
+    accepts: str = "aliases"
 
     def __post_init__(self) -> None:
         """Raise SpecError for a scheme that is no name or a seed that is none."""
         _check_name("aliases", self.aliases)
         _check_integer("interface seed", self.seed)
+        _check_name("accepts", self.accepts)
+
+
+INTERFACE_PRESETS = {f"{aliases}-both": InterfaceSpec(aliases, accepts="both") for aliases in ("synonym", "opaque")}
+INTERFACES = (*ALIASES, *INTERFACE_PRESETS)
+ACCEPTS = ("aliases", "both")
 
 
 CONTEXTS = ("kept", "wiped")
@@ -194,6 +204,11 @@ class TaskSpec:
                 f"the tasks of a pack share the names of the actions, which the interface {self.interface!r} leaves as "
                 "they are; choose the interface synonym or opaque"
             )
+        if self.lifecycle != "none" and self.interface_spec is not None and self.interface_spec.accepts == "both":
+            raise SpecError(
+                "the tasks of a pack share names that the agent has to learn, and one that accepts both names "
+                "leaves nothing to learn; choose the interface synonym or opaque"
+            )
 
     @property
     def env_id(self) -> str:
@@ -232,7 +247,9 @@ class TaskSpec:
     @property
     def interface_spec(self) -> InterfaceSpec | None:
         """What the interface is in full; None where the actions keep their own words."""
-        chosen = InterfaceSpec(self.interface) if isinstance(self.interface, str) else self.interface
+        chosen = self.interface
+        if isinstance(chosen, str):
+            chosen = INTERFACE_PRESETS.get(chosen, InterfaceSpec(chosen))
         return None if chosen.aliases == "original" else chosen
 
     @property
@@ -341,7 +358,13 @@ WrapperSpec = DistractorSpec | InterfaceSpec | LifecycleSpec | FaultSpec
 
 
 def _wrapper_json(value: str | WrapperSpec) -> Any:
-    return value if isinstance(value, str) else {f.name: getattr(value, f.name) for f in fields(value)}
+    if isinstance(value, str):
+        return value
+    data = {f.name: getattr(value, f.name) for f in fields(value)}
+    return {name: setting for name, setting in data.items() if _LATER.get(name) != setting}
+
+
+_LATER = {"accepts": "aliases"}  # by field: the value that records before there was the field have
 
 
 _WRAPPER_SPECS: dict[str, type[WrapperSpec]] = {

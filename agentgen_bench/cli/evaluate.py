@@ -215,7 +215,9 @@ def add_environment_options(parser: argparse.ArgumentParser, n_episodes: int = 1
     )
     group.add_argument("--richness", metavar="LIST", type=listed, help="play each cell at these: lean,base,rich")
     group.add_argument("--distractors", metavar="LIST", type=listed, help="play each cell with these: none,paper-v1")
-    group.add_argument("--interface", metavar="LIST", type=listed, help="each cell with these: original,opaque")
+    group.add_argument(
+        "--interface", metavar="LIST", type=listed, help="each cell with these: original,synonym,opaque,synonym-both"
+    )
     group.add_argument(
         "--lifecycle", metavar="LIST", type=listed, help="each cell as packs of tasks: pack-4,pack-4-wiped"
     )

@@ -96,7 +96,7 @@ SOURCE_COLUMNS: tuple[tuple[str, Kind], ...] = (
     ("suite_hash", "string"),
 )
 SCORE_COLUMNS: tuple[tuple[str, Kind], ...] = (
-    ("scope", "string"),  # overall, family, setting, pack, reliability, cost, horizon or robustness
+    ("scope", "string"),  # overall, family, setting, pack, or a section of run_scores
     ("subject", "string"),
     ("env_id", "string"),
     ("spec", "string"),
@@ -202,7 +202,7 @@ def _pack_rows(source: Source, episodes: list[Episode]) -> Iterator[tuple[Cell, 
 
 
 def _run_rows(source: Source, episodes: list[Episode]) -> Iterator[tuple[Cell, ...]]:
-    """Yield a row per score of reliability, cost, horizon and robustness."""
+    """Yield a row per score of reliability, cost, interface, horizon and robustness."""
     for one in run_scores(episodes):
         env_id, spec = (None, None) if one.spec is None else (str(one.spec["env_id"]), canonical_json(one.spec))
         n_episodes = sum(score.n for score in one.scores[:1])

@@ -1,4 +1,4 @@
-"""Sections of the page on what one run says by itself: reliability, cost, horizon, robustness."""
+"""Sections of the page on what one run says by itself: reliability, cost, interface, horizon, robustness."""
 
 from collections.abc import Sequence
 
@@ -10,6 +10,7 @@ from agentgen_bench.scores.units import in_units, interval_in_units, why_no_inte
 TITLES = {
     "reliability": "Reliability over repeats of a level",
     "cost": "Cost: success within generated tokens, and tokens per success",
+    "interface": "Interface: by which names actions are called, where both are accepted",
     "horizon": "Horizon: exact distance at which success is one half",
     "robustness": "Robustness: what is left of success where steps fail",
 }

@@ -12,6 +12,7 @@ from agentgen_bench.scores.base import Score, by_setting, setting_label
 from agentgen_bench.scores.cost import budget_curve, tokens_per_success
 from agentgen_bench.scores.horizon import distance, reach
 from agentgen_bench.scores.reliability import consistency, pass_hat_k, repeat_counts
+from agentgen_bench.scores.reliance import interface_reliance
 from agentgen_bench.scores.robustness import robustness
 from agentgen_bench.scores.success import by_level, succeeded
 from agentgen_bench.seeding import stream
@@ -29,9 +30,9 @@ class RunScores(NamedTuple):
 def run_scores(episodes: Iterable[Episode]) -> list[RunScores]:
     """Return the scores of one run of one policy; kinds that its records do not allow at all are left out.
 
-    Reliability needs a setting whose levels were repeated, cost a policy that generates tokens, the horizon an
-    environment that knows the exact distance to the goal, robustness a setting played with faults and without. Packs
-    of tasks have none of them.
+    Reliability needs a setting whose levels were repeated, cost a policy that generates tokens, the interface one that
+    accepts two names of each action, the horizon an environment that knows the exact distance to the goal, robustness a
+    setting played with faults and without. Packs of tasks have none of them.
     """
     settings = {key: group for key, group in by_setting(episodes).items() if "lifecycle" not in group[0].spec}
     found = [
@@ -56,11 +57,16 @@ def _cost(group: Sequence[Episode], key: str) -> list[Score]:
     return [*curve, tokens_per_success(group, stream("scores", "cost", key))] if curve else []
 
 
+def _interface(group: Sequence[Episode], key: str) -> list[Score]:
+    return interface_reliance(group, stream("scores", "interface", key))
+
+
 # By section: the scores of one setting's episodes, none where they do not allow any. The setting's key names the
 # random numbers.
 PER_SETTING: dict[str, Callable[[Sequence[Episode], str], list[Score]]] = {
     "reliability": _reliability,
     "cost": _cost,
+    "interface": _interface,
 }
 
 
