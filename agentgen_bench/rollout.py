@@ -1,7 +1,9 @@
 """The one loop where environments and policies meet: evaluation, collection and training all use it."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import count
+from typing import Protocol
 
 import gymnasium as gym
 
@@ -9,12 +11,24 @@ from agentgen_bench.episodes import Episode, canonical_json
 from agentgen_bench.errors import PolicyError
 from agentgen_bench.make import make
 from agentgen_bench.policies.base import Decision, EpisodicPolicy, Player, PrivilegedPolicy
-from agentgen_bench.running import Job, Running, begin, failed_start
+from agentgen_bench.running import Decided, Job, Running, failed_start, resume
 from agentgen_bench.spec import TaskSpec
 
-__all__ = ["DEFAULT_WORKERS", "Job", "job_key", "play"]
+__all__ = ["DEFAULT_WORKERS", "Job", "Journal", "job_key", "play"]
 
 DEFAULT_WORKERS = 32
+
+
+class Journal(Protocol):
+    """Where decisions are kept until their episode is recorded, so that a process that dies does not lose them."""
+
+    def past(self, job: Job) -> Sequence[Decided]:
+        """Return what was decided in the job's episode before, in order."""
+        ...
+
+    def write(self, decided: Sequence[tuple[Job, int, Decided]]) -> None:
+        """Keep decisions, each with its episode's job and its step, 1 for the first."""
+        ...
 
 
 def play(
@@ -25,39 +39,94 @@ def play(
     record_text: bool = True,
     make_env: Callable[[TaskSpec], gym.Env[str, str]] = make,
     on_decisions: Callable[[Sequence[Decision]], None] | None = None,
+    on_crash: Callable[[Exception], None] | None = None,
+    journal: Journal | None = None,
 ) -> Iterator[Episode]:
     """Yield an episode per job, as each ends; at most `workers` environments run at once and share each batch.
 
-    An exception of an environment ends its own episode with ending "error" and the exception as text. An exception
-    of the policy ends the loop, because no other episode would fare better; episodes yielded before it are safe.
+    An exception of an environment ends its own episode with ending "error" and the exception as text; `on_crash` is
+    told of it before that episode is yielded, and may end the loop. An exception of the policy ends the loop, because
+    no other episode would fare better; episodes yielded before it are safe.
+
+    What `journal` holds of an episode is executed first, and each decision goes into it before its environment does.
+    An `EpisodicPolicy` remembers more than its decisions, so its episodes begin anew.
     """
+    kept = None if isinstance(policy, EpisodicPolicy) else journal
+    loop = _Loop(policy, record_text, make_env, on_decisions or _ignore, on_crash or _ignore, kept)
     queue, numbers = iter(jobs), count()
-    running: list[Running] = []
-    idle: list[tuple[TaskSpec, gym.Env[str, str]]] = []
     try:
         while True:
-            while len(running) < workers and (job := next(queue, None)) is not None:
-                started = _start(job, idle, make_env, policy.name, record_text, next(numbers))
-                if isinstance(started, Episode):
-                    yield started
-                else:
-                    running.append(started)
-            if not running:
+            while len(loop.running) < workers and (job := next(queue, None)) is not None:
+                failed = loop.start(job, next(numbers))
+                if failed is not None:
+                    yield failed
+            if not loop.running:
                 return
-            decisions = _decide(policy, running)
-            if on_decisions is not None:
-                on_decisions(decisions)
-            for episode, decision in zip(running, decisions, strict=True):
-                episode.advance(decision)
-            for episode in [episode for episode in running if episode.ending is not None]:
-                running.remove(episode)
-                _forget(policy, episode)
-                yield _finish(episode, idle)
+            loop.decide()
+            yield from loop.ended()
     finally:
-        for episode in running:
-            _forget(policy, episode)
-        for env in [*(episode.env for episode in running), *(env for _, env in idle)]:
+        loop.close()
+
+
+@dataclass(slots=True)
+class _Loop:
+    """The episodes under way of one call of `play`, and environments that wait for their next."""
+
+    policy: Player
+    record_text: bool
+    make_env: Callable[[TaskSpec], gym.Env[str, str]]
+    on_decisions: Callable[[Sequence[Decision]], None]
+    on_crash: Callable[[Exception], None]
+    journal: Journal | None
+    running: list[Running] = field(default_factory=list)
+    idle: list[tuple[TaskSpec, gym.Env[str, str]]] = field(default_factory=list)
+
+    def start(self, job: Job, number: int) -> Episode | None:
+        """Begin the job's episode; return its record where that fails."""
+        past = () if self.journal is None else self.journal.past(job)
+        env = None
+        try:
+            env = _take_idle(self.idle, job.spec) or self.make_env(job.spec)
+            self.running.append(resume(job, env, self.policy.name, self.record_text, number, past))
+        except Exception as error:  # noqa: BLE001 - whatever an environment raises is that episode's failure, recorded
+            if env is not None:
+                env.close()
+            self.on_crash(error)
+            return failed_start(job, self.policy.name, error)
+        return None
+
+    def decide(self) -> None:
+        """Ask for a decision for each episode that goes on, and execute them."""
+        under_way = [episode for episode in self.running if episode.ending is None]
+        if not under_way:
+            return
+        decisions = _decide(self.policy, under_way)
+        if self.journal is not None:
+            self.journal.write([_decided(*pair) for pair in zip(under_way, decisions, strict=True)])
+        self.on_decisions(decisions)
+        for episode, decision in zip(under_way, decisions, strict=True):
+            episode.advance(decision)
+
+    def ended(self) -> Iterator[Episode]:
+        """Yield the records of the episodes that have ended."""
+        for episode in [episode for episode in self.running if episode.ending is not None]:
+            self.running.remove(episode)
+            _forget(self.policy, episode)
+            recorded = _finish(episode, self.idle)
+            if episode.crash is not None:
+                self.on_crash(episode.crash)
+            yield recorded
+
+    def close(self) -> None:
+        """Close what is left, also of episodes that did not end."""
+        for episode in self.running:
+            _forget(self.policy, episode)
+        for env in [*(episode.env for episode in self.running), *(env for _, env in self.idle)]:
             env.close()
+
+
+def _ignore(_: object) -> None:
+    """Take a report that nobody wants."""
 
 
 def _decide(policy: Player, running: Sequence[Running]) -> list[Decision]:
@@ -69,6 +138,10 @@ def _decide(policy: Player, running: Sequence[Running]) -> list[Decision]:
         decisions = policy.act([episode.history() for episode in running])
     _check_decisions(decisions, len(running), policy.name)
     return decisions
+
+
+def _decided(episode: Running, decision: Decision) -> tuple[Job, int, Decided]:
+    return episode.job, len(episode.steps) + 1, Decided(episode.link, decision)
 
 
 def _forget(policy: Player, episode: Running) -> None:
@@ -84,25 +157,6 @@ def _check_decisions(decisions: object, wanted: int, name: str) -> None:
         raise PolicyError(f"the policy {name} returned {got}; act returns a list with one Decision per history")
     if len(decisions) != wanted:
         raise PolicyError(f"the policy {name} returned {len(decisions)} decisions for {wanted} histories")
-
-
-def _start(
-    job: Job,
-    idle: list[tuple[TaskSpec, gym.Env[str, str]]],
-    make_env: Callable[[TaskSpec], gym.Env[str, str]],
-    policy_name: str,
-    record_text: bool,
-    number: int,
-) -> Running | Episode:
-    """Reset an environment for the job, an idle one of the same setting where there is one."""
-    env = None
-    try:
-        env = _take_idle(idle, job.spec) or make_env(job.spec)
-        return begin(job, env, policy_name, record_text, number)
-    except Exception as error:  # noqa: BLE001 - whatever an environment raises is that episode's failure, recorded
-        if env is not None:
-            env.close()
-        return failed_start(job, policy_name, error)
 
 
 def _take_idle(idle: list[tuple[TaskSpec, gym.Env[str, str]]], spec: TaskSpec) -> gym.Env[str, str] | None:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from agentgen_bench.address import shown_command
+from agentgen_bench.cli.evaluate import add_resume_options, require_resume
 from agentgen_bench.cli.options import integer
 from agentgen_bench.cli.policy_options import add_policy_options, policy_from_args
 from agentgen_bench.cli.progress import Progress
@@ -49,7 +50,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     group.add_argument("--unsolved", action="store_true", help="use the steps of unsolved episodes too")
     group.add_argument("--from", dest="recorded", metavar="RUN", type=Path, help="use the episodes of a recorded run")
     group.add_argument("--output", metavar="DIR", type=Path, help="the run folder (default: runs/collected)")
-    group.add_argument("--resume", action="store_true", help="go on with the run in the folder")
+    add_resume_options(group)
     group.add_argument("--workers", type=integer(1), default=DEFAULT_WORKERS, help="environments at once (default: 32)")
     group.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.set_defaults(run=run, policy=None)
@@ -57,6 +58,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Collect, and say how much."""
+    require_resume(args)
     prompt = prompt_from_args(args)
     if args.recorded is not None:
         _report(collect_from(args.recorded, prompt, not args.unsolved))
@@ -77,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
             only_solved=not args.unsolved,
             workers=args.workers,
             resume=args.resume,
+            retry_errors=args.retry_errors,
             command=shlex.join(["agentgen-bench", *shown_command(sys.argv[1:])]),
             on_episode=progress.episode,
         )

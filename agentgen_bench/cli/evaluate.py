@@ -59,6 +59,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate; returns 0, or 1 where an episode ended in an error."""
+    require_resume(args)
     plan = plan_from_args(args)
     prompt = prompt_from_args(args)
     grid = None if args.harness_grid is None else grid_from_args(args, prompt)
@@ -228,10 +229,26 @@ def add_environment_options(parser: argparse.ArgumentParser, n_episodes: int = 1
     group.add_argument("--repeats", type=integer(1), default=1, help="times each level is played (default: 1)")
 
 
+def add_resume_options(group: "argparse._ArgumentGroup") -> None:
+    """Add the options of going on with a run."""
+    group.add_argument("--resume", action="store_true", help="go on with the run in the folder, to the same results")
+    group.add_argument(
+        "--retry-errors",
+        action="store_true",
+        help="with --resume: play episodes that ended in an error once more; what they were stays in retried.jsonl",
+    )
+
+
+def require_resume(args: argparse.Namespace) -> None:
+    """Raise SpecError where errors are to be played again and the run is not to go on."""
+    if args.retry_errors and not args.resume:
+        raise SpecError("--retry-errors goes with --resume: it plays again what a run has recorded")
+
+
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("run")
     group.add_argument("--output", metavar="DIR", type=Path, help="the run folder (default: runs/<suite>_<policy>)")
-    group.add_argument("--resume", action="store_true", help="go on with the run in the folder, to the same results")
+    add_resume_options(group)
     group.add_argument(
         "--workers",
         type=integer(1),

@@ -36,6 +36,7 @@ def collect(
     only_solved: bool = True,
     workers: int = DEFAULT_WORKERS,
     resume: bool = False,
+    retry_errors: bool = False,
     command: str = "",
     on_episode: Callable[[Episode], None] | None = None,
 ) -> Collected:
@@ -48,7 +49,17 @@ def collect(
     """
     refuse_held_out_levels((cell.spec for cell in plan.cells), "collecting demonstrations")
     held = to_be_imitated(policy, prompt)
-    evaluate(plan, held, prompt, output, workers=workers, resume=resume, command=command, on_episode=on_episode)
+    evaluate(
+        plan,
+        held,
+        prompt,
+        output,
+        workers=workers,
+        resume=resume,
+        retry_errors=retry_errors,
+        command=command,
+        on_episode=on_episode,
+    )
     return _written(output, prompt, only_solved)
 
 
