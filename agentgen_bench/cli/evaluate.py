@@ -5,6 +5,7 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stderr
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,22 @@ from typing import Any
 from agentgen_bench.address import shown_command
 from agentgen_bench.cli.harness_grid import add_grid_option, grid_from_args, run_grid
 from agentgen_bench.cli.options import integer, knob, listed, require_one_source
-from agentgen_bench.cli.policy_options import add_policy_options, policy_from_args
+from agentgen_bench.cli.outputs import check_run_folder, distinguished, flat_name
+from agentgen_bench.cli.policy_options import (
+    add_policy_options,
+    check_policy,
+    policy_from_args,
+    policy_label,
+    policy_settings,
+)
 from agentgen_bench.cli.progress import Progress, say
 from agentgen_bench.cli.prompt_options import add_prompt_options, prompt_from_args
 from agentgen_bench.cli.table import n_crashed, results_table
-from agentgen_bench.errors import PolicyError, SpecError, UnavailableError
+from agentgen_bench.errors import AgentGenError, PolicyError, SpecError, UnavailableError
 from agentgen_bench.evaluation.answers import Answers
+from agentgen_bench.evaluation.folder import read_manifest
 from agentgen_bench.evaluation.plan import Plan, crossed, limited, single_plan, suite_plan
-from agentgen_bench.evaluation.run import check_playable, evaluate
+from agentgen_bench.evaluation.run import check_makeable, check_playable, evaluate
 from agentgen_bench.policies.base import Decision, Player
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.rollout import DEFAULT_WORKERS
@@ -65,10 +74,14 @@ def run(args: argparse.Namespace) -> int:
     grid = None if args.harness_grid is None else grid_from_args(args, prompt)
     if args.dry_run:
         return _dry_run(args, plan, 1 if grid is None else len(grid.harnesses))
-    if args.model:
-        check_playable(plan)  # a mistake in a setting should not wait until a model is loaded
+    # Mistakes first, the quick checks before the slow: no hours, and no loading of a model, for a wrong option.
+    check_policy(args)
+    output = args.output or default_folder(args)
+    check_run_folder(output, args.resume or grid is not None)
+    check_makeable(plan)
+    if args.model or args.agent:
+        check_playable(plan)
     policy = policy_from_args(args, prompt)
-    output = args.output or Path("runs") / f"{plan.suite_name or 'custom'}_{policy.name}"
     if grid is not None:
         return run_grid(
             args, grid, policy, output, lambda policy, prompt, folder: _played(args, plan, policy, prompt, folder)
@@ -81,11 +94,41 @@ def run(args: argparse.Namespace) -> int:
     return 1 if n_crashed(summary) else 0
 
 
+def default_folder(args: argparse.Namespace) -> Path:
+    """Return runs/SUITE_POLICY; where another run is in there, that with a digest of this one's settings behind it."""
+    folder = Path("runs") / flat_name(args.suite or ("custom" if args.env else "smoke"), policy_label(args))
+    settings = _deciding(args)
+    is_free = not args.harness_grid and (not folder.exists() or _recorded(folder) == settings)
+    return folder if is_free else folder.with_name(distinguished(folder.name, settings))
+
+
+def _deciding(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what makes a run another run, as far as the options tell."""
+    own = {name: getattr(args, name) for name in ("compact", "harness_grid")}
+    return {
+        **policy_settings(args),
+        **own,
+        "plan": plan_from_args(args).to_json(),
+        "prompt": prompt_from_args(args).to_json(),
+    }
+
+
+def _recorded(folder: Path) -> dict[str, Any] | None:
+    """Return the same of the run in a folder, by the command that it records; None where none can be told."""
+    from agentgen_bench.cli import build_parser
+
+    try:
+        with redirect_stderr(None):
+            return _deciding(build_parser().parse_args(shlex.split(read_manifest(folder)["command"])[1:]))
+    except (AgentGenError, SystemExit, KeyError, ValueError, AttributeError):
+        return None
+
+
 def _played(
     args: argparse.Namespace, plan: Plan, policy: Player, prompt: PromptConfig, output: Path
 ) -> dict[str, Any] | None:
     """Return the results of one run; None where it was interrupted, which has been said."""
-    command = shlex.join(["agentgen-bench", *shown_command(sys.argv[1:])])
+    command = shlex.join(["agentgen-bench", *shown_command(args.words)])
     _announce(plan, policy, output)
     progress = Progress(plan.n_episodes, show=not args.quiet)
     answers = Answers(args.max_tokens) if args.model else None
@@ -247,7 +290,12 @@ def require_resume(args: argparse.Namespace) -> None:
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("run")
-    group.add_argument("--output", metavar="DIR", type=Path, help="the run folder (default: runs/<suite>_<policy>)")
+    group.add_argument(
+        "--output",
+        metavar="DIR",
+        type=Path,
+        help="the run folder (default: runs/<suite>_<policy>, and a digest where another run is in there)",
+    )
     add_resume_options(group)
     group.add_argument(
         "--workers",

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from agentgen_bench.cli.outputs import check_folder
 from agentgen_bench.episodes import Episode
 from agentgen_bench.errors import SpecError
 from agentgen_bench.evaluation.grid import grid_runs, is_grid
@@ -69,6 +70,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Write the files and print their paths."""
     _check_options(args)
+    output = args.output or Path("exports") / f"{args.path.resolve().name}-{args.format}"
+    check_folder(output)
     grid = grid_runs(args.path) if is_grid(args.path) else {}
     counted = {f"{name}/": _Counted(read_source(run)) for name, run in grid.items()}
     counted = counted or {"": _Counted(read_source(args.path))}
@@ -76,7 +79,6 @@ def run(args: argparse.Namespace) -> int:
     if len(grid) > 1 and args.format in ("csv", "parquet"):
         of_grid = grid_csv if args.format == "csv" else grid_parquet
         files |= of_grid(args.path.resolve().name, [one.source for one in counted.values()])
-    output = args.output or Path("exports") / f"{args.path.resolve().name}-{args.format}"
     written = write_files(output, files, args.overwrite)
     for one in counted.values():
         _warn(one, args)

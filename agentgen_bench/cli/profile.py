@@ -16,6 +16,7 @@ from agentgen_bench.cli.evaluate import (
     plan_from_args,
 )
 from agentgen_bench.cli.options import integer, listed
+from agentgen_bench.cli.outputs import check_file
 from agentgen_bench.cli.policy_options import add_agent_options, agent_from_args
 from agentgen_bench.cli.progress import Progress
 from agentgen_bench.cli.prompt_options import add_prompt_options, prompt_from_args
@@ -99,6 +100,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Profile; returns 0, or 1 where an episode ended in an error."""
+    check_file(args.output)
+    check_file(args.page)
     if args.page is not None:
         return _write_page(args)
     count_tokens = _token_counter(args.tokenizer, args.thinking) if args.tokenizer else None
@@ -171,6 +174,7 @@ def _profile_of_plan(plan: Plan, args: argparse.Namespace, count_tokens: CountTo
     policy = agent_from_args(args, prompt) if args.agent else scripted_policy(args.policy or "random", args.seed)
     print(f"{plan.n_episodes} episodes in {len(plan.cells)} settings, policy {policy.name}", file=sys.stderr)
     progress = Progress(plan.n_episodes, show=not args.quiet)
+    progress.start(())
     try:
         return profile_plan(
             plan,

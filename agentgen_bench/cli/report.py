@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from agentgen_bench.cli.outputs import check_file
 from agentgen_bench.cli.score import study_from_file
 from agentgen_bench.errors import SpecError
 from agentgen_bench.evaluation.grid import grid_runs, is_grid
@@ -34,6 +35,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the page."""
     if bool(args.runs) == bool(args.study):
         raise SpecError("name run folders, or one study file with --study")
+    check_file(args.output)
     study = study_from_file(args.study) if args.study else None
     if study:
         runs = [args.study.parent / name for name in study.folders]

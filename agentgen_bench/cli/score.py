@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agentgen_bench import families
+from agentgen_bench.cli.outputs import check_file
 from agentgen_bench.cli.table import aligned
 from agentgen_bench.episodes import Episode
 from agentgen_bench.errors import ScoreError, SpecError
@@ -76,6 +77,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Score; returns 0 also where some scores are undefined or lack a run."""
     study, folder = _study(args)
+    check_file(args.output)
     episodes = study.by_run([read_run(folder / name).episodes for name in study.folders])
     _check_sources(study, episodes)
     _warn_of_difficulties(study, episodes)

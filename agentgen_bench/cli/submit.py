@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agentgen_bench.cli.options import integer
+from agentgen_bench.cli.outputs import check_folder
 from agentgen_bench.cli.verify import Counter
 from agentgen_bench.leaderboard.audit import Event, Record, append, entry_name
 from agentgen_bench.leaderboard.entry import digests
@@ -45,6 +46,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Make the entry; prints its folder."""
     readme = None if args.readme is None else read_text(args.readme)
+    check_folder(args.leaderboards)
     counter = Counter()
     path = submit(
         args.run_folder,

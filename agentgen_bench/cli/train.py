@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from agentgen_bench.cli.options import integer, listed
+from agentgen_bench.cli.outputs import check_folder
+from agentgen_bench.cli.progress import Progress
 from agentgen_bench.cli.prompt_options import add_prompt_options, prompt_from_args
 from agentgen_bench.cli.study import add_launcher
 from agentgen_bench.cli.training_options import (
@@ -22,12 +24,13 @@ from agentgen_bench.cli.training_options import (
 )
 from agentgen_bench.errors import MissingDependencyError, RunError, SpecError
 from agentgen_bench.evaluation.plan import single_plan
+from agentgen_bench.policies.checkpoint import names_a_folder, open_checkpoint
 from agentgen_bench.policies.names import DEMONSTRATORS, scripted_policy
 from agentgen_bench.train.apart import in_own_process, launch
 from agentgen_bench.train.checkpoints import checkpoint_path
 from agentgen_bench.train.choices import checked, sources
 from agentgen_bench.train.collect import collect
-from agentgen_bench.train.demonstrations import SAMPLES
+from agentgen_bench.train.demonstrations import SAMPLES, read_demonstrations
 from agentgen_bench.train.grpo_config import Config as GrpoConfig
 from agentgen_bench.train.health import diagnosis
 from agentgen_bench.train.logs import read_log
@@ -158,27 +161,47 @@ def _run_sft(args: argparse.Namespace) -> int:
     mix = args.mix or preset.pop("mix", None)
     preset.pop("mix", None)
     settings = {**checked(SftConfig, preset, f"preset {args.preset}"), **given(args, SftConfig)}
-    data = [*(args.data or ()), *([_demonstrated(args)] if args.demonstrator else [])]
+    if args.demonstrator and not args.envs:
+        raise SpecError("--demonstrator needs --envs: the environments to play, such as sokoban,alfworld")
+    data = [*(args.data or ()), *([_demonstrations(args)] if args.demonstrator else [])]
     settings |= {"model": args.model, "output": args.output, "data": tuple(data)}
     config = SftConfig(**settings, mix=tuple((name.lower(), weight) for name, weight in weighted(mix)) if mix else ())
-    print(_trainer("sft").train(config, resume=args.resume))
+    check_start(args)
+    for path in args.data or ():
+        next(read_demonstrations(Path(path)), None)
+    trainer = _trainer("sft")
+    if args.demonstrator:
+        _record_demonstrations(args)
+    print(trainer.train(config, resume=args.resume))
     return 0
 
 
-def _demonstrated(args: argparse.Namespace) -> str:
-    """Record the demonstrations that the options ask for, where that is not done, and return their folder."""
-    if not args.envs:
-        raise SpecError("--demonstrator needs --envs: the environments to play, such as sokoban,alfworld")
-    folder = Path(f"{args.output}-demonstrations")
+def _demonstrations(args: argparse.Namespace) -> str:
+    return f"{args.output}-demonstrations"
+
+
+def _record_demonstrations(args: argparse.Namespace) -> None:
+    """Record the demonstrations that the options ask for, where that is not done."""
+    folder = Path(_demonstrations(args))
     if not (folder / SAMPLES).exists():
         presets = load_preset(args.preset)["environments"] if args.preset else {}
         specs = [source.spec for source in sources(weighted(args.envs), spec_changes(args), args.set, presets)]
         policy = scripted_policy(args.demonstrator)
-        collected = collect(
-            single_plan(specs, args.levels), policy, prompt_from_args(args), folder, resume=folder.exists()
-        )
+        plan = single_plan(specs, args.levels)
+        progress = Progress(plan.n_episodes, show=_is_first_process())
+        try:
+            collected = collect(
+                plan,
+                policy,
+                prompt_from_args(args),
+                folder,
+                resume=folder.exists(),
+                on_start=progress.start,
+                on_episode=progress.episode,
+            )
+        finally:
+            progress.close()
         _say_once(f"{collected.path}: {collected.samples} rows of {collected.used} of {collected.episodes} episodes")
-    return str(folder)
 
 
 def _trainer(name: str) -> Any:
@@ -191,10 +214,18 @@ def _trainer(name: str) -> Any:
         raise MissingDependencyError(INSTALL_TRAIN) from None
 
 
+def check_start(args: argparse.Namespace) -> None:
+    """Raise where the run's folder cannot be written, or there is no such model; before torch is loaded."""
+    check_folder(Path(args.output))
+    if names_a_folder(args.model):
+        open_checkpoint(args.model)
+
+
 def _run_grpo(args: argparse.Namespace) -> int:
     if bool(args.envs) == bool(args.curriculum):
         raise SpecError("name what to train on: either --envs LIST or --curriculum LIST")
     config = _grpo_config(args, args.envs or args.curriculum, {})
+    check_start(args)
     if args.curriculum:
         return _curriculum(args, config)
     for seed in args.seeds or [None]:
@@ -235,6 +266,7 @@ def _run_trl(args: argparse.Namespace) -> int:
     config = _grpo_config(args, args.envs, FIXED)
     engine = Engine(**given(args, Engine))
     check_settings(config)
+    check_start(args)
     names = ", ".join(source.spec.label for source in config.sources)
     _say_once(
         f"TRL: {config.steps} optimizer steps of {config.mini_batch} rows from {names}, played by "

@@ -2,19 +2,24 @@
 
 import argparse
 import json
+import shlex
 import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
 
 from agentgen_bench.cli.options import integer
-from agentgen_bench.errors import EntryError, SpecError
-from agentgen_bench.evaluation.folder import read_run
+from agentgen_bench.errors import AgentGenError, EntryError, SpecError
+from agentgen_bench.evaluation.folder import MANIFEST, read_run
 from agentgen_bench.leaderboard.audit import Record, append, entry_name
+from agentgen_bench.leaderboard.entry import METADATA, read_metadata
 from agentgen_bench.leaderboard.replay import Replayed
 from agentgen_bench.leaderboard.rerun import rerun_note
 from agentgen_bench.leaderboard.verify import Verification, verify
-from agentgen_bench.suites import suite_names
+from agentgen_bench.suites import load_suite, suite_names
 from agentgen_bench.terminal import one_line
 
 EXAMPLES = """examples:
@@ -45,6 +50,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Verify each entry; returns 1 where one does not hold, 2 where none of the paths is in a folder of a suite."""
+    for path in args.paths:
+        if (path / MANIFEST).is_file() and not (path / METADATA).is_file():
+            raise SpecError(_is_a_run(path))
     found = [_verified(path, args) for path in args.paths]
     if args.json:
         print(json.dumps([verification.to_json() for verification in found], indent=2))
@@ -54,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _verified(path: Path, args: argparse.Namespace) -> Verification:
-    counter = Counter()
+    counter = Counter(_n_episodes(path))
     try:
         verification = verify(path, workers=args.workers, on_replayed=counter.add)
     except (EntryError, SpecError) as error:  # no folder, or of no suite: the next entry is looked at all the same
@@ -69,6 +77,25 @@ def _verified(path: Path, args: argparse.Namespace) -> Verification:
     elif verification.holds:
         _record(path, args, Record(_today(), "verified", entry_name(path), "", verification.digests))
     return verification
+
+
+def _is_a_run(path: Path) -> str:
+    """Return what to do with a run folder: it is no entry, but one can be made of it, and that replays it too."""
+    shown = one_line(str(path))
+    return (
+        f"{shown} is a run, not an entry of a leaderboard. To replay it and make an entry:\n"
+        f"  agentgen-bench submit {shlex.quote(shown)} --org YOUR-LAB --model NAME\n"
+        "To look at it: agentgen-bench report, or agentgen-bench score"
+    )
+
+
+def _n_episodes(path: Path) -> int | None:
+    """Return how many episodes an entry should hold, for the bar; None where it does not say."""
+    try:
+        suite = load_suite(path.absolute().parent.name)
+        return read_metadata(path, suite).repeats * sum(len(cell.seeds) for cell in suite.cells)
+    except (AgentGenError, OSError):
+        return None
 
 
 def _record(path: Path, args: argparse.Namespace, record: Record) -> None:
@@ -98,12 +125,16 @@ def _today() -> str:
 
 
 class Counter:
-    """Shows on stderr how many episodes were replayed, where stderr is a terminal."""
+    """Shows on stderr how many episodes were replayed, how fast, and how long the rest will take."""
 
-    def __init__(self) -> None:
-        """Start the clock."""
-        self._episodes = self._steps = 0
+    def __init__(self, total: int | None = None) -> None:
+        """Start the clock; `total` is how many episodes there are, None where that is not known."""
+        self._steps = 0
         self._start = time.monotonic()
+        interval = 0.2 if sys.stderr.isatty() else 10.0
+        self._bar: tqdm[Any] = tqdm(
+            total=total, unit="episode", file=sys.stderr, dynamic_ncols=True, mininterval=interval, delay=0.5
+        )
 
     @property
     def seconds(self) -> float:
@@ -112,12 +143,10 @@ class Counter:
 
     def add(self, chunk: Replayed) -> None:
         """Count a chunk."""
-        self._episodes += chunk.episodes
         self._steps += chunk.steps
-        if sys.stderr.isatty():
-            print(f"\rreplayed {self._episodes} episodes, {self._steps} steps", end="", file=sys.stderr, flush=True)
+        self._bar.set_postfix_str(f"{self._steps} steps replayed", refresh=False)
+        self._bar.update(chunk.episodes)
 
     def close(self) -> None:
         """End the line."""
-        if sys.stderr.isatty() and self._episodes:
-            print(file=sys.stderr)
+        self._bar.close()

@@ -76,6 +76,9 @@ def write_text(path: Path, text: str) -> None:
     """Write a text through a temporary file beside it, whole or not at all; raises RunError where it cannot."""
     temporary = path.with_name(path.name + ".tmp")
     try:
+        if path.exists() and not path.is_file():  # a pipe or a device: what it is must not be replaced by a file
+            path.write_text(text, encoding="utf-8")
+            return
         with temporary.open("wb") as file:
             file.write(text.encode())
             file.flush()

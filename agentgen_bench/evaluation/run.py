@@ -51,6 +51,7 @@ def evaluate(
             run cannot go on, because the disk is full, or its environments crash one after the other.
         PolicyError: the model or its server failed; what was played before is recorded.
     """
+    check_makeable(plan)
     check_playable(plan)
     settings = manifest(plan, policy, prompt, record_text, command)
     with open_run(path, settings, plan, resume=resume, retry_errors=retry_errors) as recorder:
@@ -80,6 +81,12 @@ def _check_recorded(plan: Plan, recorder: Recorder) -> None:
             finally:
                 env.close()
     recorder.seal()
+
+
+def check_makeable(plan: Plan) -> None:
+    """Raise where a setting of the plan is wrong, as far as it shows without a level: no simulator starts."""
+    for cell in plan.cells:
+        make(cell.spec).close()
 
 
 def check_playable(plan: Plan) -> list[int]:

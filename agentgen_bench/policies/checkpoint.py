@@ -64,6 +64,11 @@ def open_checkpoint(model: str | Path) -> Checkpoint:
     )
 
 
+def names_a_folder(model: str) -> bool:
+    """Return whether a model is a folder, or can only be meant as one; else it may be a name of the hub."""
+    return Path(model).expanduser().exists() or not _HUB_NAME.fullmatch(model)
+
+
 def stop_token_ids(checkpoint: Checkpoint, tokenizer_eos: int | None) -> tuple[int, ...]:
     """Return the ids that end a completion: of the generation config (else the config) and of the tokenizer.
 

@@ -1,6 +1,6 @@
 """collect: play levels of the training split with a policy and turn what it solved into demonstrations."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,6 +38,7 @@ def collect(
     resume: bool = False,
     retry_errors: bool = False,
     command: str = "",
+    on_start: Callable[[Sequence[Episode]], None] | None = None,
     on_episode: Callable[[Episode], None] | None = None,
 ) -> Collected:
     """Play the plan into the run folder `output` and write its demonstrations to `samples.jsonl` there.
@@ -58,6 +59,7 @@ def collect(
         resume=resume,
         retry_errors=retry_errors,
         command=command,
+        on_start=on_start,
         on_episode=on_episode,
     )
     return _written(output, prompt, only_solved)

@@ -10,6 +10,7 @@ arguments give the same bytes in every process.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -102,15 +103,7 @@ def init_model(
     """
     shape = shape or ModelShape()
     folder = Path(output)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RunError(f"{folder} exists and is not empty; choose another folder or remove it")
-    try:
-        import torch  # noqa: F401
-        import transformers  # noqa: F401
-    except ImportError:
-        raise MissingDependencyError(
-            f"init-model needs torch and transformers: {install_hint('transformers')}"
-        ) from None
+    check_possible(folder)
     tokenizer = train_tokenizer(texts, shape)
     model = random_model(len(tokenizer), shape, tokenizer, seed)
     try:
@@ -129,6 +122,14 @@ def init_model(
     except OSError as error:
         raise RunError(f"cannot write the model to {folder}: {error}") from None
     return InitSummary(folder, sum(p.numel() for p in model.parameters()), len(tokenizer))
+
+
+def check_possible(folder: Path) -> None:
+    """Raise as `init_model` does for a folder that is taken, or a package that is not installed; loads none."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RunError(f"{folder} exists and is not empty; choose another folder or remove it")
+    if find_spec("torch") is None or find_spec("transformers") is None:
+        raise MissingDependencyError(f"init-model needs torch and transformers: {install_hint('transformers')}")
 
 
 def environment_text(specs: Sequence[TaskSpec], episodes: int = 4, seed: int = 0) -> list[str]:

@@ -225,16 +225,25 @@ def success_matrix(study: Study, folder: Path) -> dict[str, Any]:
     }
 
 
+def holds_another(output: Path, plan: StudyPlan) -> bool:
+    """Return whether a folder holds a study other than this one."""
+    return bool(_changed(output, plan))
+
+
+def _changed(output: Path, plan: StudyPlan) -> list[str]:
+    """Return the keys in which the study of a folder differs; none where the folder holds none."""
+    path, data = output / PLAN, plan.to_json()
+    if not path.exists():
+        return []
+    recorded = json.loads(path.read_text(encoding="utf-8"))
+    return sorted(key for key in recorded.keys() | data.keys() if recorded.get(key) != data.get(key))
+
+
 def _open(plan: StudyPlan, output: Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
-    path = output / PLAN
-    data = plan.to_json()
-    if not path.exists():
-        write_json(path, data)
-        return
-    recorded = json.loads(path.read_text(encoding="utf-8"))
-    changed = sorted(key for key in recorded.keys() | data.keys() if recorded.get(key) != data.get(key))
-    if changed:
+    if not (output / PLAN).exists():
+        write_json(output / PLAN, plan.to_json())
+    elif changed := _changed(output, plan):
         raise RunError(f"{output} holds another study: {', '.join(changed)} differ; choose another --output")
 
 
