@@ -167,7 +167,7 @@ def test_a_run_folder_given_to_verify_says_what_to_do(tmp_path, capsys):
     capsys.readouterr()
     assert main(["verify", str(tmp_path / "run")]) == 2
     said = capsys.readouterr().err
-    assert "is a run, not an entry of a leaderboard" in said
+    assert "this is a run, not an entry of a leaderboard" in said
     assert f"agentgen-bench submit {tmp_path / 'run'} --org YOUR-LAB --model NAME" in said
 
 

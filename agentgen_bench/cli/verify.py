@@ -50,9 +50,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Verify each entry; returns 1 where one does not hold, 2 where none of the paths is in a folder of a suite."""
-    for path in args.paths:
-        if (path / MANIFEST).is_file() and not (path / METADATA).is_file():
-            raise SpecError(_is_a_run(path))
     found = [_verified(path, args) for path in args.paths]
     if args.json:
         print(json.dumps([verification.to_json() for verification in found], indent=2))
@@ -64,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
 def _verified(path: Path, args: argparse.Namespace) -> Verification:
     counter = Counter(_n_episodes(path))
     try:
+        if (path / MANIFEST).is_file() and not (path / METADATA).is_file():
+            raise EntryError(_is_a_run(path))
         verification = verify(path, workers=args.workers, on_replayed=counter.add)
     except (EntryError, SpecError) as error:  # no folder, or of no suite: the next entry is looked at all the same
         verification = Verification(path, None, 0, 0, (str(error),), {})
@@ -81,11 +80,10 @@ def _verified(path: Path, args: argparse.Namespace) -> Verification:
 
 def _is_a_run(path: Path) -> str:
     """Return what to do with a run folder: it is no entry, but one can be made of it, and that replays it too."""
-    shown = one_line(str(path))
     return (
-        f"{shown} is a run, not an entry of a leaderboard. To replay it and make an entry:\n"
-        f"  agentgen-bench submit {shlex.quote(shown)} --org YOUR-LAB --model NAME\n"
-        "To look at it: agentgen-bench report, or agentgen-bench score"
+        "this is a run, not an entry of a leaderboard; to replay it and make an entry: "
+        f"agentgen-bench submit {shlex.quote(str(path))} --org YOUR-LAB --model NAME; "
+        "to look at it: agentgen-bench report, or agentgen-bench score"
     )
 
 

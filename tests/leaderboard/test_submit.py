@@ -153,7 +153,7 @@ def test_the_verbs_make_verify_and_show_an_entry(
     assert main(["submit", "own", "--org", "o", "--model", "m"]) == 1
     assert "own is not a run of a frozen suite; evaluate with --suite NAME" in capsys.readouterr().err
     assert main(["verify", "own", "--workers", "1"]) == 2
-    assert "unknown suite" in capsys.readouterr().err
+    assert "own: this is a run, not an entry of a leaderboard; to replay it" in capsys.readouterr().err
 
 
 def test_verifying_nothing_says_what_to_name(capsys: pytest.CaptureFixture[str]) -> None:
