@@ -12,8 +12,10 @@ from agentgen_bench.envs.alfworld.engine import Answer, Engine
 from agentgen_bench.envs.alfworld.generator import LEAST_RECEPTACLES, MOST_RECEPTACLES, SPLITS, Knobs
 from agentgen_bench.envs.alfworld.memory import Memory
 from agentgen_bench.envs.alfworld.official import OfficialGame
+from agentgen_bench.envs.alfworld.paraphrases import FORMS
 from agentgen_bench.envs.alfworld.planner import shortest_plan
-from agentgen_bench.envs.base import Outcome, TextEnv, checked_range, read_action
+from agentgen_bench.envs.base import PARAPHRASES, Outcome, TextEnv, checked_range, read_action
+from agentgen_bench.envs.paraphrasing import paraphrased
 from agentgen_bench.errors import SpecError
 from agentgen_bench.text import Richness, Section
 
@@ -67,6 +69,8 @@ class ALFWorldEnv(TextEnv):
         Or a game file (`*.tw-pddl`, `.gz` too), or a list of them: level n is the n-th, counted round. `split` is one
         of the official three; a game from another split's folder is refused.
         backend: "engine" (ours), or "textworld", the official stack in a process of its own, on the same levels.
+        paraphrase: 0, the task in its own words; any other number, a wording that it and the level choose. A task in
+        free wording stays as it is.
         max_steps: the step limit.
 
     Version history:
@@ -108,6 +112,7 @@ class ALFWorldEnv(TextEnv):
         friendly: bool = False,
         backend: str = "engine",
         data: str | Sequence[str] | None = None,
+        paraphrase: int = 0,
         max_steps: int = STEP_LIMIT,
         render_mode: str | None = None,
     ) -> None:
@@ -118,6 +123,7 @@ class ALFWorldEnv(TextEnv):
         chosen("backend", backend, BACKENDS)
         self.max_steps: int = checked_range("max_steps", max_steps, 1, 100_000)
         self.friendly: bool = bool(friendly)
+        self._paraphrase = checked_range("paraphrase", paraphrase, 0, PARAPHRASES - 1)
         self.backend = backend
         self._knobs = Knobs(
             difficulty=difficulty,
@@ -142,12 +148,13 @@ class ALFWorldEnv(TextEnv):
 
     def _start(self, level_seed: int) -> None:
         level = self._level = self._level_of(level_seed)
-        self.task, self.level_id = level.task, f"alfworld:{level.digest}"
+        self.level_id = f"alfworld:{level.digest}"
+        self.task: str = paraphrased(FORMS, level.task, self._paraphrase, "alfworld", self.level_id)
         self._engine = Engine(level.scene) if level.scene is not None else None
         room = self._engine.intro() if self._engine is not None else ""
         if self._official is not None:
             first = self._official.load(levels.game_data(level))
-            room = text.room_of(first, self.task)
+            room = text.room_of(first, level.task)
         self._plan = list(level.plan) if level.plan is not None else None
         self.success: bool = False
         self.score: float = self._engine.progress if self._engine is not None else 0.0

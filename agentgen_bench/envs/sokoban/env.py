@@ -7,7 +7,7 @@ import gymnasium as gym
 
 from agentgen_bench.checks import checked_action, chosen
 from agentgen_bench.contract import Analysis, Info
-from agentgen_bench.envs.base import Outcome, TextEnv, checked_range
+from agentgen_bench.envs.base import PARAPHRASES, Outcome, TextEnv, checked_range
 from agentgen_bench.envs.sokoban import FAMILY
 from agentgen_bench.envs.sokoban.bitboards import DIRECTIONS
 from agentgen_bench.envs.sokoban.boxoban import check_playable, read_starts, solved_level
@@ -72,6 +72,7 @@ class SokobanEnv(TextEnv):
         levels: a text file of levels in Boxoban's format, or a folder of such; level n is the n-th, counted round.
             `difficulty` and `split` then decide nothing, and the knobs of generated levels are refused, and so is a
             level that is solved at the start or has no solution.
+        paraphrase: 0, the task in its own words; any other number, a wording that it and the level choose.
 
     Version history:
         v0: first version.
@@ -96,6 +97,7 @@ class SokobanEnv(TextEnv):
         reward: str = "gym-sokoban",
         board: str = "symbols",
         levels: str | None = None,
+        paraphrase: int = 0,
         render_mode: str | None = None,
     ) -> None:
         """Check the knobs, and that a level satisfies them; the class docstring says what each one is."""
@@ -104,6 +106,7 @@ class SokobanEnv(TextEnv):
         self._reward = chosen("reward", reward, tuple(REWARDS))
         self._board = chosen("board", board, tuple(VOCABULARIES))
         self._max_steps = None if max_steps is None else checked_range("max_steps", max_steps, 1, MAX_STEPS)
+        self._paraphrase = checked_range("paraphrase", paraphrase, 0, PARAPHRASES - 1)
         self._starts = None
         if levels is None:
             check_possible(self._settings, split)
@@ -130,7 +133,7 @@ class SokobanEnv(TextEnv):
 
     def new_play(self, level: Level) -> Play:
         """Return the level at its start, in this environment's words, richness and reward."""
-        return Play(level, self._board, self.richness, self._reward)
+        return Play(level, self._board, self.richness, self._reward, self._paraphrase)
 
     def step_limit(self, level: Level) -> int:
         """Return the steps after which an episode of the level is truncated."""
