@@ -3,6 +3,7 @@
 import argparse
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from agentgen_bench.address import shown_command
@@ -16,11 +17,13 @@ from agentgen_bench.cli.policy_options import (
     policy_label,
     policy_settings,
 )
-from agentgen_bench.cli.progress import Progress
+from agentgen_bench.cli.progress import Progress, say
 from agentgen_bench.cli.prompt_options import add_prompt_options, prompt_from_args
 from agentgen_bench.cli.training_options import add_environment_options, spec_changes
 from agentgen_bench.errors import SpecError
+from agentgen_bench.evaluation.answers import Answers
 from agentgen_bench.evaluation.plan import single_plan
+from agentgen_bench.policies.base import Decision
 from agentgen_bench.policies.names import DEMONSTRATOR
 from agentgen_bench.rollout import DEFAULT_WORKERS
 from agentgen_bench.train.choices import sources
@@ -92,6 +95,13 @@ def run(args: argparse.Namespace) -> int:
         file=sys.stderr,
     )
     progress = Progress(plan.n_episodes, show=not args.quiet)
+    answers = Answers(args.max_tokens) if args.model else None
+
+    def on_decisions(batch: Sequence[Decision]) -> None:
+        progress.decisions(batch)
+        if answers is not None and (trouble := answers.count(batch)) is not None:
+            say(trouble)
+
     try:
         collected = collect(
             plan,
@@ -105,6 +115,7 @@ def run(args: argparse.Namespace) -> int:
             command=shlex.join(["agentgen-bench", *shown_command(args.words)]),
             on_start=progress.start,
             on_episode=progress.episode,
+            on_decisions=on_decisions,
         )
     finally:
         progress.close()

@@ -9,7 +9,8 @@ README.md           for readers
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
@@ -116,6 +117,15 @@ def _check_values(metadata: Metadata, where: str) -> None:
         day = ""
     if day != metadata.date:
         raise EntryError(f"{where}: date is {metadata.date[:40]!r}, not a day as YYYY-MM-DD")
+
+
+def named_entries(paths: Iterable[Path]) -> list[Metadata]:
+    """Return the metadata of those folders where it can be read; verification says what is wrong with others."""
+    found = []
+    for path in paths:
+        with suppress(EntryError):
+            found.append(metadata_from_json(read_yaml(path / METADATA), str(path / METADATA)))
+    return found
 
 
 def read_metadata(path: Path, suite: Suite) -> Metadata:

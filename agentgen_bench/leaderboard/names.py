@@ -83,6 +83,16 @@ def lookalike(name: str, others: Iterable[str]) -> str | None:
     return next((other for other in sorted(others) if other != name and skeleton(other) == seen), None)
 
 
+def known_problems(org: str, model: str, known: Iterable[tuple[str, str]]) -> list[str]:
+    """Return where an entry's org or model looks like another one on the board; `known` are (org, model) there."""
+    pairs = list(known)
+    found = []
+    for what, own, others in (("org", org, {each for each, _ in pairs}), ("model", model, {each for _, each in pairs})):
+        if (other := lookalike(own, others)) is not None:
+            found.append(f"the {what} {own!a} looks like {other!a}, which is on the board; write it so")
+    return found
+
+
 def date_problem(suite: str, day: str, today: date) -> str | None:
     """Return why an entry cannot be of that day (YYYY-MM-DD): before its suite, or later than tomorrow; else None."""
     born, tomorrow = BORN.get(suite, date.min), today + timedelta(days=1)  # somewhere it is tomorrow already

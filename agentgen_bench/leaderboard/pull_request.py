@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from agentgen_bench.errors import AgentGenError, EntryError
+from agentgen_bench.errors import AgentGenError
 from agentgen_bench.leaderboard.amend import MAX_REASON_CHARS
 from agentgen_bench.leaderboard.audit import (
     AUDIT,
@@ -23,10 +23,10 @@ from agentgen_bench.leaderboard.audit import (
     read_audit,
     record_line,
 )
-from agentgen_bench.leaderboard.entry import FILES, METADATA, Metadata, metadata_from_json
+from agentgen_bench.leaderboard.entry import FILES, named_entries
 from agentgen_bench.leaderboard.markdown import BEGIN, END, markdown, with_table
-from agentgen_bench.leaderboard.names import date_problem, lookalike
-from agentgen_bench.leaderboard.safe import MAX_COMPRESSED_BYTES, read_bytes, read_text, read_yaml
+from agentgen_bench.leaderboard.names import date_problem, known_problems
+from agentgen_bench.leaderboard.safe import MAX_COMPRESSED_BYTES, read_bytes, read_text
 from agentgen_bench.leaderboard.table import read_boards
 from agentgen_bench.leaderboard.verify import verify
 
@@ -100,29 +100,19 @@ def readme_problems(base: Path, merged: Path) -> list[str]:
 def name_problems(base: Path, merged: Path, today: date) -> list[str]:
     """Return a line for each added entry whose names look like others' on the board, or whose day cannot be."""
     added = set(added_entries(base, merged))
-    known = [named for path in entry_folders(merged) if path not in added and (named := _names(path)) is not None]
+    known = named_entries(path for path in entry_folders(merged) if path not in added)
     found = []
     for path in sorted(added):
-        if (named := _names(path)) is None:
+        if not (names := named_entries([path])):
             continue  # verification says what is wrong with it
+        (named,) = names
         name = entry_name(path)
-        for what, own, others in (
-            ("org", named.org, {other.org for other in known}),
-            ("model", named.model, {other.model for other in known}),
-        ):
-            if (other := lookalike(own, others)) is not None:
-                found.append(f"{name}: the {what} {own!a} looks like {other!a}, which is on the board; write it so")
+        pairs = ((other.org, other.model) for other in known)
+        found += [f"{name}: {problem}" for problem in known_problems(named.org, named.model, pairs)]
         if (problem := date_problem(path.parent.name, named.date, today)) is not None:
             found.append(f"{name}: {problem}")
         known.append(named)
     return found
-
-
-def _names(path: Path) -> Metadata | None:
-    try:
-        return metadata_from_json(read_yaml(path / METADATA), str(path / METADATA))
-    except EntryError:
-        return None
 
 
 def company_problems(base: Path, merged: Path, changed: Iterable[str]) -> list[str]:

@@ -5,6 +5,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from agentgen_bench.errors import EntryError, SpecError
 from agentgen_bench.evaluation.folder import RESULTS as RUN_RESULTS
 from agentgen_bench.evaluation.folder import Run, read_run
 from agentgen_bench.evaluation.sessions import MADE, made, sessions_of
+from agentgen_bench.leaderboard.audit import entry_folders
 from agentgen_bench.leaderboard.entry import (
     ENTRY_VERSION,
     EPISODES,
@@ -24,8 +26,10 @@ from agentgen_bench.leaderboard.entry import (
     RESULTS,
     Metadata,
     metadata_from_json,
+    named_entries,
 )
 from agentgen_bench.leaderboard.equal import first_difference
+from agentgen_bench.leaderboard.names import date_problem, known_problems
 from agentgen_bench.leaderboard.records import expected_levels, name_of, packed
 from agentgen_bench.leaderboard.replay import Replayed
 from agentgen_bench.leaderboard.verify import json_text, verify
@@ -72,6 +76,8 @@ def submit(
     if problems:
         raise EntryError(f"{run_path} cannot be submitted: " + "; ".join(problems))
     metadata = _metadata(run, suite, org, model, date)
+    if problems := _name_problems(metadata, leaderboards):
+        raise EntryError(f"{run_path} cannot be submitted so: " + "; ".join(problems))
     target = leaderboards / suite.name / metadata.folder
     if target.exists():
         raise EntryError(f"{target} exists; entries are never overwritten, choose another date or model name")
@@ -105,6 +111,15 @@ def run_problems(run: Run, suite: Suite) -> list[str]:
         more = f" and {len(crashed) - MAX_LISTED} more" if len(crashed) > MAX_LISTED else ""
         problems.append(f"episodes ended in an error: {', '.join(crashed[:MAX_LISTED])}{more}; play them again")
     return problems or _result_problems(run)
+
+
+def _name_problems(metadata: Metadata, leaderboards: Path) -> list[str]:
+    """Return what the check of a pull request would say of the names and the day."""
+    folders = entry_folders(leaderboards) if leaderboards.is_dir() else []
+    known = ((other.org, other.model) for other in named_entries(folders))
+    found = known_problems(metadata.org, metadata.model, known)
+    day = date_problem(metadata.suite, metadata.date, datetime.now(UTC).date())
+    return [*found, *([day] if day else [])]
 
 
 def _result_problems(run: Run) -> list[str]:

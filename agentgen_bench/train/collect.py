@@ -9,7 +9,7 @@ from agentgen_bench.evaluation.folder import EPISODES
 from agentgen_bench.evaluation.histories import histories
 from agentgen_bench.evaluation.plan import Plan
 from agentgen_bench.evaluation.run import evaluate
-from agentgen_bench.policies.base import Player, Policy
+from agentgen_bench.policies.base import Decision, Player, Policy
 from agentgen_bench.policies.demonstrators import Imitable
 from agentgen_bench.policies.names import DEMONSTRATORS, scripted_policy, to_be_imitated
 from agentgen_bench.prompts import PromptConfig
@@ -40,6 +40,7 @@ def collect(
     command: str = "",
     on_start: Callable[[Sequence[Episode]], None] | None = None,
     on_episode: Callable[[Episode], None] | None = None,
+    on_decisions: Callable[[Sequence[Decision]], None] | None = None,
 ) -> Collected:
     """Play the plan into the run folder `output` and write its demonstrations to `samples.jsonl` there.
 
@@ -61,6 +62,7 @@ def collect(
         command=command,
         on_start=on_start,
         on_episode=on_episode,
+        on_decisions=on_decisions,
     )
     return _written(output, prompt, only_solved)
 

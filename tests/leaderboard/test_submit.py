@@ -49,6 +49,26 @@ def edited(run: Path, edit: Callable[[list[str]], list[str]]) -> None:
     path.write_text("".join(edit(path.read_text().splitlines(keepends=True))))
 
 
+@pytest.mark.parametrize(
+    ("claim", "value", "problem"),
+    [
+        ("org", "some-lab", "the org 'some-lab' looks like 'Some Lab', which is on the board; write it so"),
+        ("model", "1ab/random-3", "the model '1ab/random-3' looks like 'lab/random-3', which is on the board"),
+        ("date", "2131-01-01", "its date is 2131-01-01; tiny-v1 is of"),
+    ],
+)
+def test_names_and_days_are_refused_as_a_pull_request_would_be(
+    claim: str, value: str, problem: str, made: Path, run: Path, suite: Suite, tmp_path: Path
+) -> None:
+    board = tmp_path / "board"
+    shutil.copytree(made, board / "tiny-v1" / made.name)
+    before = sorted(board.rglob("*"))
+    with pytest.raises(EntryError) as error:
+        submit(run, **CLAIMS | {claim: value}, leaderboards=board, suite=suite, workers=1)
+    assert problem in str(error.value)
+    assert sorted(board.rglob("*")) == before
+
+
 def test_an_entry_holds_four_files_under_its_date_org_and_model(made: Path) -> None:
     assert made.name == "20260131_Some-Lab__lab-random-3"
     assert sorted(path.name for path in made.iterdir()) == [

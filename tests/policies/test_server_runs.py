@@ -65,6 +65,16 @@ def test_a_run_whose_answers_are_no_use_says_so_at_once(
     assert said.count("12 of the first 12 answers hold no action; most often (12) the answer was cut off at") == 1
 
 
+def test_collecting_from_a_model_whose_answers_are_no_use_says_so_at_once(
+    server: StubServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.answer = lambda payload, n: completion("<think>Let me see", "length") if n < 30 else refusal(400, "enough")
+    command = ["collect", "--base-url", server.url, "--model", "tiny", "--envs", "sokoban", "--levels", "3"]
+    assert main([*command, "--max-tokens", "64", "--quiet", "--retries", "1", "--output", str(tmp_path / "run")]) == 1
+    said = capsys.readouterr().err
+    assert said.count("12 of the first 12 answers hold no action; most often (12) the answer was cut off at") == 1
+
+
 def test_waiting_is_shown(server: StubServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     busy = Reply(429, {"error": {"message": "slow down"}}, {"Retry-After": "1"})
     server.answer = lambda payload, n: busy if n == 1 else completion("<action>up</action>")
