@@ -6,7 +6,7 @@ differ from the host's), `policy` and `repeat`.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -107,6 +107,19 @@ def split_row(split: str, index: int) -> dict[str, Any]:
         return dict(_suite_rows(split)[index])
     family, _, name = split.partition("-")
     return setting_rows(TaskSpec(family, split=name), 1, first_seed=index)[0]
+
+
+def split_rows(split: str) -> Iterator[dict[str, Any]]:
+    """Yield the row of each level of a split; the settings of a suite take turns, so that a limit takes from all alike.
+
+    Raises:
+        SpecError: there is no such split.
+    """
+    size = split_size(split)
+    if split in suite_names():
+        yield from sorted(suite_rows(split), key=lambda row: row["index"])
+    else:
+        yield from (split_row(split, index) for index in range(size))
 
 
 def whole_number(name: str, value: Any) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 from inspect_ai import model
 from inspect_ai.dataset import Sample
 
-from agentgen_bench.rows import suite_rows
+from agentgen_bench.rows import split_rows
 from agentgen_bench.session import View
 from agentgen_bench.suites import load_suite
 
@@ -15,7 +15,7 @@ KINDS = {"system": model.ChatMessageSystem, "user": model.ChatMessageUser, "assi
 def samples(suite: str) -> list[Sample]:
     """Return a sample for each level; settings take turns, so that a limit takes from all of them alike."""
     made, cells = [], load_suite(suite).cells
-    for row in sorted(suite_rows(suite), key=lambda row: row["index"]):
+    for row in split_rows(suite):
         cell, number = cells[row["cell"]], f"{row['cell']}-{row['index']}"
         known = {**row, "setting": cell.spec.label, "level": cell.level_ids[row["index"]]}
         made.append(Sample(cell.spec.label, id=number, metadata=known))
