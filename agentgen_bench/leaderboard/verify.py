@@ -17,7 +17,7 @@ from agentgen_bench.errors import EntryError
 from agentgen_bench.leaderboard.entry import RESULTS, Metadata, digests, read_metadata
 from agentgen_bench.leaderboard.equal import first_difference
 from agentgen_bench.leaderboard.records import for_replay, prompt_of, read_entry_episodes
-from agentgen_bench.leaderboard.replay import Replayed, replay_all
+from agentgen_bench.leaderboard.replay import CHUNK, CHUNK_LIMIT_S, Replayed, replay_all
 from agentgen_bench.leaderboard.safe import read_json
 from agentgen_bench.make import check_available
 from agentgen_bench.scores.success import results
@@ -99,7 +99,10 @@ def verify(
         if digests(path) != found.digests:
             found.problems.append(f"{path} was changed while it was verified")
     except BrokenProcessPool:
-        found.problems.append("a replaying process was ended from outside; is there memory enough? Try fewer workers")
+        found.problems.append(
+            f"a replaying process was ended: by the limit of {CHUNK_LIMIT_S:.0f} s for {CHUNK} episodes, or from "
+            "outside; is there memory enough? Try fewer workers"
+        )
     except EntryError as error:
         found.problems.append(str(error))
     except Exception as error:  # noqa: BLE001 - a stranger's files: what we did not think of must not hide other findings
