@@ -18,6 +18,9 @@ from agentgen_bench.leaderboard.audit import Record, append, entry_name
 from agentgen_bench.leaderboard.entry import METADATA, read_metadata
 from agentgen_bench.leaderboard.replay import Replayed
 from agentgen_bench.leaderboard.rerun import rerun_note
+from agentgen_bench.leaderboard.study_amend import rerun_study_note
+from agentgen_bench.leaderboard.study_entry import is_study
+from agentgen_bench.leaderboard.study_verify import verify_study
 from agentgen_bench.leaderboard.verify import Verification, verify
 from agentgen_bench.suites import load_suite, suite_names
 from agentgen_bench.terminal import one_line
@@ -42,7 +45,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="an entry's folder")
     parser.add_argument("--workers", type=integer(1), help="processes (default: all cores)")
-    parser.add_argument("--rerun", metavar="RUN", type=Path, help="a run of the same model by you, to compare with")
+    parser.add_argument(
+        "--rerun", metavar="RUN", type=Path, help="a run of the same model by you, or a study, to compare with"
+    )
+    parser.add_argument(
+        "--episodes-in",
+        metavar="DIR",
+        type=Path,
+        help="studies whose episodes lie elsewhere: the folder to fetch them into (default: one that is removed again)",
+    )
     parser.add_argument("--record", action="store_true", help="append the outcome to the audit trail (maintainers)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
@@ -63,14 +74,20 @@ def _verified(path: Path, args: argparse.Namespace) -> Verification:
     try:
         if (path / MANIFEST).is_file() and not (path / METADATA).is_file():
             raise EntryError(_is_a_run(path))
-        verification = verify(path, workers=args.workers, on_replayed=counter.add)
+        if is_study(path):
+            verification = verify_study(path, workers=args.workers, on_replayed=counter.add, elsewhere=args.episodes_in)
+        else:
+            verification = verify(path, workers=args.workers, on_replayed=counter.add)
     except (EntryError, SpecError) as error:  # no folder, or of no suite: the next entry is looked at all the same
         verification = Verification(path, None, 0, 0, (str(error),), {})
     counter.close()
     if not args.json:
         _print(verification, counter.seconds)
     if verification.holds and args.rerun is not None:
-        note = rerun_note(path.absolute(), read_run(args.rerun, texts=False))
+        if is_study(path):
+            note = rerun_study_note(path.absolute(), args.rerun, args.episodes_in)
+        else:
+            note = rerun_note(path.absolute(), read_run(args.rerun, texts=False))
         print(one_line(note), file=sys.stderr)
         _record(path, args, Record(_today(), "rerun", entry_name(path), note, verification.digests))
     elif verification.holds:

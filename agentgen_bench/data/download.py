@@ -191,6 +191,8 @@ def _append(response: "requests.Response", remote: RemoteFile, part: Path, progr
         file.truncate()
         for chunk in response.iter_content(CHUNK_BYTES):
             bar.update(file.write(chunk))
+            if remote.size_bytes is not None and file.tell() > remote.size_bytes:
+                raise DataError(f"{remote.shown}: the server sends more than the {remote.size_bytes} bytes expected")
     return total is None or part.stat().st_size == total
 
 

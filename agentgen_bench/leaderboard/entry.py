@@ -31,8 +31,12 @@ from agentgen_bench.suites import Suite
 
 METADATA, RESULTS, EPISODES, README = "metadata.yaml", "results.json", "episodes.jsonl.gz", "README.md"
 FILES = (METADATA, RESULTS, EPISODES, README)
+SCORES, TRAINING = "scores.json", "training.jsonl.gz"  # of a study, see `study_entry`
+STUDY_FILES = (METADATA, SCORES, TRAINING, README)
 MAX_BYTES = {
     METADATA: MAX_YAML_BYTES,
+    SCORES: MAX_JSON_BYTES,
+    TRAINING: MAX_COMPRESSED_BYTES,
     RESULTS: MAX_JSON_BYTES,
     EPISODES: MAX_COMPRESSED_BYTES,
     README: MAX_TEXT_BYTES,
@@ -108,15 +112,20 @@ def _check_values(metadata: Metadata, where: str) -> None:
         raise EntryError(f"{where}: entry_version is {metadata.entry_version}; this version reads {ENTRY_VERSION}")
     if not 1 <= metadata.repeats <= MAX_REPEATS:
         raise EntryError(f"{where}: repeats is {metadata.repeats}; 1 to {MAX_REPEATS} are accepted")
-    for name, value in (("org", metadata.org), ("model", metadata.model)):
+    check_claims(metadata.org, metadata.model, metadata.date, where)
+
+
+def check_claims(org: str, model: str, day: str, where: str) -> None:
+    """Raise EntryError for a name that may not be on the board, or a day that is none (YYYY-MM-DD)."""
+    for name, value in (("org", org), ("model", model)):
         check_name(value, f"{where}: {name}")
         slug(value)
     try:
-        day = date.fromisoformat(metadata.date).isoformat()
+        written = date.fromisoformat(day).isoformat()
     except ValueError:
-        day = ""
-    if day != metadata.date:
-        raise EntryError(f"{where}: date is {metadata.date[:40]!r}, not a day as YYYY-MM-DD")
+        written = ""
+    if written != day:
+        raise EntryError(f"{where}: date is {day[:40]!r}, not a day as YYYY-MM-DD")
 
 
 def named_entries(paths: Iterable[Path]) -> list[Metadata]:
@@ -136,8 +145,8 @@ def read_metadata(path: Path, suite: Suite) -> Metadata:
         extra = next((file.name for file in inside if file.name not in FILES), None)  # of millions, the first will do
     if extra is not None:
         raise EntryError(f"{path} holds {extra[:80]!r}, which is no part of an entry; it holds {', '.join(FILES)} only")
-    for name, limit in MAX_BYTES.items():
-        check_plain_file(path / name, limit)
+    for name in FILES:
+        check_plain_file(path / name, MAX_BYTES[name])
     metadata = metadata_from_json(read_yaml(path / METADATA), str(path / METADATA))
     if path.name != metadata.folder:
         raise EntryError(f"{path} should be named {metadata.folder} after its metadata")
@@ -150,10 +159,20 @@ def read_metadata(path: Path, suite: Suite) -> Metadata:
     return metadata
 
 
+def is_whole(path: Path) -> bool:
+    """Return whether a folder holds every file that an entry of its kind has."""
+    names = STUDY_FILES if os.path.lexists(path / SCORES) else FILES
+    return all((path / name).exists() for name in names)
+
+
 def digests(path: Path) -> dict[str, str]:
-    """Return the SHA-256 of each file of an entry except its README, which may be improved later."""
+    """Return the SHA-256 of each file of an entry except its README, which may be improved later.
+
+    Of a study those of its metadata, scores and training records; the metadata holds those of its episodes.
+    """
     found = {}
-    for name in (METADATA, RESULTS, EPISODES):
+    is_study = os.path.lexists(path / SCORES)
+    for name in (METADATA, SCORES, TRAINING) if is_study else (METADATA, RESULTS, EPISODES):
         check_plain_file(path / name, MAX_BYTES[name])
         with (path / name).open("rb") as file:
             found[name] = hashlib.file_digest(file, "sha256").hexdigest()

@@ -79,7 +79,7 @@ def verify(
         raise EntryError(f"{path} is not a folder; name one like leaderboards/core-v1/20260131_My-Lab__my-model-4b")
     suite = load_suite(path.parent.name) if suite is None else suite
     _check_suite(suite)
-    found = _Found()
+    found = Findings()
     try:
         metadata = found.metadata = read_metadata(path, suite)
         claimed = read_json(path / RESULTS)
@@ -117,7 +117,7 @@ def _check_suite(suite: Suite) -> None:
         check_available(cell.spec)
 
 
-class _Found:
+class Findings:
     """What a verification has found so far."""
 
     def __init__(self) -> None:
@@ -132,6 +132,7 @@ class _Found:
         return len(self.problems) >= MAX_PROBLEMS
 
     def add(self, chunk: Replayed) -> None:
+        """Count a chunk of replayed episodes and keep the first of what differs."""
         self.episodes += chunk.episodes
         self.steps += chunk.steps
         room = max(0, MAX_PROBLEMS - len(self.problems))
@@ -139,6 +140,7 @@ class _Found:
         self.unlisted += len(chunk.differences[room:])
 
     def verification(self, path: Path) -> Verification:
+        """Return it all."""
         more = (
             (f"and {self.unlisted} more episodes of the {self.episodes} that were replayed",) if self.unlisted else ()
         )

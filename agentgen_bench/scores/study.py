@@ -129,6 +129,10 @@ class Study:
         """The folders of all runs in order, each run followed by those of its other checkpoints."""
         return tuple(folder for run in self.runs for folder in (run.run, *run.also))
 
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values from which `study_from_data` reads the study again; what is not said is left out."""
+        return {"study": self.name, "runs": [_run_json(run) for run in self.runs]}
+
     def by_run(self, played: Sequence[Sequence[Episode]]) -> dict[str, list[Episode]]:
         """Return the episodes of each run, those of its other checkpoints among them as further repeats.
 
@@ -178,6 +182,13 @@ class Study:
         return [c for c in self.conditions if c.role == "trained" and c.augmented == augmented and c.difficulty is None]
 
 
+def _run_json(run: StudyRun) -> dict[str, Any]:
+    data = {field.name: getattr(run, field.name) for field in fields(run)}
+    data |= {"also": list(run.also), "health": list(run.health)}
+    kept = {name: value for name, value in data.items() if value not in (None, False, [])}
+    return kept if run.seed else {**kept, "seed": 0}
+
+
 def read_study(text: str, origin: str = "study") -> Study:
     """Return the study written in YAML; `origin` names it in errors.
 
@@ -188,6 +199,11 @@ def read_study(text: str, origin: str = "study") -> Study:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ScoreError(f"{origin} is not YAML: {' '.join(str(error).split())}") from None
+    return study_from_data(data, origin)
+
+
+def study_from_data(data: Any, origin: str) -> Study:
+    """Return the study of parsed YAML; raises ScoreError as `read_study` does."""
     if not isinstance(data, Mapping) or set(data) != {"study", "runs"}:
         got = sorted(map(str, data)) if isinstance(data, Mapping) else type(data).__name__
         raise ScoreError(f"{origin} needs the keys study and runs, got {got}")
