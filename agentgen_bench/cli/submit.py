@@ -10,9 +10,9 @@ from agentgen_bench.cli.outputs import check_folder
 from agentgen_bench.cli.verify import Counter
 from agentgen_bench.errors import SpecError
 from agentgen_bench.leaderboard.audit import Event, Record, append, entry_name
-from agentgen_bench.leaderboard.entry import digests
+from agentgen_bench.leaderboard.entry import Named, digests
 from agentgen_bench.leaderboard.safe import read_text
-from agentgen_bench.leaderboard.study_submit import Claims, is_study_folder, submit_study
+from agentgen_bench.leaderboard.study_submit import is_study_folder, submit_study
 from agentgen_bench.leaderboard.submit import submit
 
 EXAMPLES = """examples:
@@ -93,7 +93,7 @@ def _submitted(args: argparse.Namespace, counter: Counter) -> Path:
 def _submitted_study(args: argparse.Namespace, counter: Counter) -> Path:
     return submit_study(
         args.run_folder,
-        Claims(args.org, args.model, args.date or datetime.now(UTC).date().isoformat()),
+        Named(args.org, args.model, args.date or datetime.now(UTC).date().isoformat()),
         args.leaderboards,
         readme=None if args.readme is None else read_text(args.readme),
         elsewhere=None if args.episodes_at is None else (args.episodes_at, args.episodes_in),

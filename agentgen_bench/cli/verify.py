@@ -20,8 +20,8 @@ from agentgen_bench.leaderboard.replay import Replayed
 from agentgen_bench.leaderboard.rerun import rerun_note
 from agentgen_bench.leaderboard.study_amend import rerun_study_note
 from agentgen_bench.leaderboard.study_entry import is_study
-from agentgen_bench.leaderboard.study_verify import verify_study
-from agentgen_bench.leaderboard.verify import Verification, verify
+from agentgen_bench.leaderboard.study_verify import verify_entry
+from agentgen_bench.leaderboard.verify import Verification
 from agentgen_bench.suites import load_suite, suite_names
 from agentgen_bench.terminal import one_line
 
@@ -74,10 +74,7 @@ def _verified(path: Path, args: argparse.Namespace) -> Verification:
     try:
         if (path / MANIFEST).is_file() and not (path / METADATA).is_file():
             raise EntryError(_is_a_run(path))
-        if is_study(path):
-            verification = verify_study(path, workers=args.workers, on_replayed=counter.add, elsewhere=args.episodes_in)
-        else:
-            verification = verify(path, workers=args.workers, on_replayed=counter.add)
+        verification = verify_entry(path, workers=args.workers, on_replayed=counter.add, elsewhere=args.episodes_in)
     except (EntryError, SpecError) as error:  # no folder, or of no suite: the next entry is looked at all the same
         verification = Verification(path, None, 0, 0, (str(error),), {})
     counter.close()

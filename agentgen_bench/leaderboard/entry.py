@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from agentgen_bench.errors import EntryError
 from agentgen_bench.leaderboard.names import check_name
@@ -128,12 +128,24 @@ def check_claims(org: str, model: str, day: str, where: str) -> None:
         raise EntryError(f"{where}: date is {day[:40]!r}, not a day as YYYY-MM-DD")
 
 
-def named_entries(paths: Iterable[Path]) -> list[Metadata]:
-    """Return the metadata of those folders where it can be read; verification says what is wrong with others."""
+class Named(NamedTuple):
+    """Who submitted what, when, of an entry of either kind."""
+
+    org: str
+    model: str
+    date: str  # YYYY-MM-DD
+
+
+def named_entries(paths: Iterable[Path]) -> list[Named]:
+    """Return the names of those folders where they can be read; verification says what is wrong with others."""
     found = []
     for path in paths:
         with suppress(EntryError):
-            found.append(metadata_from_json(read_yaml(path / METADATA), str(path / METADATA)))
+            data = read_yaml(path / METADATA)
+            names = [data.get(name) for name in Named._fields] if isinstance(data, dict) else []
+            if names and all(isinstance(name, str) for name in names):
+                check_claims(*names, str(path / METADATA))
+                found.append(Named(*names))
     return found
 
 

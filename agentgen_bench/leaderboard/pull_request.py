@@ -27,8 +27,9 @@ from agentgen_bench.leaderboard.entry import FILES, named_entries
 from agentgen_bench.leaderboard.markdown import BEGIN, END, markdown, with_table
 from agentgen_bench.leaderboard.names import date_problem, known_problems
 from agentgen_bench.leaderboard.safe import MAX_COMPRESSED_BYTES, read_bytes, read_text
+from agentgen_bench.leaderboard.study_entry import is_study, is_study_file
+from agentgen_bench.leaderboard.study_verify import verify_entry
 from agentgen_bench.leaderboard.table import read_boards
-from agentgen_bench.leaderboard.verify import verify
 
 README = "README.md"
 MAX_LINE_CHARS = 500
@@ -81,7 +82,9 @@ def stray_files(base: Path, merged: Path) -> list[str]:
 
 
 def _is_part_of_entry(name: Path) -> bool:
-    return len(name.parts) == 3 and name.name in FILES and not any(part.startswith(".") for part in name.parts)
+    if len(name.parts) != 3 or any(part.startswith(".") for part in name.parts):
+        return False
+    return is_study_file(name.name) if is_study(name.parent) else name.name in FILES
 
 
 def readme_problems(base: Path, merged: Path) -> list[str]:
@@ -212,7 +215,7 @@ def problems(
         if on_entry is not None:
             on_entry(path)
         try:
-            found += verify(path, workers=workers).problems
+            found += verify_entry(path, workers=workers).problems
         except AgentGenError as error:  # the entry's folder names no suite
             found.append(f"{entry_name(path)}: {error}")
     yield from found or _board_problems(merged, set(map(entry_name, added_entries(base, merged))))

@@ -4,7 +4,7 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from agentgen_bench.evaluation.folder import Run, read_run
 from agentgen_bench.evaluation.protocol import Protocol, is_protocol, load_protocol
 from agentgen_bench.evaluation.sessions import made, sessions_of
 from agentgen_bench.evaluation.training import Origin
-from agentgen_bench.leaderboard.entry import ENTRY_VERSION, METADATA, README, SCORES, slug
+from agentgen_bench.leaderboard.entry import ENTRY_VERSION, METADATA, README, SCORES, Named, check_claims, slug
 from agentgen_bench.leaderboard.replay import Replayed
 from agentgen_bench.leaderboard.study_chain import chain_problems
 from agentgen_bench.leaderboard.study_entry import (
@@ -34,21 +34,12 @@ from agentgen_bench.leaderboard.study_records import (
     write_origins,
 )
 from agentgen_bench.leaderboard.study_verify import all_episodes, decoding_problems, study_scores, verify_study
-from agentgen_bench.leaderboard.submit import PRIVATE, run_problems
+from agentgen_bench.leaderboard.submit import PRIVATE, name_problems, run_problems
 from agentgen_bench.leaderboard.verify import json_text
 from agentgen_bench.scores.study import Study, StudyRun, read_study
 
 STUDY = "scores.yaml"  # in a study's folder
 OWN = ("name", "model", "content_hash")  # of a policy's description; all else is common to a study
-
-
-@dataclass(frozen=True, slots=True)
-class Claims:
-    """Who submits what, when."""
-
-    org: str
-    model: str
-    date: str  # YYYY-MM-DD
 
 
 def is_study_folder(path: Path) -> bool:
@@ -58,7 +49,7 @@ def is_study_folder(path: Path) -> bool:
 
 def submit_study(
     path: Path,
-    claims: Claims,
+    claims: Named,
     leaderboards: Path,
     *,
     readme: str | None = None,
@@ -88,7 +79,9 @@ def submit_study(
     study, runs = read_study_folder(path)
     protocol = _protocol_of(runs) if protocol is None else protocol
     origins = {name: _origin(run) for name, run in runs.items()}
+    check_claims(*claims, "the entry")
     problems = study_problems(protocol, study, runs, origins)
+    problems += name_problems(protocol.name, claims, leaderboards)
     if problems:
         raise EntryError(f"{path} cannot be submitted:\n  " + "\n  ".join(problems))
     if elsewhere is not None:
@@ -182,7 +175,7 @@ def _metadata(
     study: Study,
     runs: Mapping[str, Run],
     origins: Mapping[str, Origin],
-    claims: Claims,
+    claims: Named,
     files: Path,
     url: str | None,
 ) -> StudyMetadata:

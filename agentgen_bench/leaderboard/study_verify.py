@@ -21,9 +21,9 @@ from agentgen_bench.leaderboard.records import SCRIPTED_KINDS, for_replay, promp
 from agentgen_bench.leaderboard.replay import Replayed, replay_all
 from agentgen_bench.leaderboard.safe import read_json
 from agentgen_bench.leaderboard.study_chain import chain_problems
-from agentgen_bench.leaderboard.study_entry import StudyMetadata, read_study_metadata
+from agentgen_bench.leaderboard.study_entry import StudyMetadata, is_study, read_study_metadata
 from agentgen_bench.leaderboard.study_records import episodes_at, read_origins, run_episodes
-from agentgen_bench.leaderboard.verify import Findings, Verification, json_text, scored
+from agentgen_bench.leaderboard.verify import Findings, Verification, json_text, scored, verify
 from agentgen_bench.make import check_available
 from agentgen_bench.scores.study_board import board_scores
 
@@ -68,6 +68,19 @@ def verify_study(
             text = " ".join(str(error).split())[:200]
             found.problems.append(f"{path} cannot be verified: {type(error).__name__}: {text}")
     return found.verification(path)
+
+
+def verify_entry(
+    path: Path,
+    *,
+    workers: int | None = None,
+    on_replayed: Callable[[Replayed], None] | None = None,
+    elsewhere: Path | None = None,
+) -> Verification:
+    """Return what is wrong with an entry of either kind, see `verify` and `verify_study`."""
+    if is_study(path):
+        return verify_study(path, workers=workers, on_replayed=on_replayed, elsewhere=elsewhere)
+    return verify(path, workers=workers, on_replayed=on_replayed)
 
 
 def _verify(

@@ -16,6 +16,7 @@ from agentgen_bench.episodes import canonical_json, to_line
 from agentgen_bench.errors import EntryError, SpecError
 from agentgen_bench.evaluation.folder import RESULTS as RUN_RESULTS
 from agentgen_bench.evaluation.folder import Run, read_run
+from agentgen_bench.evaluation.protocol import is_protocol
 from agentgen_bench.evaluation.sessions import MADE, made, sessions_of
 from agentgen_bench.leaderboard.audit import entry_folders
 from agentgen_bench.leaderboard.entry import (
@@ -25,6 +26,7 @@ from agentgen_bench.leaderboard.entry import (
     README,
     RESULTS,
     Metadata,
+    Named,
     metadata_from_json,
     named_entries,
 )
@@ -72,11 +74,13 @@ def submit(
     """
     run = read_run(run_path, texts=False)
     suite = _suite_of(run) if suite is None else suite
+    if is_protocol(suite.name):
+        raise EntryError(f"{suite.name} takes whole studies, not one run; name the study's folder (docs/studies.md)")
     problems = run_problems(run, suite)
     if problems:
         raise EntryError(f"{run_path} cannot be submitted: " + "; ".join(problems))
     metadata = _metadata(run, suite, org, model, date)
-    if problems := _name_problems(metadata, leaderboards):
+    if problems := name_problems(suite.name, Named(org, model, date), leaderboards):
         raise EntryError(f"{run_path} cannot be submitted so: " + "; ".join(problems))
     target = leaderboards / suite.name / metadata.folder
     if target.exists():
@@ -113,12 +117,12 @@ def run_problems(run: Run, suite: Suite) -> list[str]:
     return problems or _result_problems(run)
 
 
-def _name_problems(metadata: Metadata, leaderboards: Path) -> list[str]:
+def name_problems(suite: str, named: Named, leaderboards: Path) -> list[str]:
     """Return what the check of a pull request would say of the names and the day."""
     folders = entry_folders(leaderboards) if leaderboards.is_dir() else []
     known = ((other.org, other.model) for other in named_entries(folders))
-    found = known_problems(metadata.org, metadata.model, known)
-    day = date_problem(metadata.suite, metadata.date, datetime.now(UTC).date())
+    found = known_problems(named.org, named.model, known)
+    day = date_problem(suite, named.date, datetime.now(UTC).date())
     return [*found, *([day] if day else [])]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import filterfalse
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from agentgen_bench.leaderboard.entry import EPISODES, METADATA, RESULTS, Metada
 from agentgen_bench.leaderboard.likeness import Contestant, contestant, copy_note, oracle_notes
 from agentgen_bench.leaderboard.records import AGENT_KIND, SCRIPTED_KINDS
 from agentgen_bench.leaderboard.safe import parse_json, read_gzip_lines, read_json, read_yaml
+from agentgen_bench.leaderboard.study_entry import is_study
 from agentgen_bench.scores.base import Score, family
 from agentgen_bench.scores.bootstrap import RESAMPLES, Draws, percentile_interval
 from agentgen_bench.scores.ood import ranking_stability
@@ -66,7 +68,7 @@ class Board:
 
 
 def read_boards(leaderboards: Path) -> list[Board]:
-    """Return the leaderboard of each suite that has entries, suites sorted.
+    """Return the leaderboard of each suite that has entries, suites sorted; studies are read by `read_studies`.
 
     Entries are read, not verified; `trust` says what was recorded about each.
     """
@@ -74,7 +76,7 @@ def read_boards(leaderboards: Path) -> list[Board]:
         raise EntryError(f"{leaderboards} is not a folder of leaderboards")
     records = read_audit(leaderboards)
     suites: dict[str, list[Path]] = {}
-    for path in entry_folders(leaderboards):
+    for path in filterfalse(is_study, entry_folders(leaderboards)):
         suites.setdefault(path.parent.name, []).append(path)
     order = {record.entry: i for i, record in reversed(list(enumerate(records)))}  # of the first record of each
     return [_board(suite, {path: trust(path, records) for path in paths}, order) for suite, paths in suites.items()]
