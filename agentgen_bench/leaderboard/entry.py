@@ -142,10 +142,10 @@ def named_entries(paths: Iterable[Path]) -> list[Named]:
     for path in paths:
         with suppress(EntryError):
             data = read_yaml(path / METADATA)
-            names = [data.get(name) for name in Named._fields] if isinstance(data, dict) else []
-            if names and all(isinstance(name, str) for name in names):
-                check_claims(*names, str(path / METADATA))
-                found.append(Named(*names))
+            if isinstance(data, dict) and all(isinstance(data.get(name), str) for name in Named._fields):
+                named = Named(data["org"], data["model"], data["date"])
+                check_claims(named.org, named.model, named.date, str(path / METADATA))
+                found.append(named)
     return found
 
 
