@@ -43,20 +43,23 @@ def session_of(row: Mapping[str, Any], prompt: PromptConfig) -> Session:
     return Session(spec, checked_seed(row.get("seed", 0)), prompt=settings, policy=policy, repeat=repeat)
 
 
-def growing_session(row: Mapping[str, Any], prompt: PromptConfig) -> Session:
+def growing_session(row: Mapping[str, Any], prompt: PromptConfig, is_training: bool = False) -> Session:
     """Return the session of a row for a host whose conversation only grows, as those of trainers do.
 
     The settings are `prompt`: what else a table's row holds, its own `prompt` among it, is the host's.
 
     Raises:
         SpecError: as `session_of`; and for the protocol `window`, whose prompts do not go on from one another, and for
-            packs, whose tasks begin a conversation each.
+            packs, whose tasks begin a conversation each; and where it is for training, for a family that no model is
+            trained on.
     """
     session = session_of({name: row[name] for name in LEVEL_FIELDS if name in row}, prompt)
     if session.prompt.protocol == "window":
         raise SpecError("the protocol 'window' makes prompts that do not go on from one another; choose chat or tools")
     if session.spec.lifecycle_spec is not None:
         raise SpecError("a pack begins a conversation with each task, which this host cannot; choose lifecycle='none'")
+    if is_training and _is_held_out(session.spec.family):
+        raise SpecError(f"{session.spec.family} is for evaluation only; choose another family")
     return session
 
 
@@ -85,7 +88,8 @@ def setting_rows(spec: TaskSpec | str, n_levels: int, first_seed: int = 0) -> li
 
 def split_names() -> list[str]:
     """Return the names of all splits: each family's easy levels (`Sokoban-train`), and the frozen suites."""
-    return [*(f"{family}-{split}" for family in families.names() for split in SPLITS), *suite_names()]
+    splits = {name: SPLITS[-1:] if _is_held_out(name) else SPLITS for name in families.names()}
+    return [*(f"{family}-{split}" for family in splits for split in splits[family]), *suite_names()]
 
 
 def split_size(split: str) -> int:
@@ -127,6 +131,10 @@ def whole_number(name: str, value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < END_OF_NUMBERS:
         raise SpecError(f"{name} is {str(value)[:40]!r}; send a whole number, 0 or more")
     return value
+
+
+def _is_held_out(family: str) -> bool:
+    return families.is_known(family) and families.family(family).evaluation_only
 
 
 def _prompt(settings: Any, prompt: PromptConfig) -> PromptConfig:

@@ -99,3 +99,11 @@ def test_a_split_is_a_familys_easy_levels_or_a_suite():
 def test_a_level_beyond_a_split_is_refused(split, index):
     with pytest.raises(SpecError, match=r"is out of range|unknown split"):
         split_row(split, index)
+
+
+def test_a_family_for_evaluation_only_is_not_trained_on():
+    (row,) = setting_rows(TaskSpec("Blocks", split="test"), 1)
+    assert growing_session(row, CHAT).spec.family == "Blocks"
+    assert [name for name in split_names() if name.startswith("Blocks")] == ["Blocks-test"]
+    with pytest.raises(SpecError, match="Blocks is for evaluation only"):
+        growing_session(row, CHAT, is_training=True)

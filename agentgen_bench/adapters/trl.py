@@ -24,7 +24,7 @@ class Environment:
         """Begin the row's level and return what the first message says, which the trainer adds to the prompt."""
         if hasattr(self, "session"):
             self.session.close()
-        self.session, self.episode_return = growing_session(row, self.prompt), 0.0
+        self.session, self.episode_return = growing_session(row, self.prompt, True), 0.0
         return self.session.start().text
 
     def _call(self, name: str, arguments: dict[str, Any]) -> str:
@@ -35,7 +35,7 @@ class Environment:
 
 def environment_for(spec: TaskSpec | str, prompt: PromptConfig = TOOLS) -> type[Environment]:
     """Return the environment class of a setting: a factory for the trainer. All rows must offer the same tools."""
-    with growing_session(setting_rows(spec, 1)[0], prompt) as session:
+    with growing_session(setting_rows(spec, 1)[0], prompt, True) as session:
         session.start()
         methods = {tool["function"]["name"]: method_for(**tool["function"]) for tool in session.tools}
         return type(session.spec.family, (Environment,), {"prompt": prompt, **methods})

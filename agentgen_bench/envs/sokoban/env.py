@@ -49,6 +49,8 @@ class SokobanEnv(TextEnv):
     Reward:
         `gym-sokoban`: -0.1 a step, +1 for a box pushed onto a target, -1 for one pushed off, +10 for solving.
         `sparse`: 1 for solving, else 0.
+        With `gym-sokoban` the return is not the score: at success the rewards sum to about 10 (6.7 to 11.3 over the
+        oracle's episodes on 90 test levels, easy to hard), where the score is 1.
 
     Episode end:
         Terminated when every box stands on a target, truncated after `max_steps` steps.
