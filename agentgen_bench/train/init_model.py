@@ -37,8 +37,11 @@ CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-# With whole words, a digit is a token with or without the space before it.
-WORDS = r" ?[A-Z]?[a-z]+| ?[0-9]|[\s\S]"
+# With whole words, a digit or an opening bracket is a token with or without the space before it, and so is a label of
+# capitals in brackets, such as the [SEP] between the parts of a shop's page. Capitals elsewhere and the other signs
+# stand alone: they are the squares of grids.
+WORDS = r" ?\[[A-Z]+\]| ?[A-Z]?[a-z]+| ?[0-9(\[<]|[\s\S]"
+ROLES = ("system", "user", "assistant", "tool")  # of messages: the chat template writes them, no text of a corpus does
 BYTE_ALPHABET = 256
 TokenizerKind = Literal["pieces", "words"]
 TOKENIZERS: tuple[TokenizerKind, ...] = get_args(TokenizerKind)
@@ -216,7 +219,7 @@ def _words(texts: Iterable[str], vocab_size: int) -> Any:
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(word for word, _ in split.pre_tokenize_str(text))
-    tokens = [*SPECIAL_TOKENS, *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    tokens = [*SPECIAL_TOKENS, *sorted(pre_tokenizers.ByteLevel.alphabet()), *ROLES]
     known = set(tokens)
     frequent = sorted((word for word in counts if word not in known), key=lambda word: (-counts[word], word))
     tokens += frequent[: vocab_size - len(tokens)]
