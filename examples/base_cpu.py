@@ -28,7 +28,7 @@ FAMILIES = {name.lower(): name for name in PRESET["environments"]}
 LEVELS = 9000  # that each demonstrator plays
 ALL_LEVELS = {"sciworld": 1098}  # of this family's training split there are no more
 PROMPT = ["--protocol", "chat", "--action-hints", "none"]
-TOKENS_PER_ROW = 500  # of a demonstration on average
+TOKENS_PER_ROW = 600  # of a demonstration on average
 # Operations of a token in products: 6 for each parameter used, and attention over about 500 tokens in 4 layers.
 OPERATIONS_PER_TOKEN = 6 * 1.34e6 + 1.5e6
 SHARE = 0.45  # of the product rate that training reaches at this size, with logits for all tokens
