@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from agentgen_bench.leaderboard.audit import TRUSTS
+from agentgen_bench.leaderboard.harness import Card, harness_card
 from agentgen_bench.leaderboard.table import Board, Row
 from agentgen_bench.scores.base import Score
 
@@ -38,7 +39,7 @@ class Range(NamedTuple):
     high: int
 
 
-Value = str | int | date | Score | Link | Badge | Range | None  # None is shown as a dash
+Value = str | int | date | Score | Link | Badge | Range | Card | None  # None is shown as a dash
 Plain = str | int | float | None
 
 
@@ -68,6 +69,7 @@ COLUMNS: tuple[Column[Row], ...] = (
     Column("model", "model", lambda row: Link(row.metadata.model, row.entry, row.played_by or "")),
     Column("submitted by", "org", lambda row: row.metadata.org, "under"),
     Column("success", "success", lambda row: row.success, first="down"),
+    Column("harness", "harness", lambda row: harness_card(row.metadata)),
     Column("trust", "trust", lambda row: Badge(row.trust, TRUSTS.index(row.trust)), first="down"),
     Column("date", "date", lambda row: date.fromisoformat(row.metadata.date), first="down"),
     Column("entry", "entry", lambda row: row.entry, "data"),
@@ -94,7 +96,7 @@ def plain(column: Column[RowT], row: RowT) -> dict[str, Plain]:
         return {column.key: value.value, f"{column.key}_low": value.low, f"{column.key}_high": value.high}
     if isinstance(value, Range):
         return {f"{column.key}_low": value.low, f"{column.key}_high": value.high}
-    if isinstance(value, Link | Badge):
+    if isinstance(value, Link | Badge | Card):
         return {column.key: value.text}
     return {column.key: value.isoformat() if isinstance(value, date) else value}
 
@@ -110,4 +112,6 @@ def _row_json(row: Row) -> dict[str, Any]:
     for column in COLUMNS:
         value = column.value(row)
         found |= {column.key: value.to_json()} if isinstance(value, Score) else plain(column, row)
+        if isinstance(value, Card):
+            found[f"{column.key}_card"] = dict(value.facts)
     return found | {"families": {name: score.to_json() for name, score in row.families.items()}}

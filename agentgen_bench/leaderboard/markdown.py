@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from agentgen_bench.errors import EntryError
 from agentgen_bench.leaderboard.columns import Badge, Column, Link, Range, Value, with_families
+from agentgen_bench.leaderboard.harness import Card
 from agentgen_bench.leaderboard.table import Board
 from agentgen_bench.scores.base import Score
 
@@ -45,6 +46,8 @@ def _cell(value: Value) -> str:
             return f"[{_escaped(text)}]({target})" + (f" ({note})" if note else "")
         case Badge(text):
             return text
+        case Card(text):
+            return _escaped(text)
         case str():
             return _escaped(value)
     return "-" if value is None else str(value)

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from agentgen_bench.leaderboard.audit import TRUSTS
 from agentgen_bench.leaderboard.columns import Badge, Column, Link, Range, Value, with_families
+from agentgen_bench.leaderboard.harness import Card
 from agentgen_bench.leaderboard.table import Board, Row
 from agentgen_bench.scores.base import Score
 
@@ -70,9 +71,19 @@ def _cell(value: Value) -> str:
             return f'<td data-sort="{name}" title="{name}"><a href="{link}">{name}</a>{mark}'
         case Badge(text, order):
             return f'<td data-sort="{order}"><span class="badge {text}">{text}</span>'
+        case Card(text, facts):
+            return f'<td data-sort="{escape(text)}">{_card(text, facts)}'
         case None:
             return '<td data-sort="-1">–'
     return f'<td data-sort="{escape(str(value))}">{escape(str(value))}'
+
+
+def _card(text: str, facts: Sequence[tuple[str, str]]) -> str:
+    """Return a line that opens into what there is to say in detail."""
+    if not facts:
+        return escape(text)
+    listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts)
+    return f'<details class="card"><summary>{escape(text)}</summary><dl>{listed}</dl></details>'
 
 
 def _under(value: Value) -> str:
