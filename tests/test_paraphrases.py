@@ -13,7 +13,7 @@ from agentgen_bench.envs.alfworld.tasks import TASK_TYPES, read_task, task_sente
 from agentgen_bench.envs.paraphrasing import Form, original_of, paraphrased
 from agentgen_bench.envs.sciworld.paraphrases import FORMS as SCIWORLD
 from agentgen_bench.envs.sokoban.paraphrases import FORMS as SOKOBAN
-from agentgen_bench.envs.webshop.goals import generated_level
+from agentgen_bench.envs.webshop.levels import generated_level
 from agentgen_bench.envs.webshop.nouns import noun_finder
 from agentgen_bench.envs.webshop.vocabulary import TYPES
 from agentgen_bench.envs.webshop.wording import HELD_OUT, SEEN, Wishes, _item, request, with_articles

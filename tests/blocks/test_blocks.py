@@ -6,8 +6,9 @@ import gymnasium as gym
 import pytest
 
 from agentgen_bench.cli import main
-from agentgen_bench.envs.blocks.levels import BANDS, level
+from agentgen_bench.envs.blocks.levels import generated_level
 from agentgen_bench.envs.blocks.rules import TABLE, best_move, distance, distances, moved, moves
+from agentgen_bench.envs.blocks.settings import PRESETS
 from agentgen_bench.spec import TaskSpec
 from agentgen_bench.text import Richness
 
@@ -35,15 +36,15 @@ def test_there_are_as_many_arrangements_as_sets_of_lists():
 @pytest.mark.parametrize("difficulty", ["easy", "medium"])
 def test_distances_are_those_of_a_plain_search(difficulty):
     for seed in range(20):
-        start, goal = level(difficulty, "test", seed)
+        start, goal = generated_level(difficulty, "test", seed)
         assert distance(start, goal) == plain_distance(start, goal)
 
 
-@pytest.mark.parametrize("difficulty", BANDS)
+@pytest.mark.parametrize("difficulty", PRESETS)
 def test_a_level_is_of_its_band_and_the_first_moves_lead_to_the_goal(difficulty):
-    band = BANDS[difficulty]
+    band = PRESETS[difficulty]
     for seed in range(30):
-        blocks, goal = level(difficulty, "test", seed)
+        blocks, goal = generated_level(difficulty, "test", seed)
         n_moves = distance(blocks, goal)
         assert len(blocks) == band.blocks
         assert band.least <= n_moves <= band.most

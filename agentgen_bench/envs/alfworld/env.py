@@ -6,10 +6,9 @@ from typing import ClassVar
 
 from agentgen_bench.checks import chosen
 from agentgen_bench.contract import Analysis
-from agentgen_bench.envs.alfworld import FAMILY, datasets, levels, tasks, text
+from agentgen_bench.envs.alfworld import FAMILY, datasets, levels, settings, text
 from agentgen_bench.envs.alfworld import friendly as friendlier
 from agentgen_bench.envs.alfworld.engine import Answer, Engine
-from agentgen_bench.envs.alfworld.generator import LEAST_RECEPTACLES, MOST_RECEPTACLES, SPLITS, Knobs
 from agentgen_bench.envs.alfworld.memory import Memory
 from agentgen_bench.envs.alfworld.official import OfficialGame
 from agentgen_bench.envs.alfworld.paraphrases import FORMS
@@ -78,7 +77,7 @@ class ALFWorldEnv(TextEnv):
     """
 
     family: ClassVar[str] = "ALFWorld"
-    splits: ClassVar[tuple[str, ...]] = SPLITS
+    splits: ClassVar[tuple[str, ...]] = settings.SPLITS
     difficulties: ClassVar[tuple[str, ...]] = FAMILY.difficulties
     action_templates: ClassVar[tuple[str, ...]] = (
         "look",
@@ -125,15 +124,9 @@ class ALFWorldEnv(TextEnv):
         self.friendly: bool = bool(friendly)
         self._paraphrase = checked_range("paraphrase", paraphrase, 0, PARAPHRASES - 1)
         self.backend = backend
-        self._knobs = Knobs(
-            difficulty=difficulty,
-            split=own_split,
-            task_types=_task_types(task_type, split),
-            n_receptacles=_optional("n_receptacles", n_receptacles, LEAST_RECEPTACLES, MOST_RECEPTACLES),
-            p_hidden=_probability(p_hidden),
-            n_instances=_optional("n_instances", n_instances, 1, 6),
-            n_targets=_optional("n_targets", n_targets, 1, 3),
-            colocated=bool(colocated),
+        types = settings.task_types(task_type, split)
+        self._settings = settings.level_settings(
+            difficulty, own_split, types, n_receptacles, p_hidden, n_instances, n_targets, colocated
         )
         self._games: tuple[Path, ...] = ()
         self._is_named = False  # are the games files that `data` names
@@ -141,9 +134,11 @@ class ALFWorldEnv(TextEnv):
             self.split = split
             named = None if data is None else datasets.named_games(data)
             self._is_named = named is not None
-            self._games = _official_games(None if named else data, split, self._knobs, named)
+            self._games = _official_games(None if named else data, split, self._settings, named)
             for path in named or ():
-                levels.official(path, any_rules=backend == "textworld")  # a game that is none is met here, not in play
+                levels.official_level(
+                    path, any_rules=backend == "textworld"
+                )  # a game that is none is met here, not in play
         self._official = OfficialGame() if backend == "textworld" else None
 
     def _start(self, level_seed: int) -> None:
@@ -164,12 +159,12 @@ class ALFWorldEnv(TextEnv):
 
     def _level_of(self, seed: int) -> levels.Level:
         if not self._games:
-            return levels.generated(self._knobs, seed)
+            return levels.generated_level(self._settings, seed)
         if self._is_named:
             path = self._games[seed % len(self._games)]
         else:
             path = datasets.game_of_seed(self._games, self.split, seed)
-        return levels.official(path, any_rules=self._official is not None)
+        return levels.official_level(path, any_rules=self._official is not None)
 
     def _apply(self, action: str) -> Outcome:
         command = self._read(action)
@@ -278,11 +273,11 @@ class ALFWorldEnv(TextEnv):
 
 
 def _official_games(
-    data: str | Sequence[str] | None, split: str, knobs: Knobs, named: tuple[Path, ...] | None
+    data: str | Sequence[str] | None, split: str, own: settings.LevelSettings, named: tuple[Path, ...] | None
 ) -> tuple[Path, ...]:
     """Return the files of an official split; raises SpecError for settings that only generated levels have."""
     chosen("split of the official data", split, datasets.OFFICIAL_SPLITS)
-    if knobs != Knobs(difficulty=knobs.difficulty):
+    if own != settings.LevelSettings(difficulty=own.difficulty):
         raise SpecError(
             "task_type, n_receptacles, p_hidden, n_instances, n_targets and colocated shape generated levels; "
             "the official games are what they are"
@@ -291,24 +286,3 @@ def _official_games(
         datasets.check_split(named, split)
         return named
     return datasets.game_files(datasets.data_folder(data if isinstance(data, str) else None), split)
-
-
-def _task_types(task_type: str | tuple[str, ...], split: str) -> tuple[str, ...]:
-    own = tasks.SLICE_TASK_TYPES if split == "ood_task" else tasks.OFFICIAL_TASK_TYPES
-    if task_type == "all":
-        return own
-    names = (task_type,) if isinstance(task_type, str) else tuple(task_type)
-    unknown = [name for name in names if name not in tasks.TASK_TYPES]
-    if unknown or not names:
-        raise SpecError(f"unknown task_type {task_type!r}; choose 'all' or some of: {', '.join(tasks.TASK_TYPES)}")
-    return tuple(sorted(set(names)))
-
-
-def _optional(name: str, value: int | None, low: int, high: int) -> int | None:
-    return None if value is None else checked_range(name, value, low, high)
-
-
-def _probability(value: float | None) -> float | None:
-    if value is not None and not (isinstance(value, (int, float)) and 0.0 <= value <= 1.0):
-        raise SpecError(f"p_hidden={value!r} is out of range; choose a number from 0 to 1")
-    return None if value is None else float(value)

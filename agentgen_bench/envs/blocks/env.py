@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from agentgen_bench.envs.base import Outcome, TextEnv, checked_range, read_action
 from agentgen_bench.envs.blocks import FAMILY, text
-from agentgen_bench.envs.blocks.levels import Level, level
+from agentgen_bench.envs.blocks.levels import Level, generated_level
 from agentgen_bench.envs.blocks.rules import TABLE, Arrangement, Move, best_move, distance, moved, moves
 from agentgen_bench.text import Richness, Section
 
@@ -89,7 +89,7 @@ class BlocksEnv(TextEnv):
         return {"optimal_moves": self._level.distance, "moves_left": distance(self._blocks, self._level.goal)}
 
     def _start(self, level_seed: int) -> None:
-        self._level: Level = level(self.difficulty, self.split, level_seed)
+        self._level: Level = generated_level(self.difficulty, self.split, level_seed)
         self._blocks: Arrangement = self._level.start
         self._feedback = ""
         self.task, self.level_id = text.task(self._level.goal), self._level.level_id

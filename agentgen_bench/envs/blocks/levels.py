@@ -4,18 +4,9 @@ from functools import cache
 from typing import NamedTuple
 
 from agentgen_bench.envs.blocks.rules import Arrangement, Heights, distance, distances, numbering
+from agentgen_bench.envs.blocks.settings import PRESETS
 from agentgen_bench.seeding import key_digest, stream
 
-
-class Band(NamedTuple):
-    """A difficulty: how many blocks, and the fewest moves of its levels, from and to."""
-
-    blocks: int
-    least: int
-    most: int
-
-
-BANDS = {"easy": Band(4, 1, 2), "medium": Band(5, 3, 4), "hard": Band(6, 5, 10)}
 SHARES = {"train": range(0, 2), "valid": range(2, 3), "test": range(3, 10)}  # of ten equal parts: it is for testing
 
 
@@ -45,15 +36,15 @@ class Level(NamedTuple):
         return key_digest("blocks", *self.start, "goal", *self.goal)
 
 
-def level(difficulty: str, split: str, seed: int) -> Level:
+def generated_level(difficulty: str, split: str, seed: int) -> Level:
     """Return level `seed` of a split: goals and starts at a fitting distance are drawn until a pair is of the split."""
-    band = BANDS[difficulty]
+    settings = PRESETS[difficulty]
     rng = stream("blocks", difficulty, split, seed)
-    goals = _arrangements(band.blocks)
+    goals = _arrangements(settings.blocks)
     while True:
         goal = goals[int(rng.integers(len(goals)))]
         names = numbering(goal)
-        starts = _at_distance(names.heights, band.least, band.most)
+        starts = _at_distance(names.heights, settings.least, settings.most)
         if not starts:
             continue
         drawn = Level(names.as_before(starts[int(rng.integers(len(starts)))]), goal)

@@ -8,7 +8,7 @@ from agentgen_bench.checks import chosen
 from agentgen_bench.contract import Analysis, Info
 from agentgen_bench.envs.base import PARAPHRASES, Outcome, TextEnv, checked_range, read_action
 from agentgen_bench.envs.paraphrasing import paraphrased
-from agentgen_bench.envs.sciworld import FAMILY, levels, oracle, text
+from agentgen_bench.envs.sciworld import FAMILY, levels, oracle, settings, text
 from agentgen_bench.envs.sciworld.backend import Simulator
 from agentgen_bench.envs.sciworld.cell import SIMULATOR_VERSION
 from agentgen_bench.envs.sciworld.gold import GoldPath, gold_path, step_limit
@@ -152,11 +152,11 @@ class SciWorldEnv(TextEnv):
         chosen("admissible", admissible, ADMISSIBLE)
         if variation is not None and task is None:
             raise SpecError(f"variation={variation!r} without a task; name the task it belongs to, such as task='4-2'")
-        self._task_knob = None if task is None else levels.task_named(task).name
+        self._task_knob = None if task is None else settings.task_named(task).name
         if self._task_knob is not None:
-            levels.simplifications(levels.task_named(self._task_knob), difficulty, simplifications)
+            settings.simplifications(settings.task_named(self._task_knob), difficulty, simplifications)
             if variation is not None:
-                levels.check_variation(levels.task_named(self._task_knob), split, variation)
+                levels.check_variation(settings.task_named(self._task_knob), split, variation)
         self._variation_knob = variation
         self._simplifications_knob = simplifications
         self._ambiguity, self._admissible = ambiguity, admissible
@@ -173,7 +173,7 @@ class SciWorldEnv(TextEnv):
         if name is None or variation is None:
             order = levels.level_order(self.difficulty, self.split, name)
             name, variation = order[level_seed % len(order)]
-        chosen = levels.simplifications(levels.task_named(name), self.difficulty, self._simplifications_knob)
+        chosen = settings.simplifications(settings.task_named(name), self.difficulty, self._simplifications_knob)
         return Level(name, variation, chosen)
 
     def _start(self, level_seed: int) -> None:

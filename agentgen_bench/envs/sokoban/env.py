@@ -11,7 +11,7 @@ from agentgen_bench.envs.base import PARAPHRASES, Outcome, TextEnv, checked_rang
 from agentgen_bench.envs.sokoban import FAMILY
 from agentgen_bench.envs.sokoban.bitboards import DIRECTIONS
 from agentgen_bench.envs.sokoban.boxoban import check_playable, read_starts, solved_level
-from agentgen_bench.envs.sokoban.levels import check_possible, generate, level_at
+from agentgen_bench.envs.sokoban.levels import check_possible, generate, generated_level
 from agentgen_bench.envs.sokoban.moves import count_shortest_plans, shortest_plan
 from agentgen_bench.envs.sokoban.play import BUDGET_FACTOR, REWARDS, Play
 from agentgen_bench.envs.sokoban.rules import Level, moved
@@ -124,7 +124,7 @@ class SokobanEnv(TextEnv):
     def level(self, level_seed: int) -> Level:
         """Return level `level_seed` with its optima: what `reset(seed=level_seed)` plays."""
         if self._starts is None:
-            return level_at(self._settings, self.split, level_seed)
+            return generated_level(self._settings, self.split, level_seed)
         return solved_level(self._starts[level_seed % len(self._starts)])
 
     def levels_of(self, level_seeds: Sequence[int]) -> list[Level]:

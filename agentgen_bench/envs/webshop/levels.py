@@ -57,7 +57,7 @@ def generated_level(
     return level._replace(goal=level.goal._replace(instruction=request(wishes, "varied", held_out, others)))
 
 
-def data_level(shop: Shop, seed: int, split: str, human: bool, nouns: NounFinder) -> Level:
+def official_level(shop: Shop, seed: int, split: str, human: bool, nouns: NounFinder) -> Level:
     """Return level `seed` of the original's goals on the user's data, drawn by the original's weights.
 
     Goals that no purchase can meet are drawn again.
