@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,8 @@ from agentgen_bench.export.files import write_files
 from agentgen_bench.export.hub import HubOptions, hub_files
 from agentgen_bench.export.lm_eval import lm_eval_files
 from agentgen_bench.export.parquet import grid_parquet, parquet_files
-from agentgen_bench.export.source import Source, read_source
+from agentgen_bench.export.source import Source, read_source, study_sources
+from agentgen_bench.leaderboard.study_entry import is_study
 
 FORMATS = ("csv", "parquet", "lm-eval", "hf-eval-results", "atif", "every-eval-ever", "chat")
 DATED = ("lm-eval", "hf-eval-results", "every-eval-ever")
@@ -74,9 +76,16 @@ def run(args: argparse.Namespace) -> int:
     check_folder(output)
     grid = grid_runs(args.path) if is_grid(args.path) else {}
     counted = {f"{name}/": _Counted(read_source(run)) for name, run in grid.items()}
-    counted = counted or {"": _Counted(read_source(args.path))}
+    with tempfile.TemporaryDirectory(prefix="agentgen-bench-") as folder:
+        if is_study(args.path):
+            counted = {f"{name}/": _Counted(one) for name, one in study_sources(args.path, Path(folder)).items()}
+        counted = counted or {"": _Counted(read_source(args.path))}
+        return _export(args, output, counted, len(grid))
+
+
+def _export(args: argparse.Namespace, output: Path, counted: "Mapping[str, _Counted]", n_harnesses: int) -> int:
     files = {place + name: text for place, one in counted.items() for name, text in _files(one.source, args).items()}
-    if len(grid) > 1 and args.format in ("csv", "parquet"):
+    if n_harnesses > 1 and args.format in ("csv", "parquet"):
         of_grid = grid_csv if args.format == "csv" else grid_parquet
         files |= of_grid(args.path.resolve().name, [one.source for one in counted.values()])
     written = write_files(output, files, args.overwrite)

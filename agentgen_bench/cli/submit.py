@@ -18,6 +18,8 @@ from agentgen_bench.leaderboard.submit import submit
 EXAMPLES = """examples:
   agentgen-bench submit runs/core-v1_mine --org "My Lab" --model my-model-4b
   agentgen-bench submit runs/core-v1_mine --org "My Lab" --model my-model-4b --readme notes.md
+  agentgen-bench submit runs/core-v1_mine --suite core-mini-v1 --org "My Lab" --model my-model-4b
+      the row of core-mini-v1 that the same run gives
   agentgen-bench submit runs/transfer --org "My Lab" --model my-model-4b
       the folder of a study of a frozen protocol (docs/studies.md)
 """
@@ -40,6 +42,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--readme", metavar="FILE", type=Path, help="text for readers (default: made from the run)")
     parser.add_argument(
         "--leaderboards", metavar="DIR", type=Path, default=Path("leaderboards"), help="default: leaderboards"
+    )
+    parser.add_argument(
+        "--suite",
+        metavar="NAME",
+        help="make the entry of a suite nested in the run's: core-mini-v1 of a run of core-v1 (default: the run's own)",
     )
     parser.add_argument(
         "--episodes-at",
@@ -85,12 +92,15 @@ def _submitted(args: argparse.Namespace, counter: Counter) -> Path:
         date=args.date or datetime.now(UTC).date().isoformat(),
         leaderboards=args.leaderboards,
         readme=None if args.readme is None else read_text(args.readme),
+        within=args.suite,
         workers=args.workers,
         on_replayed=counter.add,
     )
 
 
 def _submitted_study(args: argparse.Namespace, counter: Counter) -> Path:
+    if args.suite is not None:
+        raise SpecError("--suite is for runs; the suite of a study is that of its protocol")
     return submit_study(
         args.run_folder,
         Named(args.org, args.model, args.date or datetime.now(UTC).date().isoformat()),

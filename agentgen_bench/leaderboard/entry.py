@@ -43,6 +43,7 @@ MAX_BYTES = {
 }
 ENTRY_VERSION = 1
 MAX_REPEATS = 64
+MIN_REPEATS = {"core-mini-v1": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,18 @@ def read_metadata(path: Path, suite: Suite) -> Metadata:
         raise EntryError(f"{path} was made with suite hash {metadata.suite_hash[:64]}; {suite.name} has {suite.hash}")
     if not read_text(path / README).strip():
         raise EntryError(f"{path / README} is empty; say what the entry is")
+    if metadata.repeats < (least := least_repeats(suite.name, metadata.policy)):
+        raise EntryError(
+            f"{path} plays each level {metadata.repeats} times; {suite.name} asks for {least} of what samples"
+        )
     return metadata
+
+
+def least_repeats(suite: str, policy: Mapping[str, Any]) -> int:
+    """Return how often a policy must play each level of a suite: with few levels what samples plays them again."""
+    sampling = policy.get("sampling")
+    samples = policy.get("kind") == "agent" or (isinstance(sampling, dict) and sampling.get("temperature") != 0)
+    return MIN_REPEATS.get(suite, 1) if samples else 1
 
 
 def is_whole(path: Path) -> bool:

@@ -5,6 +5,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
@@ -16,6 +17,7 @@ from agentgen_bench.episodes import canonical_json, to_line
 from agentgen_bench.errors import EntryError, SpecError
 from agentgen_bench.evaluation.folder import RESULTS as RUN_RESULTS
 from agentgen_bench.evaluation.folder import Run, read_run
+from agentgen_bench.evaluation.plan import suite_plan
 from agentgen_bench.evaluation.protocol import is_protocol
 from agentgen_bench.evaluation.sessions import MADE, made, sessions_of
 from agentgen_bench.leaderboard.audit import entry_folders
@@ -51,6 +53,7 @@ def submit(
     leaderboards: Path,
     readme: str | None = None,
     suite: Suite | None = None,
+    within: str | None = None,
     workers: int | None = None,
     on_replayed: Callable[[Replayed], None] | None = None,
 ) -> Path:
@@ -66,6 +69,8 @@ def submit(
         leaderboards: the folder that holds a folder per suite.
         readme: text of the README (default: one made from the metadata).
         suite: the suite (default: the shipped one that the run names).
+        within: the name of a suite that is nested in the run's, such as core-mini-v1 in core-v1: the entry is of that
+            part of the run.
         workers: processes of the verification (default: all cores).
         on_replayed: told of each chunk of episodes.
 
@@ -73,12 +78,14 @@ def submit(
         EntryError: with every reason why the run cannot be submitted, or with what the verification found.
     """
     run = read_run(run_path, texts=False)
-    suite = _suite_of(run) if suite is None else suite
+    if suite is None:
+        suite = _suite_of(run) if within is None else load_suite(within)
     if is_protocol(suite.name):
         raise EntryError(f"{suite.name} takes whole studies, not one run; name the study's folder (docs/studies.md)")
-    problems = run_problems(run, suite)
+    problems = run_problems(run, suite if within is None else _suite_of(run))
     if problems:
         raise EntryError(f"{run_path} cannot be submitted: " + "; ".join(problems))
+    run = run if within is None else nested_run(run, suite)
     metadata = _metadata(run, suite, org, model, date)
     if problems := name_problems(suite.name, Named(org, model, date), leaderboards):
         raise EntryError(f"{run_path} cannot be submitted so: " + "; ".join(problems))
@@ -94,6 +101,20 @@ def submit(
             raise EntryError(f"{run_path} does not hold: " + "; ".join(verification.problems))
         shutil.move(made, target)
     return target
+
+
+def nested_run(run: Run, suite: Suite) -> Run:
+    """Return the part of a run that plays a suite nested in its own, with as many repeats.
+
+    Raises:
+        EntryError: it does not play all levels of that suite.
+    """
+    played = {cell.spec: set(cell.seeds) for cell in run.plan.cells}
+    if not all(set(cell.seeds) <= played.get(cell.spec, set()) for cell in suite.cells):
+        raise EntryError(f"{run.path} plays {run.plan.suite_name}, in which {suite.name} is not nested")
+    levels = expected_levels(suite, run.plan.repeats)
+    kept = tuple(episode for episode in run.episodes if episode.key in levels)
+    return replace(run, plan=suite_plan(suite, run.plan.repeats), episodes=kept)
 
 
 def run_problems(run: Run, suite: Suite) -> list[str]:

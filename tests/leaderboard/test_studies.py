@@ -15,16 +15,19 @@ import yaml
 from agentgen_bench.cli import main
 from agentgen_bench.errors import EntryError
 from agentgen_bench.evaluation.training import Origin
-from agentgen_bench.leaderboard import study_amend, study_submit, study_verify
+from agentgen_bench.export import source
+from agentgen_bench.leaderboard import study_amend, study_submit, study_unpack, study_verify
 from agentgen_bench.leaderboard.audit import Record, append, audit_problems, read_audit
 from agentgen_bench.leaderboard.entry import Named, digests
 from agentgen_bench.leaderboard.pull_request import problems
 from agentgen_bench.leaderboard.studies import read_studies
 from agentgen_bench.leaderboard.study_amend import rerun_study_note
 from agentgen_bench.leaderboard.study_submit import submit_study
+from agentgen_bench.leaderboard.study_unpack import unpack_study
 from agentgen_bench.leaderboard.study_verify import verify_study
 from agentgen_bench.leaderboard.submit import submit
 from agentgen_bench.leaderboard.table import read_boards
+from agentgen_bench.scores.study import read_study
 from tests.leaderboard.studies import (
     NAME,
     change_training,
@@ -49,7 +52,7 @@ def protocol():
 @pytest.fixture(autouse=True)
 def shipped(protocol, monkeypatch):
     """Let the small protocol stand for the shipped one of its name."""
-    for module in (study_amend, study_submit, study_verify):
+    for module in (study_amend, study_submit, study_verify, study_unpack, source):
         monkeypatch.setattr(module, "load_protocol", lambda name: protocol)
 
 
@@ -444,3 +447,32 @@ def test_the_verbs_make_and_verify_a_study(study, tmp_path, capsys):
     assert [one.event for one in read_audit(board)] == ["added", "rerun"]
     assert main(["submit", str(study), *claims, "--episodes-at", "https://x/y"]) == 2
     assert "--episodes-at and --episodes-in go together" in capsys.readouterr().err
+
+
+# --- other tools
+
+
+def test_a_study_is_unpacked_into_runs_that_score_as_it_does(entry, study, tmp_path, capsys):
+    file = unpack_study(entry, tmp_path / "unpacked")
+    assert read_study(file.read_text()).to_json() == yaml.safe_load((entry / "metadata.yaml").read_text())["study"]
+    found = json.loads((tmp_path / "unpacked" / "on-sokoban-seed-0" / "manifest.json").read_text())["origin"]
+    assert found == origins()["on-sokoban-seed-0"].to_json()
+    scores = []
+    for named in (file, study / "scores.yaml"):
+        assert main(["score", "--study", str(named), "--json"]) == 0
+        scores.append(json.loads(capsys.readouterr().out)["scores"])
+    assert scores[0] == scores[1]
+
+
+def test_a_study_is_reported_on_one_page(entry, tmp_path):
+    assert main(["report", str(entry), "--output", str(tmp_path / "page.html")]) == 0
+    page = (tmp_path / "page.html").read_text()
+    assert "Transfer matrix" in page
+    assert "trained on Sokoban, augmented" in page
+
+
+def test_a_study_is_exported_run_by_run(entry, tmp_path):
+    assert main(["export", str(entry), "--format", "csv", "--output", str(tmp_path / "csv")]) == 0
+    assert {path.name for path in (tmp_path / "csv").iterdir()} == set(origins())
+    (episodes,) = (tmp_path / "csv" / "on-sokoban-seed-0").glob("episodes*")
+    assert len(episodes.read_text().splitlines()) == 1 + 9
