@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from agentgen_bench.report.charts import heat_map, shown
 from agentgen_bench.report.collect import RunReport
+from agentgen_bench.report.tables import head, scrolling, section, table
 from agentgen_bench.scores.harness import HarnessScores, harness_scores
 from agentgen_bench.scores.units import in_units, interval_in_units, why_no_interval
 
@@ -22,11 +23,11 @@ def harness_sections(runs: Sequence[RunReport]) -> list[str]:
 def _section(grid: str, runs: dict[str, RunReport]) -> str:
     found = harness_scores({name: run.episodes for name, run in runs.items()})
     rates = {(name, one.subject): rate for one in found for name, rate in one.rates.items()}
-    chart = heat_map(list(runs), [one.subject for one in found], rates)
-    head = "".join(f"<th>{name}</th>" for name in HEADS)
+    columns = [one.subject for one in found]
+    chart = scrolling(f"Success by harness of {grid}", heat_map(list(runs), columns, rates))
     rows = "".join(_rows(one) for one in found)
-    table = f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
-    return f"<section><h2>{shown(f'Harnesses of {grid}: success, %')}</h2>\n{chart}\n{table}\n</section>\n"
+    title = f"Harnesses of {grid}: success, %"
+    return section(title, f"{chart}\n{table(f'Harness scores of {grid}', head(HEADS), rows)}")
 
 
 def _rows(one: HarnessScores) -> str:
