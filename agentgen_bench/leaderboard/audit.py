@@ -16,9 +16,9 @@ from agentgen_bench.leaderboard.safe import parse_json, read_bytes
 
 AUDIT = "audit.jsonl"
 MAX_AUDIT_BYTES = 64 * 1024 * 1024
-Event = Literal["added", "verified", "rerun", "rescored", "removed"]
+Event = Literal["added", "verified", "likelihood", "rerun", "rescored", "removed"]
 EVENTS: tuple[Event, ...] = get_args(Event)
-Trust = Literal["claimed", "replayed", "rerun"]
+Trust = Literal["claimed", "replayed", "likelihood", "rerun"]
 TRUSTS: tuple[Trust, ...] = get_args(Trust)  # from least to most
 
 
@@ -68,7 +68,9 @@ def trust(path: Path, records: Iterable[Record]) -> Trust:
     events = {record.event for record in records if record.entry == name and record.digests == now}
     if "rerun" in events:
         return "rerun"
-    return "replayed" if "verified" in events else "claimed"
+    if "verified" not in events:
+        return "claimed"
+    return "likelihood" if "likelihood" in events else "replayed"
 
 
 def entry_folders(leaderboards: Path) -> list[Path]:
