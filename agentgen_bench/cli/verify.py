@@ -5,6 +5,7 @@ import json
 import shlex
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from agentgen_bench.leaderboard.study_amend import rerun_study_note
 from agentgen_bench.leaderboard.study_entry import is_study
 from agentgen_bench.leaderboard.study_verify import verify_entry
 from agentgen_bench.leaderboard.verify import Verification
+from agentgen_bench.policies.sampling import Sampling
+from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.suites import load_suite, suite_names
 from agentgen_bench.terminal import one_line
 
@@ -30,7 +33,8 @@ EXAMPLES = """examples:
   agentgen-bench verify leaderboards/core-v1/* --workers 4 --json
 
 Replay shows that the recorded actions earn the claimed scores on the frozen levels. It does not show which model
-chose the actions.
+chose the actions. For open weights, --model PATH asks whether the completions were drawn from them
+(docs/likelihood.md).
 """
 
 
@@ -54,6 +58,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         type=Path,
         help="studies whose episodes lie elsewhere: the folder to fetch them into (default: one that is removed again)",
     )
+    parser.add_argument(
+        "--model", metavar="FOLDER", help="the weights an entry names: were its completions drawn there?"
+    )
+    parser.add_argument("--beacon", default="", help="with --model: a string published after the entry, draws episodes")
+    parser.add_argument(
+        "--episodes", type=integer(1), default=200, help="with --model: how many episodes are looked at (default: 200)"
+    )
+    parser.add_argument("--dtype", default="auto", help="with --model: arithmetic, as for evaluate (default: auto)")
     parser.add_argument("--record", action="store_true", help="append the outcome to the audit trail (maintainers)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
@@ -61,6 +73,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Verify each entry; returns 1 where one does not hold, 2 where none of the paths is in a folder of a suite."""
+    if args.model is not None and args.record and not args.beacon:
+        raise SpecError("--model with --record needs --beacon: a public string from after the entry's publication")
     found = [_verified(path, args) for path in args.paths]
     if args.json:
         print(json.dumps([verification.to_json() for verification in found], indent=2))
@@ -80,6 +94,10 @@ def _verified(path: Path, args: argparse.Namespace) -> Verification:
     counter.close()
     if not args.json:
         _print(verification, counter.seconds)
+    if verification.holds and args.model is not None:
+        if is_study(path):
+            raise SpecError("--model compares an entry of one run with its weights; a study has many runs")
+        return _likelihood(path, args, verification)
     if verification.holds and args.rerun is not None:
         if is_study(path):
             note = rerun_study_note(path.absolute(), args.rerun, args.episodes_in)
@@ -89,6 +107,24 @@ def _verified(path: Path, args: argparse.Namespace) -> Verification:
         _record(path, args, Record(_today(), "rerun", entry_name(path), note, verification.digests))
     elif verification.holds:
         _record(path, args, Record(_today(), "verified", entry_name(path), "", verification.digests))
+    return verification
+
+
+def _likelihood(path: Path, args: argparse.Namespace, verification: Verification) -> Verification:
+    """Return the verification with what the weights say; they are loaded once for each entry."""
+    from agentgen_bench.leaderboard.likelihood import likelihood
+    from agentgen_bench.policies.transformers import TransformersPolicy
+
+    policy = TransformersPolicy(args.model, PromptConfig(), Sampling(), dtype=args.dtype)
+    try:
+        found = likelihood(path, policy, n_episodes=args.episodes, beacon=args.beacon)
+    except EntryError as error:
+        return replace(verification, problems=(str(error),))
+    print(f"{one_line(str(path))}: {found.text}", file=sys.stderr)
+    if not found.holds:
+        return replace(verification, problems=(found.text,))
+    note = f"{policy.describe()['content_hash']}, beacon {args.beacon!r}: {found.text}"
+    _record(path, args, Record(_today(), "likelihood", entry_name(path), note, verification.digests))
     return verification
 
 

@@ -6,18 +6,23 @@ Replay rebuilds each prompt; one pass of the weights over prompt and completion 
 
 import math
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from agentgen_bench.episodes import Episode, Step, canonical_json
-from agentgen_bench.errors import EntryError
+from agentgen_bench.errors import EntryError, PolicyError
+from agentgen_bench.leaderboard.entry import EPISODES, Metadata, digests, read_metadata
+from agentgen_bench.leaderboard.records import prompt_of, read_entry_episodes
 from agentgen_bench.leaderboard.replay import RecordedPolicy
 from agentgen_bench.policies.base import Decision, TokenSample
-from agentgen_bench.policies.prefill import TokenEvidence
+from agentgen_bench.policies.prefill import TokenEvidence, evidence
 from agentgen_bench.policies.sampling import Sampling
+from agentgen_bench.policies.transformers import TransformersPolicy
 from agentgen_bench.prompts import History, PromptConfig
 from agentgen_bench.rollout import Job, play
 from agentgen_bench.seeding import key_digest
 from agentgen_bench.spec import TaskSpec
+from agentgen_bench.suites import Suite, load_suite
 
 # What kernels differ by, measured on true runs over vLLM and transformers in float32 and bfloat16 by
 # benchmarks/likelihood.py.
@@ -70,6 +75,48 @@ class Likelihood(NamedTuple):
             f"and top-k; {self.tokens} tokens of {self.completions} completions in {self.episodes} episodes, "
             f"{self.left_out} left out"
         )
+
+
+def likelihood(
+    path: Path, policy: TransformersPolicy, *, n_episodes: int, beacon: str, suite: Suite | None = None
+) -> Likelihood:
+    """Return whether the completions of an entry look drawn from a policy's weights, under the recorded sampling.
+
+    Args:
+        path: the entry's folder; the folder above it names the suite.
+        policy: the weights that the entry names.
+        n_episodes: how many episodes are looked at.
+        beacon: a string that was published after the entry, which decides which ones.
+        suite: the suite (default: the shipped one of that name).
+
+    Raises:
+        EntryError: the entry's completions were not drawn by a model whose settings are on record, or too few can be
+            rebuilt.
+    """
+    path = path.absolute()
+    suite = load_suite(path.parent.name) if suite is None else suite
+    metadata = read_metadata(path, suite)
+    sampling, config, context = _claimed(metadata)
+    played = list(read_entry_episodes(path, metadata, suite, parsed=False))
+    episodes = chosen_episodes(played, n_episodes, digests(path)[EPISODES], beacon)
+    drawn, left_out = drawn_completions(episodes, policy, config, sampling.max_tokens, context)
+    tokens = [evidence(policy, one.prompt, one.completion, sampling) for one in drawn]
+    return judged(tokens, sampling, n_episodes=len(episodes), left_out=left_out)
+
+
+def _claimed(metadata: Metadata) -> tuple[Sampling, PromptConfig, int]:
+    """Return how an entry's completions are said to have been drawn: sampling, prompt, and tokens of context."""
+    config, policy = prompt_of(metadata), metadata.policy
+    try:
+        sampling, context = Sampling(**policy["sampling"]), int(policy["max_model_len"])
+    except (KeyError, TypeError, ValueError, PolicyError) as error:
+        raise EntryError(
+            f"nothing to compare with weights: the entry's policy, of kind {policy.get('kind')!r}, records no sampling "
+            f"of a model in one process ({type(error).__name__}: {str(error)[:100]})"
+        ) from None
+    if config is None:
+        raise EntryError("nothing to compare with weights: a scripted policy has none")
+    return sampling, config, context
 
 
 def chosen_episodes(episodes: Sequence[Episode], n_episodes: int, entry: str, beacon: str) -> list[Episode]:
