@@ -7,7 +7,7 @@ before. That weights have these hashes anyone can check; that the training happe
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from agentgen_bench.policies.weights import weights_hash
 
 TRAINING = "training.json"
 TRAINING_VERSION = 1
+MAX_CHAIN = 64  # records before another
 METHODS = ("init-model", "sft", "grpo", "trl")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -36,13 +37,27 @@ class TrainingRecord:
     levels: Levels  # those played, by the family's part of the level id, in the order of the first play
     versions: Mapping[str, str]
     log: str | None  # SHA-256 of the lines of log.jsonl up to this step
+    before: tuple["TrainingRecord", ...] = ()  # of the weights that it started from, the oldest first
     training_version: int = TRAINING_VERSION
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values in the order of the file."""
         data = {field.name: getattr(self, field.name) for field in fields(self)}
         levels = {family: list(ids) for family, ids in self.levels.items()}
-        return {**data, "sources": [dict(source) for source in self.sources], "levels": levels}
+        sources, before = [dict(source) for source in self.sources], [record.to_json() for record in self.before]
+        return {**data, "sources": sources, "levels": levels, "before": before}
+
+    @property
+    def chain(self) -> tuple["TrainingRecord", ...]:
+        """All records that lead to these weights, the oldest first and this one last."""
+        return (*self.before, replace(self, before=()))
+
+    def since(self, weights: str) -> "TrainingRecord":
+        """Return the record with only those before it that follow on the given weights; unchanged where none does."""
+        for i in reversed(range(len(self.chain))):
+            if self.chain[i].parent == weights:
+                return replace(self, before=self.before[i:])
+        return self
 
     @property
     def level_ids(self) -> frozenset[str]:
@@ -112,12 +127,19 @@ def write_training(folder: Path, record: TrainingRecord) -> None:
 def training_from_json(data: Any, where: str) -> TrainingRecord:
     """Return the record of parsed JSON; raises DataError that names the key which is missing or wrong."""
     names = [field.name for field in fields(TrainingRecord)]
+    if isinstance(data, dict):
+        data = {"before": [], **data}  # a record of one link need not say so
     if not isinstance(data, dict) or set(data) != set(names):
         got = sorted(map(str, set(data) ^ set(names))) if isinstance(data, dict) else type(data).__name__
         raise DataError(f"{where} is no training record: missing or unknown {str(got)[:200]}")
     _check_values(data, where)
     levels = {str(family): tuple(map(str, ids)) for family, ids in data["levels"].items()}
-    return TrainingRecord(**{**data, "sources": tuple(data["sources"]), "levels": levels})
+    if not isinstance(data["before"], list) or len(data["before"]) > MAX_CHAIN:
+        raise DataError(f"{where}: before is no list of at most {MAX_CHAIN} records")
+    before = tuple(training_from_json(record, f"{where}, before") for record in data["before"])
+    if any(record.before for record in before):
+        raise DataError(f"{where}: the records before hold records before them; they stand in one list")
+    return TrainingRecord(**{**data, "sources": tuple(data["sources"]), "levels": levels, "before": before})
 
 
 def _check_values(data: Mapping[str, Any], where: str) -> None:

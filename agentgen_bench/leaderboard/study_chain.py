@@ -3,7 +3,9 @@
 That the hashes fit is checked; that the training happened as recorded nobody can check, and it is called a claim.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
 
 from agentgen_bench import families
 from agentgen_bench.evaluation.protocol import Protocol
@@ -38,6 +40,21 @@ def chain_problems(protocol: Protocol, study: Study, origins: Mapping[str, Origi
     return [*found, *_seed_problems(study, known)]
 
 
+def trimmed(study: Study, origins: Mapping[str, Origin]) -> dict[str, Origin]:
+    """Return the origins with each record going back to the run that its training started from, and no further.
+
+    What lies before stands in that run's own record.
+    """
+    found = dict(origins)
+    for run in study.runs:
+        parent = _parent(study, run)
+        for name in (run.run, *run.also):
+            record = origins[name].training
+            if record is not None and parent is not None and run.role != "initial":
+                found[name] = replace(origins[name], training=record.since(origins[parent].weights))
+    return found
+
+
 def _learned_elsewhere(name: str, origin: Origin, suite: set[str]) -> Iterator[str]:
     """Yield why a training was not on levels to learn from: another split, a held-out family, the suite's levels."""
     record = origin.training
@@ -45,11 +62,15 @@ def _learned_elsewhere(name: str, origin: Origin, suite: set[str]) -> Iterator[s
         return
     if record.weights != origin.weights:
         yield f"{name}: its training record is of other weights than those that played"
-    if held_out := sorted(record.splits - set(LEARNED_SPLITS)):
+    for earlier, later in pairwise(record.chain):
+        if later.parent != earlier.weights:
+            there = _short(earlier.weights)
+            yield f"{name}: the chain is broken, {later.method} started from {_short(later.parent)}, not from {there}"
+    if held_out := sorted({split for part in record.chain for split in part.splits} - set(LEARNED_SPLITS)):
         yield f"{name} was trained on the split {held_out[0]}; only {' and '.join(LEARNED_SPLITS)} are learned from"
-    for family in sorted(record.families & _evaluation_only()):
+    for family in sorted({family for part in record.chain for family in part.families} & _evaluation_only()):
         yield f"{name} was trained on {family}, which is for evaluation only"
-    if seen := sorted(record.level_ids & suite):
+    if seen := sorted({level for part in record.chain for level in part.level_ids} & suite):
         more = f" and {len(seen) - MAX_SHOWN} more" if len(seen) > MAX_SHOWN else ""
         yield f"{name} was trained on levels of the suite: {', '.join(seen[:MAX_SHOWN])}{more}"
 
@@ -69,10 +90,13 @@ def _link_problems(study: Study, run: StudyRun, name: str, origins: Mapping[str,
         yield f"{name} is {run.condition.label!r}, but was made from random numbers and never trained"
     if parent is None:
         yield f"{name}: the run that its training started from is not in the study"
-    elif record.parent != origins[parent].weights:
+        return
+    parts = record.since(origins[parent].weights).chain
+    if parts[0].parent != origins[parent].weights:
         there = _short(origins[parent].weights)
-        yield f"{name}: the chain is broken, it was trained from {_short(record.parent)}, but {parent} is {there}"
-    yield from _role_problems(study, run, name, record)
+        yield f"{name}: the chain is broken, it was trained from {_short(parts[0].parent)}, but {parent} is {there}"
+        parts = parts[-1:]
+    yield from _role_problems(study, run, name, parts)
 
 
 def _parent(study: Study, run: StudyRun) -> str | None:
@@ -86,14 +110,18 @@ def _parent(study: Study, run: StudyRun) -> str | None:
     return before[0] if before else None
 
 
-def _role_problems(study: Study, run: StudyRun, name: str, record: TrainingRecord) -> Iterator[str]:
-    """Yield where a training is not what its role says: its families, its difficulty, its distractors."""
+def _role_problems(study: Study, run: StudyRun, name: str, parts: Sequence[TrainingRecord]) -> Iterator[str]:
+    """Yield where a training is not what its role says: its families, its difficulty, its distractors.
+
+    `parts` are those of the training since the weights that it started from.
+    """
     wanted = {str(run.source).lower()} if run.source else {str(stage.source).lower() for stage in study.stages}
-    if record.families != wanted:
-        yield f"{name} is {run.condition.label!r}, but was trained on {_listed(record.families)}, not {_listed(wanted)}"
-    if not record.level_ids:
+    families_of = {family for part in parts for family in part.families}
+    if families_of != wanted:
+        yield f"{name} is {run.condition.label!r}, but was trained on {_listed(families_of)}, not {_listed(wanted)}"
+    if not all(part.level_ids for part in parts):
         yield f"{name}: its training record names no level that was played"
-    specs = [source["spec"] for source in record.sources if "spec" in source]
+    specs = [source["spec"] for part in parts for source in part.sources if "spec" in source]
     if run.difficulty is not None and {spec.get("difficulty") for spec in specs} != {run.difficulty}:
         got = _listed({str(spec.get("difficulty")) for spec in specs})
         yield f"{name} is {run.condition.label!r}, but its training was on {got}"

@@ -17,7 +17,7 @@ from agentgen_bench.evaluation.sessions import made, sessions_of
 from agentgen_bench.evaluation.training import Origin
 from agentgen_bench.leaderboard.entry import ENTRY_VERSION, METADATA, README, SCORES, Named, check_claims, slug
 from agentgen_bench.leaderboard.replay import Replayed
-from agentgen_bench.leaderboard.study_chain import chain_problems
+from agentgen_bench.leaderboard.study_chain import chain_problems, trimmed
 from agentgen_bench.leaderboard.study_entry import (
     KIND,
     MAX_ENTRY_BYTES,
@@ -86,7 +86,7 @@ def submit_study(
         raise EntryError(f"{path} cannot be submitted:\n  " + "\n  ".join(problems))
     if elsewhere is not None:
         check_address(elsewhere[0])
-    known = {name: origin for name, origin in origins.items() if origin is not None}
+    known = trimmed(study, {name: origin for name, origin in origins.items() if origin is not None})
     target = leaderboards / protocol.name / f"{claims.date.replace('-', '')}_{slug(claims.org)}__{slug(claims.model)}"
     if target.exists():
         raise EntryError(f"{target} exists; entries are never overwritten, choose another date or model name")

@@ -60,6 +60,7 @@ def record_training(
         levels=levels.to_levels(),
         versions={"python": platform.python_version(), **installed(PACKAGES)},
         log=None if run is None else log_digest(run),
+        before=() if parent is None else _chain_of(parent),
     )
     write_training(folder, record)
 
@@ -76,6 +77,13 @@ def _without_places(settings: Mapping[str, Any]) -> dict[str, Any]:
 def _parent_hash(model: str) -> str:
     """Return the hash of the weights that a training starts from, read once for all its checkpoints."""
     return weights_hash(model)
+
+
+@cache
+def _chain_of(model: str) -> tuple[TrainingRecord, ...]:
+    """Return the records that lead to the weights that a training starts from; none where nobody wrote any."""
+    record = read_training(Path(model)) if Path(model).is_dir() else None
+    return () if record is None else record.chain
 
 
 def log_digest(run: Path) -> str:

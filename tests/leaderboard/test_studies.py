@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import threading
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
@@ -134,6 +135,26 @@ def trained_on_the_test_split(study, run):
     change_training(study, run, sources=(source,))
 
 
+def a_test_level():
+    return small_protocol().suite.cells[2].level_ids[0].partition(":")[2]
+
+
+def in_two_parts(study, run, family, cloned_from="initial", parent="clone", **changes):
+    """Let a training be cloned first, then reinforced."""
+    clone = replace(record("clone", cloned_from, family), method="sft", **changes)
+    change_training(study, run, parent=weights(parent), before=(clone,))
+
+
+def test_a_training_in_two_parts_is_one_chain(study, tmp_path):
+    for seed in (0, 1):
+        in_two_parts(study, f"on-sokoban-seed-{seed}", "Sokoban")
+    entry = submit_study(study, CLAIMS, tmp_path / "board", workers=1)
+    lines = [json.loads(line) for line in gzip.decompress((entry / "training.jsonl.gz").read_bytes()).splitlines()]
+    chains = {line["run"]: [part["method"] for part in line["training"]["before"]] for line in lines}
+    assert chains["on-sokoban-seed-0"] == ["sft"]
+    assert chains["on-alfworld-seed-0"] == []
+
+
 def source_of(**changes):
     spec = {**record("x", None, "Sokoban").sources[0]["spec"], **changes}
     return ({"spec": spec, "weight": 1.0},)
@@ -194,6 +215,22 @@ def source_of(**changes):
         (
             lambda s: set_origin(s / "runs" / "on-sokoban-seed-1", origins()["on-sokoban-seed-0"]),
             "on-sokoban-seed-0 and on-sokoban-seed-1 are the same weights",
+        ),
+        (
+            lambda s: in_two_parts(s, "on-sokoban-seed-0", "Sokoban", cloned_from="elsewhere"),
+            "on-sokoban-seed-0: the chain is broken, it was trained from",
+        ),
+        (
+            lambda s: in_two_parts(s, "on-sokoban-seed-0", "Sokoban", parent="elsewhere"),
+            "on-sokoban-seed-0: the chain is broken, grpo started from",
+        ),
+        (
+            lambda s: in_two_parts(s, "on-sokoban-seed-0", "WebShop"),
+            "on-sokoban-seed-0 is 'trained on Sokoban', but was trained on sokoban, webshop, not sokoban",
+        ),
+        (
+            lambda s: in_two_parts(s, "on-sokoban-seed-0", "Sokoban", levels={"blocks": (a_test_level(),)}),
+            "on-sokoban-seed-0 was trained on levels of the suite: blocks:",
         ),
         (lambda s: change_training(s, "on-sokoban-seed-0", levels={}), "its training record names no level"),
         (lambda s: change_training(s, "on-sokoban-seed-0", method="init-model"), "made from random numbers and never"),

@@ -15,6 +15,7 @@ from agentgen_bench.policies.transformers import TransformersPolicy
 from agentgen_bench.policies.weights import TensorDigest, adapter_hash, hash_of, weights_hash
 from agentgen_bench.train import grpo
 from agentgen_bench.train.provenance import log_digest
+from agentgen_bench.train.settings import Source, training_jobs
 from tests.train.test_grpo import config
 from tests.train.tiny import PROMPT, SPEC, make_env
 
@@ -42,6 +43,14 @@ def test_a_chain_of_parents_leads_back_to_random_numbers(chain, cloned_model, ti
     )
 
 
+def test_a_record_holds_those_before_it(chain, cloned_model, tiny_model):
+    record = read_training(chain[1])
+    assert [part.method for part in record.chain] == ["init-model", "sft", "grpo", "grpo"]
+    assert [part.weights for part in record.before] == list(map(weights_hash, (tiny_model, cloned_model, chain[0])))
+    assert [part.method for part in record.since(weights_hash(cloned_model)).chain] == ["grpo", "grpo"]
+    assert record.since("0" * 64) == record
+
+
 def test_the_record_names_settings_sources_step_and_the_log(chain, cloned_model):
     record = read_training(chain[0])
     assert (record.settings["steps"], record.settings["seed"]) == (2, 0)
@@ -59,7 +68,7 @@ def test_the_levels_are_those_that_were_played_and_an_earlier_checkpoint_has_the
     drawn = [
         make_env(SPEC).reset(seed=group[0].seed)[1]["level_id"]
         for step in (1, 2)
-        for group in grpo.training_jobs((grpo.Source(SPEC),), 0, step, last.settings["levels_per_step"], 2)
+        for group in training_jobs((Source(SPEC),), 0, step, last.settings["levels_per_step"], 2)
     ]
     (ids,) = last.levels.values()
     assert set(last.level_ids) == set(drawn)
