@@ -238,6 +238,9 @@ class Cost(NamedTuple):
         return Cost(self.cpu_s - other.cpu_s, self.wall_s - other.wall_s)
 
 
+NOTHING = Cost(0.0, 0.0)
+
+
 def timed(work: Callable[[], Any]) -> tuple[Cost, Any]:
     """Return what the work cost, and what it gave."""
     began = Cost(time.process_time(), time.perf_counter())
@@ -339,7 +342,9 @@ def _measured(args: argparse.Namespace, family: str, policy: TrainableLocalPolic
         config = config_of(protocol, args.hints, args.thinking)
         view, steps = policy.with_prompt(config), asked(episodes, config)
         longest = forced_tokens(view, steps)
-        for limit in (1, longest):  # what a first time costs (tokenizing, pages of memory) is nobody's
+        for limit in (
+            (1,) if args.reading else (1, longest)
+        ):  # what a first time costs (tokenizing, pages of memory) is nobody's
             emptied(policy)
             played(view, steps[:1], limit)
         emptied(policy)
@@ -347,15 +352,17 @@ def _measured(args: argparse.Namespace, family: str, policy: TrainableLocalPolic
         reading, _ = timed(lambda view=view, steps=steps: played(view, steps, 1))
         computed = READ[0]
         emptied(policy)
-        rollouts, decisions = timed(lambda view=view, steps=steps, n=longest: played(view, steps, n))
-        update, n_update = learned(folder, decisions)
+        rollouts, update, n_update = NOTHING, NOTHING, 0
+        if not args.reading:
+            rollouts, decisions = timed(lambda view=view, steps=steps, n=longest: played(view, steps, n))
+            update, n_update = learned(folder, decisions)
         tokens = counted(view.chat, steps, config)
         step_s = rollouts.cpu_s + update.cpu_s
         numbers = (tokens, computed, *reading, *rollouts, n_update, update.cpu_s, step_s)
         rows.append([number / len(episodes) for number in numbers])
         cells = [f"{n:10.0f}" if i in (0, 1, 6) else f"{n:10.2f}" for i, n in enumerate(rows[-1])]
         print(f"{f'{family} {richness}, {protocol}':28}" + "".join(cells), flush=True)
-    factors = [window / chat for window, chat in zip(*rows, strict=True)]
+    factors = [window / chat if chat else 0.0 for window, chat in zip(*rows, strict=True)]
     print(f"{f'{family}, windows / chat':28}" + "".join(f"{factor:10.2f}" for factor in factors), flush=True)
 
 
@@ -369,6 +376,7 @@ def main() -> None:
     parser.add_argument("--thinking", action="store_true", help="an empty thought before each action")
     parser.add_argument("--levels", type=int, default=4, help="episodes of each setting (default 4)")
     parser.add_argument("--backend", choices=("transformers", "vllm"), default="transformers")
+    parser.add_argument("--reading", action="store_true", help="time: leave out rollouts and update")
     parser.add_argument("--block-size", type=int, default=0, help="vllm: tokens of a cache block (default: its own)")
     parser.add_argument("--layers", type=int, default=4, help="time: of the model (default 4)")
     parser.add_argument("--hidden", type=int, default=256, help="time: its width (default 256)")
