@@ -12,6 +12,7 @@ from contextlib import suppress
 from importlib import import_module
 
 from agentgen_bench import __version__
+from agentgen_bench.cli.options import Parser
 from agentgen_bench.cli.outputs import check_streams
 from agentgen_bench.errors import AgentGenError, MissingDependencyError, RunError, SpecError
 from agentgen_bench.terminal import guarded
@@ -63,7 +64,7 @@ def _main(argv: Sequence[str] | None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="agentgen-bench",
         description="Measure what LLM agents generalize, forget and transfer, over four text environments.",
         formatter_class=argparse.RawDescriptionHelpFormatter,

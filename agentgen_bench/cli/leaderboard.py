@@ -30,7 +30,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--leaderboards", metavar="DIR", type=Path, default=Path("leaderboards"), help="default: leaderboards"
+        "--leaderboards",
+        metavar="DIR",
+        type=Path,
+        default=Path("leaderboards"),
+        help="the folder of all boards (default: leaderboards)",
     )
     parser.add_argument("--update", action="store_true", help="put the tables into DIR/README.md, between their marks")
     parser.add_argument("--html", metavar="FILE", type=Path, help="write one static HTML page that needs no network")

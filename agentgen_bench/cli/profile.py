@@ -83,7 +83,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_prompt_options(parser, PAPER_PROMPT)
     group = parser.add_argument_group("output")
     group.add_argument("--tokenizer", metavar="PATH", help="count tokens with the tokenizer of this model folder")
-    group.add_argument("--workers", type=integer(1), default=DEFAULT_WORKERS, help="environments at once")
+    group.add_argument(
+        "--workers", type=integer(1), default=DEFAULT_WORKERS, help=f"environments at once (default: {DEFAULT_WORKERS})"
+    )
     group.add_argument("--output", metavar="FILE", type=Path, help="write the profile to FILE as JSON")
     group.add_argument("--page", metavar="FILE", type=Path, help="write the documentation page, its data beside it")
     group.add_argument(

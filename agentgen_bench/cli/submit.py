@@ -41,7 +41,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--date", metavar="YYYY-MM-DD", help="day of the submission (default: today, UTC)")
     parser.add_argument("--readme", metavar="FILE", type=Path, help="text for readers (default: made from the run)")
     parser.add_argument(
-        "--leaderboards", metavar="DIR", type=Path, default=Path("leaderboards"), help="default: leaderboards"
+        "--leaderboards",
+        metavar="DIR",
+        type=Path,
+        default=Path("leaderboards"),
+        help="the folder of all boards (default: leaderboards)",
     )
     parser.add_argument(
         "--suite",

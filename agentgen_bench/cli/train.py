@@ -46,7 +46,8 @@ SFT_EXAMPLES = """examples:
   agentgen-bench train sft --model models/tiny --demonstrator demonstrator --envs sokoban,alfworld --protocol chat \\
       --levels 2000 --steps 2000 --output runs/sft
       plays the demonstrations first
-  agentgen-bench train sft --model PATH --data data/a --data data/b --mix sciworld=19,alfworld=3,webshop=1
+  agentgen-bench train sft --model PATH --data data/a --data data/b --mix sciworld=19,alfworld=3,webshop=1 \\
+      --output runs/mixed
 """
 GRPO_EXAMPLES = """examples:
   agentgen-bench train grpo --preset paper-2601.18217 --model PATH --envs webshop --output runs/webshop

@@ -23,14 +23,15 @@ def page(boards: Sequence[Board]) -> str:
 def _board(board: Board) -> str:
     columns = with_families(board.families)
     head = "".join(
-        f'<th data-first="{column.first}"><button type="button">{escape(column.name)}</button></th>'
+        f'<th scope="col" data-first="{column.first}"><button type="button">{escape(column.name)}</button></th>'
         for column in columns
         if column.place == "own"
     )
     rows = "\n".join(_row(row, columns) for row in board.rows)
     return (
         f'<section data-suite="{escape(board.suite)}"><h2>{escape(board.suite)}</h2>{_stability(board)}\n'
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(board.suite)}">'
+        f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>"
         f"{_notes(board)}</section>"
     )
 

@@ -21,6 +21,8 @@ from agentgen_bench.scores.failures import MODES
 from agentgen_bench.scores.packs import pack_scores
 from agentgen_bench.scores.study import Study
 
+MAX_TITLED = 3  # runs that the title names; more would push the answer off the screen
+
 
 def write_report(runs: Sequence[Path], output: Path, study: Study | None = None) -> None:
     """Write the report of run folders to a file; with a study, `runs` are its folders, in its order.
@@ -34,7 +36,8 @@ def write_report(runs: Sequence[Path], output: Path, study: Study | None = None)
 def page(runs: Sequence[RunReport], study: Study | None = None) -> str:
     """Return the whole HTML page; with a study, its scores come first."""
     runs = labelled(runs)
-    title = "agentgen-bench: " + ", ".join(run.label for run in runs)
+    names = ", ".join(run.label for run in runs) if len(runs) <= MAX_TITLED else f"{len(runs)} runs"
+    title = f"agentgen-bench: {names}"
     studied = study_sections(study, [run.episodes for run in runs]) if study else []
     sections = [
         result_section(runs),
