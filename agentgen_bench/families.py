@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points
 from importlib.metadata import version as installed_version
 from types import MappingProxyType
@@ -216,7 +215,7 @@ def _found() -> _Found:
             loaded = _checked(point.load())
             _check_name_is_free(loaded.name, families)
             if loaded.suites is not None:
-                resources.files(loaded.suites)
+                importlib.import_module(loaded.suites)
         except Exception as error:  # noqa: BLE001 - whatever a plug-in raises is its own failure, and named
             broken.append(Broken(_described(point), _reason(point, error)))
             warnings.warn(

@@ -9,7 +9,6 @@ from agentgen_bench import families
 from agentgen_bench.checks import chosen
 from agentgen_bench.errors import SpecError
 from agentgen_bench.spec import ACCEPTS, ALIASES, CONTEXTS, FAULTS, INTERFACES, TaskSpec
-from agentgen_bench.wrappers.distractors import KINDS
 
 SHARED = ("richness", "render_mode")  # arguments of every constructor that are no knobs of `TaskSpec.knobs`
 
@@ -45,6 +44,8 @@ def check_settings(spec: TaskSpec) -> None:
         chosen("aliases", spec.interface_spec.aliases, ALIASES)
         chosen("accepts", spec.interface_spec.accepts, ACCEPTS)
     if spec.distractor_spec is not None:
+        from agentgen_bench.wrappers.distractors import KINDS  # here, so that the package's import loads no wrapper
+
         chosen("distractor kind", spec.distractor_spec.kind, KINDS)
     if spec.lifecycle_spec is not None:
         chosen("context", spec.lifecycle_spec.context, CONTEXTS)

@@ -75,10 +75,10 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         return _dry_run(args, plan, 1 if grid is None else len(grid.harnesses))
     # Mistakes first, the quick checks before the slow: no hours, and no loading of a model, for a wrong option.
+    check_makeable(plan)
     check_policy(args)
     output = args.output or default_folder(args)
     check_run_folder(output, args.resume or grid is not None)
-    check_makeable(plan)
     if args.model or args.agent:
         check_playable(plan)
     policy = policy_from_args(args, prompt)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from agentgen_bench.export.csv_files import csv_bytes
 from agentgen_bench.export.tables import Kind, Table
-from agentgen_bench.leaderboard.columns import Column, Plain, plain, with_families
+from agentgen_bench.leaderboard.columns import Column, Plain, plain_cells, with_families
 from agentgen_bench.leaderboard.table import Board, Row
 
 
@@ -21,7 +21,7 @@ def boards_csv(boards: Sequence[Board]) -> str:
 def _cells(suite: str, columns: Sequence[Column[Row]], row: Row) -> dict[str, Plain]:
     cells: dict[str, Plain] = {"suite": suite}
     for column in columns:
-        cells |= plain(column, row)
+        cells |= plain_cells(column, row)
     return cells
 
 

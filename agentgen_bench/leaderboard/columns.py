@@ -1,7 +1,7 @@
 """The columns of the leaderboard: what each is called, what it holds and how it sorts, for readers and for machines.
 
 Markdown, page, JSON and CSV all loop over `COLUMNS`; a new column is one line of it. Nothing here knows how a value is
-drawn: `markdown.py` and `page.py` do, `plain` is for machines.
+drawn: `markdown.py` and `page.py` do, `plain_cells` is for machines.
 """
 
 from collections.abc import Callable, Sequence
@@ -89,7 +89,7 @@ def _of_family(name: str) -> Column[Row]:
     return Column(name, name, lambda row: row.families.get(name), first="down")
 
 
-def plain(column: Column[RowT], row: RowT) -> dict[str, Plain]:
+def plain_cells(column: Column[RowT], row: RowT) -> dict[str, Plain]:
     """Return a row's value as plain ones by name: `key`, and `key_low` and `key_high` of what has two ends."""
     value = column.value(row)
     if isinstance(value, Score):
@@ -111,7 +111,7 @@ def _row_json(row: Row) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for column in COLUMNS:
         value = column.value(row)
-        found |= {column.key: value.to_json()} if isinstance(value, Score) else plain(column, row)
+        found |= {column.key: value.to_json()} if isinstance(value, Score) else plain_cells(column, row)
         if isinstance(value, Card):
             found[f"{column.key}_card"] = dict(value.facts)
     return found | {"families": {name: score.to_json() for name, score in row.families.items()}}

@@ -122,7 +122,7 @@ from agentgen_bench.train.tokens import (
     joined,
     n_targets,
     passes,
-    plain,
+    row_lists,
     scattered,
 )
 
@@ -551,7 +551,7 @@ def _optimizer_step(
             sums[name] += counts * value
     norm = clip_gradients(accelerator, learner.model, config.max_gradient_norm)
     totals = dict(zip(sums, learner.total(*sums.values()), strict=True))
-    bad_batch = {"rows": [plain(rows[i]) for i in indices], "step": step}
+    bad_batch = {"rows": [row_lists(rows[i]) for i in indices], "step": step}
     stop_unless_finite(totals["loss"], norm, bad_batch, Path(config.output), step)
     learner.optimizer.step()
     learner.optimizer.zero_grad()

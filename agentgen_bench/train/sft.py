@@ -57,7 +57,7 @@ from agentgen_bench.train.tokens import (
     packed,
     padded,
     passes,
-    plain,
+    row_lists,
     target_logprobs,
 )
 
@@ -201,7 +201,9 @@ def _step(
         loss_sum += float(loss.detach())
     total = float(accelerator.reduce(torch.tensor(loss_sum, device=accelerator.device)))
     norm = clip_gradients(accelerator, model, config.max_gradient_norm)
-    stop_unless_finite(total, norm, {"samples": [plain(row) for row in batch], "step": step}, Path(config.output), step)
+    stop_unless_finite(
+        total, norm, {"samples": [row_lists(row) for row in batch], "step": step}, Path(config.output), step
+    )
     optimizer.step()
     optimizer.zero_grad()
     tokens = sum(len(row.ids) for row in batch)

@@ -24,7 +24,7 @@ from agentgen_bench.leaderboard.audit import (
     read_audit,
     trust,
 )
-from agentgen_bench.leaderboard.columns import board_json, plain, with_families
+from agentgen_bench.leaderboard.columns import board_json, plain_cells, with_families
 from agentgen_bench.leaderboard.entry import digests
 from agentgen_bench.leaderboard.markdown import markdown, with_table
 from agentgen_bench.leaderboard.page import page
@@ -152,7 +152,7 @@ def test_table_page_json_and_csv_hold_the_same_columns(boards: list[Board]) -> N
     assert header == f"| {' | '.join(column.name for column in columns if column.place != 'data')} |"
     heads = re.findall(r"<th [^>]*><button[^>]*>([^<]*)</button>", page(boards))
     assert heads == [column.name for column in columns if column.place == "own"]
-    expected = [name for column in columns for name in plain(column, tiny.rows[0])]
+    expected = [name for column in columns for name in plain_cells(column, tiny.rows[0])]
     header, *lines = csv.reader(StringIO(boards_csv(boards)))
     assert header == ["suite", *expected]
     assert [line[header.index("model")] for line in lines] == ["oracle", "noop", EVIL]
