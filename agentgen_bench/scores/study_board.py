@@ -84,13 +84,25 @@ def score_json(score: Score) -> dict[str, Any]:
     return {**score.to_json(), "over": score.over}
 
 
+def rate_json(score: Score) -> dict[str, Any]:
+    """Return a success rate as the board's files hold it: no end of its interval lies outside [0, 1].
+
+    Joined with the spread of few training seeds an interval may reach further; no rate does.
+    """
+    ends = {
+        name: None if end is None else min(1.0, max(0.0, end))
+        for name, end in (("low", score.low), ("high", score.high))
+    }
+    return {**score_json(score), **ends}
+
+
 def _policy(condition: Condition, study: Study, families: Table, cells: Table) -> dict[str, Any]:
     return {
         "policy": condition.label,
         **{name: getattr(condition, name) for name in ("role", "source", "difficulty", "stage", "augmented")},
         "seeds": [run.seed for run in study.conditions[condition]],
-        "families": {name: score_json(success_on(name, families[condition])) for name in families[condition].rates},
-        "cells": {name: score_json(success_on(name, cells[condition])) for name in cells[condition].rates},
+        "families": {name: rate_json(success_on(name, families[condition])) for name in families[condition].rates},
+        "cells": {name: rate_json(success_on(name, cells[condition])) for name in cells[condition].rates},
     }
 
 
@@ -134,7 +146,7 @@ def _transfer(study: Study, families: Table, cells: Table) -> Iterator[dict[str,
             "trained_on": source,
             "distractors": condition.augmented,
             "seeds": len(study.conditions[condition]),
-            **{name: score_json(score) for name, score in scores.items()},
+            **{name: (rate_json if name == "initial" else score_json)(score) for name, score in scores.items()},
             "distractors_change": None
             if plain is None
             else score_json(bootstrapped(partial(ood_change, source=source), policy, plain)),
@@ -162,7 +174,7 @@ def _difficulty(study: Study, families: Table, cells: Table) -> Iterator[dict[st
 
 def _cell(cell: str, condition: Condition, initial: Condition, cells: Table) -> dict[str, Any]:
     """Return success on a cell, and what training gave there: transfer, and its share of training there itself."""
-    found: dict[str, Any] = {"success": score_json(success_on(cell, cells[condition])), "transfer": None}
+    found: dict[str, Any] = {"success": rate_json(success_on(cell, cells[condition])), "transfer": None}
     found["recovery"] = None
     if condition == initial:
         return found
@@ -189,13 +201,13 @@ def _sequence(study: Study, families: Table, cells: Table) -> Iterator[dict[str,
     yield {
         "order": order,
         "seeds": min(len(study.conditions[stage]) for stage in stages),
-        "initial": score_json(bootstrapped(partial(_mean_over, order), start)),
-        "accuracy_end": score_json(scores["average_accuracy"]),
+        "initial": rate_json(bootstrapped(partial(_mean_over, order), start)),
+        "accuracy_end": rate_json(scores["average_accuracy"]),
         **{
             name: score_json(scores[name])
             for name in ("backward_transfer", "forgetting_end", "forgetting_max", "forward_transfer")
         },
-        "mixture": score_json(mixture or bootstrapped(partial(_mean_over, order), families[joint or initial])),
+        "mixture": rate_json(mixture or bootstrapped(partial(_mean_over, order), families[joint or initial])),
         "against_mixture": score_json(
             mixture
             or bootstrapped(partial(_behind, order), families[joint or initial], *(families[stage] for stage in stages))
@@ -221,5 +233,5 @@ def _matrix(policies: Sequence[Condition], columns: Sequence[str], families: Tab
     return {
         "policies": [policy.label for policy in policies],
         "families": list(columns),
-        "success": [[score_json(success_on(name, families[policy])) for name in columns] for policy in policies],
+        "success": [[rate_json(success_on(name, families[policy])) for name in columns] for policy in policies],
     }

@@ -1,4 +1,4 @@
-"""A study in a second: a protocol of three small cells, runs by the random policy, made-up training records."""
+"""A study in a second: a protocol of two small cells, runs by the random policy, made-up training records."""
 
 import hashlib
 import json
@@ -22,7 +22,6 @@ from agentgen_bench.suites import from_text, to_text
 NAME = "transfer-smoke"
 CELLS = {
     "Sokoban starter": TaskSpec("Sokoban", "lean", "easy", "test", (("boxes", 1), ("pushes", 1), ("max_steps", 6))),
-    "ALFWorld starter": TaskSpec("ALFWorld", "lean", "easy", "test", (("max_steps", 4),)),
     "Blocks easy": TaskSpec("Blocks", "base", "easy", "test"),
 }
 TRAINED_ON = {

@@ -81,14 +81,14 @@ def entry(made_entry, tmp_path):
 def test_an_entry_holds_and_names_everything(made_entry, protocol):
     found = verify_study(made_entry, workers=1)
     assert found.problems == ()
-    assert found.episodes == 7 * 9
+    assert found.episodes == 7 * 6
     files = {file.name for file in made_entry.iterdir()}
     assert files == {
         "metadata.yaml", "scores.json", "training.jsonl.gz", "README.md",
         *(f"episodes-{run}.jsonl.gz" for run in origins()),
     }  # fmt: skip
     scores = json.loads((made_entry / "scores.json").read_text())
-    assert (scores["protocol"], scores["kind"], scores["seeds"], scores["episodes"]) == (NAME, "transfer", 2, 63)
+    assert (scores["protocol"], scores["kind"], scores["seeds"], scores["episodes"]) == (NAME, "transfer", 2, 42)
     assert set(scores["policies"][0]["cells"]) == set(protocol.labels)
     readme = (made_entry / "README.md").read_text()
     assert "| trained on Sokoban, augmented |" in readme
@@ -136,7 +136,7 @@ def trained_on_the_test_split(study, run):
 
 
 def a_test_level():
-    return small_protocol().suite.cells[2].level_ids[0].partition(":")[2]
+    return small_protocol().suite.cells[1].level_ids[0].partition(":")[2]
 
 
 def in_two_parts(study, run, family, cloned_from="initial", parent="clone", **changes):
@@ -448,7 +448,7 @@ def test_a_study_is_removed_with_a_reason(board, entry):
 
 def test_a_rerun_compares_run_by_run(entry, study):
     note = rerun_study_note(entry, study)
-    assert note.startswith("rerun of 7 of 7 runs with the same actions in 63 of 63 episodes; 7 runs are the same")
+    assert note.startswith("rerun of 7 of 7 runs with the same actions in 42 of 42 episodes; 7 runs are the same")
     shutil.rmtree(study / "runs" / "initial")
     drop_role(study, "initial")
     assert rerun_study_note(entry, study).startswith("rerun of 6 of 7 runs")
@@ -480,7 +480,7 @@ def test_the_verbs_make_and_verify_a_study(study, tmp_path, capsys):
     entry = board / NAME / ENTRY
     assert capsys.readouterr().out.strip() == str(entry)
     assert main(["verify", str(entry), "--workers", "1", "--rerun", str(study), "--record"]) == 0
-    assert "holds; 63 episodes" in capsys.readouterr().out
+    assert "holds; 42 episodes" in capsys.readouterr().out
     assert [one.event for one in read_audit(board)] == ["added", "rerun"]
     assert main(["submit", str(study), *claims, "--episodes-at", "https://x/y"]) == 2
     assert "--episodes-at and --episodes-in go together" in capsys.readouterr().err
@@ -512,4 +512,4 @@ def test_a_study_is_exported_run_by_run(entry, tmp_path):
     assert main(["export", str(entry), "--format", "csv", "--output", str(tmp_path / "csv")]) == 0
     assert {path.name for path in (tmp_path / "csv").iterdir()} == set(origins())
     (episodes,) = (tmp_path / "csv" / "on-sokoban-seed-0").glob("episodes*")
-    assert len(episodes.read_text().splitlines()) == 1 + 9
+    assert len(episodes.read_text().splitlines()) == 1 + 6
