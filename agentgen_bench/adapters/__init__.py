@@ -6,6 +6,7 @@ everything else is `Session`'s.
 
 from typing import Any
 
+from agentgen_bench.episodes import Episode
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.session import Session, View
 
@@ -14,14 +15,18 @@ TOOLS = PromptConfig(protocol="tools")
 
 
 def measures(session: Session) -> dict[str, float]:
-    """Return what an adapter publishes of an ended session, by name.
+    """Return what an adapter publishes of an ended session, by name; see `measures_of`."""
+    return measures_of(session.episode())
+
+
+def measures_of(episode: Episode) -> dict[str, float]:
+    """Return what an adapter publishes of an episode, by name.
 
     `success` (0 or 1) and `score` in [0, 1] are the benchmark's; `return` is the sum of the family's own rewards, which
     is another thing: at success it is about 10 in Sokoban, and in SciWorld 1 less what held at the start. `steps` were
     played, `invalid` the share of them that held no action or one that is not possible. `error` is 1 for an episode
     that ended because an environment failed; it counts as failed.
     """
-    episode = session.episode()
     steps = len(episode.steps)
     return {
         "success": float(episode.success),

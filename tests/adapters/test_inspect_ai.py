@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agentgen_bench import play
+from agentgen_bench import PromptConfig, TaskSpec, evaluate, play, read_run, single_plan
 from agentgen_bench.episodes import from_line
 from agentgen_bench.leaderboard.records import packed
 from agentgen_bench.leaderboard.replay import difference, replay
@@ -147,3 +147,31 @@ def test_every_suite_is_a_task_that_the_command_finds():
     assert script.exists()
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert sorted(json.loads(done.stdout)) == [f"agentgen_bench/{name}" for name in suite_names()]
+
+
+@pytest.mark.parametrize("protocol", ["window", "chat"])
+def test_a_run_of_ours_opens_as_a_log(tmp_path, monkeypatch, protocol):
+    from inspect_ai.log import read_eval_log
+
+    from agentgen_bench.adapters import inspect_log
+
+    prompt = PromptConfig(protocol=protocol)
+    plan = single_plan([TaskSpec("Sokoban", split="test"), TaskSpec("Sokoban", richness="rich", split="test")], 2)
+    evaluate(plan, OraclePolicy(), prompt, tmp_path / "run")
+    recorded = {
+        (episode.level_id, json.dumps(episode.spec)): episode for episode in read_run(tmp_path / "run").episodes
+    }
+    monkeypatch.setattr(sys, "argv", ["inspect_log", str(tmp_path / "run"), "--output", str(tmp_path / "logs")])
+    inspect_log.main()
+    log = read_eval_log(str(tmp_path / "logs" / "run.eval"))
+    assert (log.status, log.eval.model, len(log.samples)) == ("success", "oracle", len(recorded))
+    metrics = {score.name: score.metrics for score in log.results.scores}
+    assert metrics["success"]["grouped_all"].value == 1.0
+    returns = [episode.episode_return for episode in recorded.values()]
+    assert metrics["return"]["mean"].value == pytest.approx(np.mean(returns))
+    for sample in log.samples:
+        episode = from_line(sample.metadata["episode"])
+        assert episode in recorded.values()
+        n = len(episode.steps)
+        assert [message.role for message in sample.messages] == ["user", "assistant"] * n
+        assert [message.text for message in sample.messages[1::2]] == [step.completion for step in episode.steps]
