@@ -225,7 +225,7 @@ def test_an_agent_with_a_memory_begins_its_episodes_anew(tmp_path):
 
 
 class Interrupted:
-    """Plays as an agent's policy does and is interrupted after some batches."""
+    """Plays as an agent's policy does, in rounds, and is interrupted after some of them."""
 
     def __init__(self, policy, batches):
         self._policy, self._batches = policy, batches

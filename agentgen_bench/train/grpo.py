@@ -61,6 +61,7 @@ from agentgen_bench.episodes import Episode
 from agentgen_bench.errors import RunError
 from agentgen_bench.evaluation.training import PlayedLevels
 from agentgen_bench.make import make
+from agentgen_bench.policies.asking import Watched
 from agentgen_bench.policies.backends import Resources, Wanted, back_end
 from agentgen_bench.policies.backends import trainable as trainable_policy
 from agentgen_bench.policies.base import Decision, Policy, TokenSample, TrainablePolicy
@@ -359,24 +360,6 @@ class Row(NamedTuple):
 FILLER = Row((0, 0), (Span(1, 2),), (0.0,), (0.0,))
 
 
-class _Keeper:
-    """A policy that plays as another does and keeps what each decision sampled."""
-
-    def __init__(self, policy: Policy) -> None:
-        self.name = policy.name
-        self.kept: dict[tuple[str | int, ...], list[TokenSample | None]] = {}
-        self._policy = policy
-
-    def act(self, histories: Sequence[History]) -> list[Decision]:
-        decisions = self._policy.act(histories)
-        for history, decision in zip(histories, decisions, strict=True):
-            self.kept.setdefault(history.key[:3], []).append(decision.sample)
-        return decisions
-
-    def describe(self) -> dict[str, Any]:
-        return self._policy.describe()
-
-
 def play_groups(
     groups: Sequence[Sequence[Job]],
     policy: Policy,
@@ -389,9 +372,13 @@ def play_groups(
 
     `with_anchors` keeps what each decision saw, which step-level credit needs.
     """
-    keeper = _Keeper(policy)
+    kept: dict[tuple[str | int, ...], list[TokenSample | None]] = {}
+
+    def keep(history: History, decision: Decision) -> None:
+        kept.setdefault(history.key[:3], []).append(decision.sample)
+
     jobs = [job for group in groups for job in group]
-    played = play(jobs, keeper, workers=workers, record_text=with_anchors, make_env=make_env)
+    played = play(jobs, Watched(policy, keep), workers=workers, record_text=with_anchors, make_env=make_env)
     by_key = {episode.key: episode for episode in played}
     rollouts, crashed = [], []
     for number, group in enumerate(groups):
@@ -400,7 +387,7 @@ def play_groups(
             if episode.ending == "error":
                 crashed.append(episode)
                 continue
-            samples = keeper.kept[episode.level_id, job.seed, job.repeat]
+            samples = kept[episode.level_id, job.seed, job.repeat]
             rollouts.append(Rollout(number, episode, anchors_of(episode), tuple(samples)))
     return rollouts, crashed
 

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import re
 import threading
 import time
 from pathlib import Path
@@ -62,7 +63,8 @@ def test_a_run_whose_answers_are_no_use_says_so_at_once(
     server.answer = lambda payload, n: completion("<think>Let me see", "length") if n < 30 else refusal(400, "enough")
     assert evaluate(server, tmp_path / "run", "--max-tokens", "64") == 1
     said = capsys.readouterr().err
-    assert said.count("12 of the first 12 answers hold no action; most often (12) the answer was cut off at") == 1
+    line = r"(1[0-2]) of the first \1 answers hold no action; most often \(\1\) the answer was cut off at"
+    assert len(re.findall(line, said)) == 1  # up to three answers come at once
 
 
 def test_collecting_from_a_model_whose_answers_are_no_use_says_so_at_once(
