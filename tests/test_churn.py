@@ -12,7 +12,8 @@ Count, judged = CHURN["Count"], CHURN["judged"]
 def test_environments_that_are_thrown_away_leave_nothing_open():
     counts = CHURN["churn"](0, ("Sokoban",), 6)
     for name in ("descriptors", "threads", "processes"):
-        assert getattr(counts[-1], name) == getattr(counts[0], name), name
+        # The first processes of a vector environment make the two descriptors that all later ones share.
+        assert getattr(counts[-1], name) == getattr(counts[2], name), name
 
 
 @pytest.mark.parametrize("grows", Count._fields)
