@@ -14,7 +14,7 @@ from agentgen_bench.policies.agents import DEFAULT_TIMEOUT_S, AgentPolicy
 from agentgen_bench.policies.backends import Resources, Server, back_end, backend_names
 from agentgen_bench.policies.base import Player, Policy
 from agentgen_bench.policies.checkpoint import names_a_folder, open_checkpoint
-from agentgen_bench.policies.loading import load_policy
+from agentgen_bench.policies.loading import AUTOMATIC, load_policy
 from agentgen_bench.policies.names import SCRIPTED, scripted_policy
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.prompts import PromptConfig
@@ -48,7 +48,7 @@ def check_policy(args: argparse.Namespace) -> None:
         return
     if args.backend != "auto":
         back_end(args.backend).check_installed()
-    if names_a_folder(args.model):
+    if args.backend in ("auto", *AUTOMATIC) and names_a_folder(args.model):  # what another back end takes, it knows
         open_checkpoint(args.model)
 
 
