@@ -97,14 +97,14 @@ def bare(policy: LongAndShort, asked: Sequence[Asked]) -> None:
 def with_seats(policy: LongAndShort, seats: int, work: Callable[[], None]) -> Callable[[], None]:
     """Return the work with as many of the engine's sequences at once."""
     scheduler = policy.engine.llm_engine.engine_core.engine_core.scheduler
-    own = scheduler.max_num_running_reqs
+    own = scheduler.max_num_active_reqs
 
     def seated() -> None:
-        scheduler.max_num_running_reqs = min(seats, own)
+        scheduler.max_num_active_reqs = min(seats, own)
         try:
             work()
         finally:
-            scheduler.max_num_running_reqs = own
+            scheduler.max_num_active_reqs = own
 
     return seated
 
