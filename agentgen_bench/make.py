@@ -1,6 +1,7 @@
 """make(spec) -> the environment with its wrappers; `gym.make` with a registered id gives the same."""
 
 import inspect
+from functools import cache
 from typing import Any
 
 import gymnasium as gym
@@ -59,6 +60,10 @@ def check_settings(spec: TaskSpec) -> None:
 
 def knobs_of(spec: TaskSpec) -> dict[str, Any]:
     """Return the knobs of a spec's family with their defaults, difficulty and split first."""
-    constructor = families.load(families.family(spec.family).version(spec.version).entry_point)
-    parameters = inspect.signature(constructor).parameters
-    return {name: parameter.default for name, parameter in parameters.items() if name not in SHARED}
+    return dict(_knobs(families.family(spec.family).version(spec.version).entry_point))
+
+
+@cache  # reading a signature costs half a millisecond, and each environment asks
+def _knobs(entry_point: str) -> tuple[tuple[str, Any], ...]:
+    parameters = inspect.signature(families.load(entry_point)).parameters
+    return tuple([(name, parameter.default) for name, parameter in parameters.items() if name not in SHARED])
