@@ -120,6 +120,32 @@ def test_a_prompt_that_never_fits_does_not_disturb_the_batch(policy: VLLMPolicy,
 
 
 @pytest.mark.usefixtures("restored")
+# Before other engines begin in this process: they take the first one's process group with them.
+def test_completions_that_join_while_others_are_drawn_are_those_of_one_batch(
+    policy: VLLMPolicy, histories: list[History]
+) -> None:
+    sampled = policy.with_sampling(SAMPLED)
+    expected = sampled.act(histories[:6])
+    asking = sampled.asking()
+    found: dict[int, Decision] = {}
+    waiting = [Request(number, history) for number, history in enumerate(histories[:6])]
+    asking.submit(waiting[:2])
+    for request in waiting[2:]:
+        found.update(asking.poll())
+        asking.submit([request])
+    while len(found) < len(waiting):
+        found.update(asking.poll())
+    assert [found[number] for number in range(6)] == expected
+
+
+def test_completions_that_are_given_up_leave_the_engine_empty(policy: VLLMPolicy, histories: list[History]) -> None:
+    asking = policy.asking()
+    asking.submit([Request(number, history) for number, history in enumerate(histories[:3])])
+    asking.close()
+    assert not policy.engine.llm_engine.has_unfinished_requests()
+    assert policy.act(histories[:3]) == policy.act(histories[:3])
+
+
 def test_new_weights_are_those_of_the_trainer(
     policy: VLLMPolicy, reference: TransformersPolicy, histories: list[History]
 ) -> None:
@@ -228,28 +254,3 @@ def test_a_stop_string_ends_a_completion_as_with_transformers(
     told = [(d.completion, d.finish_reason, d.completion_tokens) for d in ours.act(histories[:4])]
     assert told == [(d.completion, d.finish_reason, d.completion_tokens) for d in theirs.act(histories[:4])]
     assert told[0][1] == "stop"
-
-
-def test_completions_that_join_while_others_are_drawn_are_those_of_one_batch(
-    policy: VLLMPolicy, histories: list[History]
-) -> None:
-    sampled = policy.with_sampling(SAMPLED)
-    expected = sampled.act(histories[:6])
-    asking = sampled.asking()
-    found: dict[int, Decision] = {}
-    waiting = [Request(number, history) for number, history in enumerate(histories[:6])]
-    asking.submit(waiting[:2])
-    for request in waiting[2:]:
-        found.update(asking.poll())
-        asking.submit([request])
-    while len(found) < len(waiting):
-        found.update(asking.poll())
-    assert [found[number] for number in range(6)] == expected
-
-
-def test_completions_that_are_given_up_leave_the_engine_empty(policy: VLLMPolicy, histories: list[History]) -> None:
-    asking = policy.asking()
-    asking.submit([Request(number, history) for number, history in enumerate(histories[:3])])
-    asking.close()
-    assert not policy.engine.llm_engine.has_unfinished_requests()
-    assert policy.act(histories[:3]) == policy.act(histories[:3])
