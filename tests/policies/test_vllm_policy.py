@@ -119,7 +119,6 @@ def test_a_prompt_that_never_fits_does_not_disturb_the_batch(policy: VLLMPolicy,
     assert sum(decision.dropped_turns for decision in decisions) > 0
 
 
-@pytest.mark.usefixtures("restored")
 # Before other engines begin in this process: they take the first one's process group with them.
 def test_completions_that_join_while_others_are_drawn_are_those_of_one_batch(
     policy: VLLMPolicy, histories: list[History]
@@ -146,6 +145,7 @@ def test_completions_that_are_given_up_leave_the_engine_empty(policy: VLLMPolicy
     assert policy.act(histories[:3]) == policy.act(histories[:3])
 
 
+@pytest.mark.usefixtures("restored")
 def test_new_weights_are_those_of_the_trainer(
     policy: VLLMPolicy, reference: TransformersPolicy, histories: list[History]
 ) -> None:
