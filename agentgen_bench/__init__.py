@@ -11,7 +11,7 @@ import gymnasium as gym
 from agentgen_bench import families
 from agentgen_bench.families import Family
 from agentgen_bench.make import make
-from agentgen_bench.spec import NAMESPACE, DistractorSpec, InterfaceSpec, LifecycleSpec, TaskSpec
+from agentgen_bench.spec import NAMESPACE, DistractorSpec, FaultSpec, InterfaceSpec, LifecycleSpec, TaskSpec
 from agentgen_bench.text import Richness, Section, render
 
 __version__ = "0.1.0"
@@ -21,6 +21,7 @@ __all__ = [
     "DistractorSpec",
     "Episode",
     "Family",
+    "FaultSpec",
     "History",
     "InterfaceSpec",
     "LifecycleSpec",

@@ -19,6 +19,7 @@ from agentgen_bench.families import Version
 from agentgen_bench.make import check_settings, make
 from agentgen_bench.spec import WRAPPER_DEFAULTS, TaskSpec
 from agentgen_bench.wrappers.distractors import Distractors
+from agentgen_bench.wrappers.faults import Faults
 from agentgen_bench.wrappers.interface import Interface
 from agentgen_bench.wrappers.lifecycle import Lifecycle
 
@@ -45,10 +46,12 @@ class Entry:
         check_settings(spec)
         constructor = families.load(_version(spec).entry_point)
         env: gym.Env[str, str] = constructor(render_mode=render_mode, **_own(spec))
+        if (faults := spec.fault_spec) is not None:
+            env = Faults(env, faults.kind, faults.rate, faults.seed)
         if (distractors := spec.distractor_spec) is not None:
             env = Distractors(env, distractors.kind, distractors.volume, distractors.probability, distractors.seed)
         if (interface := spec.interface_spec) is not None:
-            env = Interface(env, interface.aliases, interface.seed)
+            env = Interface(env, interface.aliases, interface.seed, interface.accepts)
         if (lifecycle := spec.lifecycle_spec) is not None:
             env = Lifecycle(env, lifecycle.tasks, lifecycle.context)
         return env

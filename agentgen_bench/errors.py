@@ -1,5 +1,21 @@
 """The errors a user can cause. Each message says what was wrong, what we got and what would be right."""
 
+from pathlib import Path
+
+CLONE = Path(__file__).resolve().parents[1]
+
+
+def install_hint(extra: str) -> str:
+    """Return the command that installs an extra; there is no release yet, so it is one for a clone.
+
+    Examples:
+        >>> install_hint("train").startswith("pip install '.[train]' in ")
+        True
+    """
+    return (
+        f"pip install '.[{extra}]' in {CLONE if (CLONE / 'pyproject.toml').exists() else 'a clone of agentgen-bench'}"
+    )
+
 
 class AgentGenError(Exception):
     """Base of every error raised on purpose; the command line prints it as one line, without a trace."""

@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points
 from importlib.metadata import version as installed_version
 from types import MappingProxyType
@@ -27,6 +26,10 @@ BUILT_IN = {
     "ALFWorld": "agentgen_bench.envs.alfworld",
     "SciWorld": "agentgen_bench.envs.sciworld",
 }
+# Never trained on, so that a model trained on all others still meets a world of another kind; in protocols only.
+EVALUATION_ONLY = {"Blocks": "agentgen_bench.envs.blocks"}
+DIFFICULTIES = ("easy", "medium", "hard")  # what every built-in family has, and the difficulty slope ranges over
+DIFFICULTY_ORDER = ("paper", *DIFFICULTIES, "extreme")  # of a chart's axis; others come after, sorted
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 
 
@@ -110,6 +113,7 @@ class Family:
         suites: the name of a package whose JSON files are frozen suites of this family.
         package: the distribution that brings it.
         tools: how its actions are called as functions.
+        evaluation_only: whether trainers refuse it.
     """
 
     name: str
@@ -125,6 +129,7 @@ class Family:
     suites: str | None = None
     package: str = "agentgen-bench"
     tools: ToolStyle = COMMAND_TOOL
+    evaluation_only: bool = False
 
     def __post_init__(self) -> None:
         """Raise SpecError for a name that no id can hold, or no version, or one twice."""
@@ -203,14 +208,14 @@ class _Found(NamedTuple):
 
 @cache
 def _found() -> _Found:
-    families = {name: _checked(load(f"{module}:FAMILY")) for name, module in BUILT_IN.items()}
+    families = {name: _checked(load(f"{module}:FAMILY")) for name, module in (BUILT_IN | EVALUATION_ONLY).items()}
     broken = []
     for point in sorted(entry_points(group=GROUP)):
         try:
             loaded = _checked(point.load())
             _check_name_is_free(loaded.name, families)
             if loaded.suites is not None:
-                resources.files(loaded.suites)
+                importlib.import_module(loaded.suites)
         except Exception as error:  # noqa: BLE001 - whatever a plug-in raises is its own failure, and named
             broken.append(Broken(_described(point), _reason(point, error)))
             warnings.warn(

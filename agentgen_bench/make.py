@@ -1,6 +1,7 @@
 """make(spec) -> the environment with its wrappers; `gym.make` with a registered id gives the same."""
 
 import inspect
+from functools import cache
 from typing import Any
 
 import gymnasium as gym
@@ -8,8 +9,7 @@ import gymnasium as gym
 from agentgen_bench import families
 from agentgen_bench.checks import chosen
 from agentgen_bench.errors import SpecError
-from agentgen_bench.spec import ALIASES, CONTEXTS, TaskSpec
-from agentgen_bench.wrappers.distractors import KINDS
+from agentgen_bench.spec import ACCEPTS, ALIASES, CONTEXTS, FAULTS, INTERFACES, TaskSpec
 
 SHARED = ("richness", "render_mode")  # arguments of every constructor that are no knobs of `TaskSpec.knobs`
 
@@ -40,13 +40,18 @@ def check_settings(spec: TaskSpec) -> None:
     """Raise SpecError as `make` does for what shows without making the environment; ranges of knobs do not."""
     check_available(spec)
     if isinstance(spec.interface, str):
-        chosen("interface", spec.interface, ALIASES)
+        chosen("interface", spec.interface, INTERFACES)
     if spec.interface_spec is not None:
         chosen("aliases", spec.interface_spec.aliases, ALIASES)
+        chosen("accepts", spec.interface_spec.accepts, ACCEPTS)
     if spec.distractor_spec is not None:
+        from agentgen_bench.wrappers.distractors import KINDS  # here, so that the package's import loads no wrapper
+
         chosen("distractor kind", spec.distractor_spec.kind, KINDS)
     if spec.lifecycle_spec is not None:
         chosen("context", spec.lifecycle_spec.context, CONTEXTS)
+    if spec.fault_spec is not None:
+        chosen("fault kind", spec.fault_spec.kind, FAULTS)
     known = knobs_of(spec)
     unknown = sorted(set(dict(spec.knobs)) - set(known))
     if unknown:
@@ -55,6 +60,10 @@ def check_settings(spec: TaskSpec) -> None:
 
 def knobs_of(spec: TaskSpec) -> dict[str, Any]:
     """Return the knobs of a spec's family with their defaults, difficulty and split first."""
-    constructor = families.load(families.family(spec.family).version(spec.version).entry_point)
-    parameters = inspect.signature(constructor).parameters
-    return {name: parameter.default for name, parameter in parameters.items() if name not in SHARED}
+    return dict(_knobs(families.family(spec.family).version(spec.version).entry_point))
+
+
+@cache  # reading a signature costs half a millisecond, and each environment asks
+def _knobs(entry_point: str) -> tuple[tuple[str, Any], ...]:
+    parameters = inspect.signature(families.load(entry_point)).parameters
+    return tuple([(name, parameter.default) for name, parameter in parameters.items() if name not in SHARED])

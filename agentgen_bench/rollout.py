@@ -2,19 +2,32 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
+from typing import Protocol
 
 import gymnasium as gym
 
 from agentgen_bench.episodes import Episode, canonical_json
-from agentgen_bench.errors import PolicyError
 from agentgen_bench.make import make
+from agentgen_bench.policies.asking import Asking, Request, Rounds, asking
 from agentgen_bench.policies.base import Decision, EpisodicPolicy, Player, PrivilegedPolicy
-from agentgen_bench.running import Job, Running, begin, failed_start
+from agentgen_bench.running import Decided, Job, Running, failed_start, resume
 from agentgen_bench.spec import TaskSpec
 
-__all__ = ["DEFAULT_WORKERS", "Job", "job_key", "play"]
+__all__ = ["DEFAULT_WORKERS", "Job", "Journal", "job_key", "play"]
 
 DEFAULT_WORKERS = 32
+
+
+class Journal(Protocol):
+    """Where decisions are kept until their episode is recorded, so that a process that dies does not lose them."""
+
+    def past(self, job: Job) -> Sequence[Decided]:
+        """Return what was decided in the job's episode before, in order."""
+        ...
+
+    def write(self, decided: Sequence[tuple[Job, int, Decided]]) -> None:
+        """Keep decisions, each with its episode's job and its step, 1 for the first."""
+        ...
 
 
 def play(
@@ -25,84 +38,124 @@ def play(
     record_text: bool = True,
     make_env: Callable[[TaskSpec], gym.Env[str, str]] = make,
     on_decisions: Callable[[Sequence[Decision]], None] | None = None,
+    on_crash: Callable[[Exception], None] | None = None,
+    journal: Journal | None = None,
 ) -> Iterator[Episode]:
-    """Yield an episode per job, as each ends; at most `workers` environments run at once and share each batch.
+    """Yield an episode per job, as each ends; at most `workers` environments run at once.
 
-    An exception of an environment ends its own episode with ending "error" and the exception as text. An exception
-    of the policy ends the loop, because no other episode would fare better; episodes yielded before it are safe.
+    Each asks for its next decision as soon as it has its observation; where the policy only decides in batches, all
+    running episodes share each. In which order decisions come changes no episode.
+
+    An exception of an environment ends its own episode with ending "error" and the exception as text; `on_crash` is
+    told of it before that episode is yielded, and may end the loop. An exception of the policy ends the loop, because
+    no other episode would fare better; episodes yielded before it are safe.
+
+    What `journal` holds of an episode is executed first, and each decision goes into it before its environment does.
+    An `EpisodicPolicy` remembers more than its decisions, so its episodes begin anew.
     """
+    kept = None if isinstance(policy, EpisodicPolicy) else journal
+    loop = _Loop(policy, record_text, make_env, on_decisions or _ignore, on_crash or _ignore, kept)
     queue, numbers = iter(jobs), count()
-    running: list[Running] = []
-    idle: list[tuple[TaskSpec, gym.Env[str, str]]] = []
     try:
         while True:
-            while len(running) < workers and (job := next(queue, None)) is not None:
-                started = _start(job, idle, make_env, policy.name, record_text, next(numbers))
-                if isinstance(started, Episode):
-                    yield started
-                else:
-                    running.append(started)
-            if not running:
+            while len(loop.running) < workers and (job := next(queue, None)) is not None:
+                failed = loop.start(job, next(numbers))
+                if failed is not None:
+                    yield failed
+            if not loop.running:
                 return
-            decisions = _decide(policy, running)
-            if on_decisions is not None:
-                on_decisions(decisions)
-            for episode, decision in zip(running, decisions, strict=True):
-                episode.advance(decision)
-            for episode in [episode for episode in running if episode.ending is not None]:
-                running.remove(episode)
-                _forget(policy, episode)
-                yield _finish(episode, idle)
+            loop.go_on()
+            yield from loop.ended()
     finally:
-        for episode in running:
-            _forget(policy, episode)
-        for env in [*(episode.env for episode in running), *(env for _, env in idle)]:
+        loop.close()
+
+
+class _Loop:
+    """The episodes under way of one call of `play`, and environments that wait for their next."""
+
+    def __init__(
+        self,
+        policy: Player,
+        record_text: bool,
+        make_env: Callable[[TaskSpec], gym.Env[str, str]],
+        on_decisions: Callable[[Sequence[Decision]], None],
+        on_crash: Callable[[Exception], None],
+        journal: Journal | None,
+    ) -> None:
+        self.running: dict[int, Running] = {}  # by number, in the order of their jobs
+        self._unasked: list[Running] = []  # those of them that wait to be asked about
+        self._idle: list[tuple[TaskSpec, gym.Env[str, str]]] = []
+        self._policy, self._journal = policy, journal
+        self._record_text, self._make_env = record_text, make_env
+        self._on_decisions, self._on_crash = on_decisions, on_crash
+        if isinstance(policy, PrivilegedPolicy):
+            act_on = policy.act_on
+            self._asking: Asking = Rounds(policy.name, lambda asked: act_on([self.running[n].task for n, _ in asked]))
+        else:
+            self._asking = asking(policy)
+
+    def start(self, job: Job, number: int) -> Episode | None:
+        """Begin the job's episode; return its record where that fails."""
+        past = () if self._journal is None else self._journal.past(job)
+        env = None
+        try:
+            env = _take_idle(self._idle, job.spec) or self._make_env(job.spec)
+            episode = resume(job, env, self._policy.name, self._record_text, number, past)
+        except Exception as error:  # noqa: BLE001 - whatever an environment raises is that episode's failure, recorded
+            if env is not None:
+                env.close()
+            self._on_crash(error)
+            return failed_start(job, self._policy.name, error)
+        self.running[number] = episode
+        self._unasked.append(episode)
+        return None
+
+    def go_on(self) -> None:
+        """Ask about the episodes that wait for it, and execute what is decided by then."""
+        if any(episode.ending is not None for episode in self._unasked):
+            return  # what the journal held was the whole episode: it is to be recorded first
+        self._asking.submit([Request(episode.number, episode.history()) for episode in self._unasked])
+        self._unasked.clear()
+        answered = [(self.running[number], decision) for number, decision in self._asking.poll()]
+        if self._journal is not None:
+            self._journal.write([_decided(*pair) for pair in answered])
+        self._on_decisions([decision for _, decision in answered])
+        for episode, decision in answered:
+            episode.advance(decision)
+        self._unasked = [episode for episode, _ in answered]
+
+    def ended(self) -> Iterator[Episode]:
+        """Yield the records of the episodes that have ended, and forget those."""
+        ended = [episode for episode in self._unasked if episode.ending is not None]
+        self._unasked = [episode for episode in self._unasked if episode.ending is None]
+        for episode in ended:
+            recorded = _finish(episode, self._idle)
+            del self.running[episode.number]
+            _forget(self._policy, episode)
+            if episode.crash is not None:
+                self._on_crash(episode.crash)
+            yield recorded
+
+    def close(self) -> None:
+        """Give up what is asked for and close what is left, also of episodes that did not end."""
+        self._asking.close()
+        for episode in self.running.values():
+            _forget(self._policy, episode)
+        for env in [*(episode.env for episode in self.running.values()), *(env for _, env in self._idle)]:
             env.close()
 
 
-def _decide(policy: Player, running: Sequence[Running]) -> list[Decision]:
-    if isinstance(policy, PrivilegedPolicy):
-        decisions = policy.act_on([episode.task for episode in running])
-    elif isinstance(policy, EpisodicPolicy):
-        decisions = policy.act_in([episode.number for episode in running], [episode.history() for episode in running])
-    else:
-        decisions = policy.act([episode.history() for episode in running])
-    _check_decisions(decisions, len(running), policy.name)
-    return decisions
+def _ignore(_: object) -> None:
+    """Take a report that nobody wants."""
+
+
+def _decided(episode: Running, decision: Decision) -> tuple[Job, int, Decided]:
+    return episode.job, len(episode.steps) + 1, Decided(episode.link, decision)
 
 
 def _forget(policy: Player, episode: Running) -> None:
     if isinstance(policy, EpisodicPolicy):
         policy.end(episode.number)
-
-
-def _check_decisions(decisions: object, wanted: int, name: str) -> None:
-    """Raise PolicyError where a policy, which may be anyone's, did not return a decision for each episode."""
-    if not isinstance(decisions, list) or not all(isinstance(decision, Decision) for decision in decisions):
-        kinds = sorted({type(item).__name__ for item in decisions}) if isinstance(decisions, list) else None
-        got = f"a list of {', '.join(kinds)}" if kinds else f"a {type(decisions).__name__}"
-        raise PolicyError(f"the policy {name} returned {got}; act returns a list with one Decision per history")
-    if len(decisions) != wanted:
-        raise PolicyError(f"the policy {name} returned {len(decisions)} decisions for {wanted} histories")
-
-
-def _start(
-    job: Job,
-    idle: list[tuple[TaskSpec, gym.Env[str, str]]],
-    make_env: Callable[[TaskSpec], gym.Env[str, str]],
-    policy_name: str,
-    record_text: bool,
-    number: int,
-) -> Running | Episode:
-    """Reset an environment for the job, an idle one of the same setting where there is one."""
-    env = None
-    try:
-        env = _take_idle(idle, job.spec) or make_env(job.spec)
-        return begin(job, env, policy_name, record_text, number)
-    except Exception as error:  # noqa: BLE001 - whatever an environment raises is that episode's failure, recorded
-        if env is not None:
-            env.close()
-        return failed_start(job, policy_name, error)
 
 
 def _take_idle(idle: list[tuple[TaskSpec, gym.Env[str, str]]], spec: TaskSpec) -> gym.Env[str, str] | None:

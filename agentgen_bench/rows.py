@@ -6,17 +6,20 @@ differ from the host's), `policy` and `repeat`.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
-from agentgen_bench.checks import checked_seed
+from agentgen_bench import families
+from agentgen_bench.checks import checked_seed, chosen
 from agentgen_bench.errors import SpecError
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.session import Session
 from agentgen_bench.spec import TaskSpec
-from agentgen_bench.suites import load_suite
+from agentgen_bench.suites import load_suite, suite_names
 
 LEVEL_FIELDS = ("suite", "cell", "index", "env", "spec", "seed", "repeat")
+SPLITS = ("train", "valid", "test")
 END_OF_NUMBERS = 2**31
 
 
@@ -40,31 +43,40 @@ def session_of(row: Mapping[str, Any], prompt: PromptConfig) -> Session:
     return Session(spec, checked_seed(row.get("seed", 0)), prompt=settings, policy=policy, repeat=repeat)
 
 
-def growing_session(row: Mapping[str, Any], prompt: PromptConfig) -> Session:
+def growing_session(row: Mapping[str, Any], prompt: PromptConfig, is_training: bool = False) -> Session:
     """Return the session of a row for a host whose conversation only grows, as those of trainers do.
 
     The settings are `prompt`: what else a table's row holds, its own `prompt` among it, is the host's.
 
     Raises:
         SpecError: as `session_of`; and for the protocol `window`, whose prompts do not go on from one another, and for
-            packs, whose tasks begin a conversation each.
+            packs, whose tasks begin a conversation each; and where it is for training, for a family that no model is
+            trained on.
     """
     session = session_of({name: row[name] for name in LEVEL_FIELDS if name in row}, prompt)
     if session.prompt.protocol == "window":
         raise SpecError("the protocol 'window' makes prompts that do not go on from one another; choose chat or tools")
     if session.spec.lifecycle_spec is not None:
         raise SpecError("a pack begins a conversation with each task, which this host cannot; choose lifecycle='none'")
+    if is_training and _is_held_out(session.spec.family):
+        raise SpecError(f"{session.spec.family} is for evaluation only; choose another family")
     return session
 
 
 def suite_rows(suite: str) -> list[dict[str, Any]]:
     """Return a row for each frozen level of a suite, cell by cell; raises SpecError for an unknown suite."""
-    cells = load_suite(suite).cells
-    return [
-        {"suite": suite, "cell": number, "index": index}
-        for number, cell in enumerate(cells)
-        for index in range(len(cell.seeds))
-    ]
+    return [dict(row) for row in _suite_rows(suite)]
+
+
+@cache
+def _suite_rows(suite: str) -> tuple[Mapping[str, Any], ...]:
+    return tuple(
+        [
+            {"suite": suite, "cell": number, "index": index}
+            for number, cell in enumerate(load_suite(suite).cells)
+            for index in range(len(cell.seeds))
+        ]
+    )
 
 
 def setting_rows(spec: TaskSpec | str, n_levels: int, first_seed: int = 0) -> list[dict[str, Any]]:
@@ -74,11 +86,55 @@ def setting_rows(spec: TaskSpec | str, n_levels: int, first_seed: int = 0) -> li
     return [{"spec": text, "seed": seed} for seed in range(first_seed, first_seed + n_levels)]
 
 
+def split_names() -> list[str]:
+    """Return the names of all splits: each family's easy levels (`Sokoban-train`), and the frozen suites."""
+    splits = {name: SPLITS[-1:] if _is_held_out(name) else SPLITS for name in families.names()}
+    return [*(f"{family}-{split}" for family in splits for split in splits[family]), *suite_names()]
+
+
+def split_size(split: str) -> int:
+    """Return how many levels a split has; a family's are decided by a seed each, in [0, 2**31).
+
+    Raises:
+        SpecError: there is no such split.
+    """
+    chosen("split", split, split_names())
+    return len(_suite_rows(split)) if split in suite_names() else END_OF_NUMBERS
+
+
+def split_row(split: str, index: int) -> dict[str, Any]:
+    """Return the row of level number `index`, from 0, of a split; raises SpecError where there is none."""
+    size = split_size(split)
+    if not 0 <= index < size:
+        raise SpecError(f"index={index} is out of range; {split} has 0 to {size - 1}")
+    if split in suite_names():
+        return dict(_suite_rows(split)[index])
+    family, _, name = split.partition("-")
+    return setting_rows(TaskSpec(family, split=name), 1, first_seed=index)[0]
+
+
+def split_rows(split: str) -> Iterator[dict[str, Any]]:
+    """Yield the row of each level of a split; the settings of a suite take turns, so that a limit takes from all alike.
+
+    Raises:
+        SpecError: there is no such split.
+    """
+    size = split_size(split)
+    if split in suite_names():
+        yield from sorted(suite_rows(split), key=lambda row: row["index"])
+    else:
+        yield from (split_row(split, index) for index in range(size))
+
+
 def whole_number(name: str, value: Any) -> int:
     """Return a value that must be a whole number in [0, 2**31); raises SpecError naming it."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < END_OF_NUMBERS:
         raise SpecError(f"{name} is {str(value)[:40]!r}; send a whole number, 0 or more")
     return value
+
+
+def _is_held_out(family: str) -> bool:
+    return families.is_known(family) and families.family(family).evaluation_only
 
 
 def _prompt(settings: Any, prompt: PromptConfig) -> PromptConfig:

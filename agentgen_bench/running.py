@@ -1,5 +1,6 @@
 """An episode under way in one environment: what a policy may know of it, what it decided, and the record at its end."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 
@@ -28,6 +29,13 @@ class Job(NamedTuple):
     distractor_draw: int = 0
 
 
+class Decided(NamedTuple):
+    """A decision, and the link of the hash chain at the observation that it answers."""
+
+    link: str
+    decision: Decision
+
+
 @dataclass(slots=True)
 class Running:
     """An episode under way; `begin` makes one. The environment stays the caller's, who closes or reuses it."""
@@ -50,6 +58,7 @@ class Running:
     steps: list[Step] = field(default_factory=list)
     ending: Ending | None = None
     error: str | None = None
+    crash: Exception | None = None  # what the environment raised; `error` is its text
 
     def history(self) -> History:
         """Return all that a policy may know at this step."""
@@ -76,6 +85,7 @@ class Running:
         try:
             observation, reward, terminated, truncated, found = self.env.step(action)
         except Exception as error:  # noqa: BLE001 - whatever an environment raises is that episode's failure, recorded
+            self.crash = error
             self.fail(error)
             return
         info = cast(Info, found)
@@ -176,6 +186,27 @@ def begin(job: Job, env: gym.Env[str, str], policy_name: str, record_text: bool,
         info=info,
         link=chain("", observation),
     )
+
+
+def resume(
+    job: Job,
+    env: gym.Env[str, str],
+    policy_name: str,
+    record_text: bool,
+    number: int = 0,
+    past: Iterable[Decided] = (),
+) -> Running:
+    """Reset `env` for the job as `begin` does, and execute what was decided before.
+
+    Where an observation is not the one that was answered (the data changed, or this Java does not repeat itself), the
+    episode begins anew: decisions for another state are worth nothing.
+    """
+    running = begin(job, env, policy_name, record_text, number)
+    for link, decision in past:
+        if running.ending is not None or running.link != link:
+            return begin(job, env, policy_name, record_text, number)
+        running.advance(decision)
+    return running
 
 
 def _check_level(job: Job, level_id: str) -> None:

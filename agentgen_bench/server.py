@@ -5,6 +5,7 @@ threads. What a client may cost is bounded: size of a body, number of sessions, 
 """
 
 import asyncio
+import contextlib
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
@@ -140,15 +141,18 @@ class SessionServer:
 
     async def _sweeping(self, app: web.Application) -> Any:
         """Close idle sessions while the application runs, and all at its end."""
-        sweeper = asyncio.create_task(self._sweep())
+        stopping = asyncio.Event()
+        sweeper = asyncio.create_task(self._sweep(stopping))
         yield
-        sweeper.cancel()
+        stopping.set()
+        await sweeper  # it may be writing a record
         for key in list(self._held):
             await self._end(key, "the server was stopped before the episode's end")
 
-    async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(min(self._limits.idle_s, 10.0) / 2)
+    async def _sweep(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), min(self._limits.idle_s, 10.0) / 2)
             late = monotonic() - self._limits.idle_s
             for key in [key for key, held in self._held.items() if held.used_s < late and not held.lock.locked()]:
                 await self._end(key, f"no request came within {self._limits.idle_s:g} s")

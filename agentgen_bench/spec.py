@@ -12,7 +12,8 @@ from agentgen_bench.errors import SpecError
 from agentgen_bench.text import Richness
 
 NAMESPACE = "AgentGen"
-WRAPPER_DEFAULTS = {"distractors": "none", "interface": "original", "lifecycle": "none"}
+WRAPPER_DEFAULTS = {"distractors": "none", "interface": "original", "lifecycle": "none", "faults": "none"}
+WRITTEN_WHERE_ON = ("lifecycle", "faults")  # in JSON and so in hashes: settings that came after the first records
 NEWEST = -1  # stands for the family's newest version that is here; of a family that is not here, version 0
 
 Knob = str | int | float | bool | None | tuple[Any, ...]
@@ -59,15 +60,25 @@ class DistractorSpec:
 
 @dataclass(frozen=True, slots=True)
 class InterfaceSpec:
-    """Explicit interface settings: which aliases replace the action words, and the seed of their permutation."""
+    """Explicit interface settings: which aliases replace the action words, and the seed of their permutation.
+
+    `accepts` says which names are actions: the `aliases` alone, or `both` aliases and originals.
+    """
 
     aliases: str = "original"
     seed: int = 0
+    accepts: str = "aliases"
 
     def __post_init__(self) -> None:
         """Raise SpecError for a scheme that is no name or a seed that is none."""
         _check_name("aliases", self.aliases)
         _check_integer("interface seed", self.seed)
+        _check_name("accepts", self.accepts)
+
+
+INTERFACE_PRESETS = {f"{aliases}-both": InterfaceSpec(aliases, accepts="both") for aliases in ("synonym", "opaque")}
+INTERFACES = (*ALIASES, *INTERFACE_PRESETS)
+ACCEPTS = ("aliases", "both")
 
 
 CONTEXTS = ("kept", "wiped")
@@ -89,6 +100,34 @@ class LifecycleSpec:
 
 
 LIFECYCLE_PRESETS = {"pack-4": LifecycleSpec(4, "kept"), "pack-4-wiped": LifecycleSpec(4, "wiped")}
+
+
+FAULTS = ("action", "late", "repeated", "observation", "mixed")
+MAX_RATE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class FaultSpec:
+    """Explicit faults: what fails, the share of the steps that are struck, and the seed of which ones."""
+
+    kind: str = "mixed"
+    rate: float = 0.1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise SpecError for a kind that is no name or a number out of range."""
+        _check_name("fault kind", self.kind)
+        _check_integer("fault seed", self.seed)
+        number = isinstance(self.rate, (int, float)) and not isinstance(self.rate, bool)
+        if not number or not 0 <= self.rate <= MAX_RATE:
+            raise SpecError(f"fault rate {self.rate!r} is out of range; choose a number in [0, {MAX_RATE}]")
+
+
+FAULT_PRESETS = {
+    "actions-v1": FaultSpec("action", 0.1),
+    "observations-v1": FaultSpec("observation", 0.1),
+    "mixed-v1": FaultSpec("mixed", 0.1),
+}
 
 
 class DistractorPreset(NamedTuple):
@@ -117,7 +156,7 @@ class TaskSpec:
     `knobs` are the family's own constructor arguments (a Sokoban `size`, a WebShop `n_options`), kept sorted by name.
     `distractors` is a preset's name, `"none"` or a DistractorSpec; `interface` an alias scheme's name or an
     InterfaceSpec; `lifecycle` a preset's name, `"none"` or a LifecycleSpec, and then each pack draws its own naming of
-    the actions, which is what its tasks share.
+    the actions, which is what its tasks share; `faults` a preset's name, `"none"` or a FaultSpec.
     """
 
     family: str
@@ -129,6 +168,7 @@ class TaskSpec:
     interface: str | InterfaceSpec = "original"
     lifecycle: str | LifecycleSpec = "none"
     version: int = NEWEST
+    faults: str | FaultSpec = "none"
 
     if TYPE_CHECKING:  # what may be given is more than what is kept: `richness="rich"`
 
@@ -143,6 +183,7 @@ class TaskSpec:
             interface: str | InterfaceSpec = "original",
             lifecycle: str | LifecycleSpec = "none",
             version: int = NEWEST,
+            faults: str | FaultSpec = "none",
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -157,10 +198,16 @@ class TaskSpec:
         _check_name("distractors", self.distractors, DistractorSpec)
         _check_name("interface", self.interface, InterfaceSpec)
         _check_name("lifecycle", self.lifecycle, LifecycleSpec)
+        _check_name("faults", self.faults, FaultSpec)
         if self.lifecycle != "none" and self.interface_spec is None:
             raise SpecError(
                 f"the tasks of a pack share the names of the actions, which the interface {self.interface!r} leaves as "
                 "they are; choose the interface synonym or opaque"
+            )
+        if self.lifecycle != "none" and self.interface_spec is not None and self.interface_spec.accepts == "both":
+            raise SpecError(
+                "the tasks of a pack share names that the agent has to learn, and one that accepts both names "
+                "leaves nothing to learn; choose the interface synonym or opaque"
             )
 
     @property
@@ -200,7 +247,9 @@ class TaskSpec:
     @property
     def interface_spec(self) -> InterfaceSpec | None:
         """What the interface is in full; None where the actions keep their own words."""
-        chosen = InterfaceSpec(self.interface) if isinstance(self.interface, str) else self.interface
+        chosen = self.interface
+        if isinstance(chosen, str):
+            chosen = INTERFACE_PRESETS.get(chosen, InterfaceSpec(chosen))
         return None if chosen.aliases == "original" else chosen
 
     @property
@@ -209,6 +258,21 @@ class TaskSpec:
         if isinstance(self.lifecycle, LifecycleSpec):
             return self.lifecycle
         return None if self.lifecycle == "none" else _preset("lifecycle", self.lifecycle, LIFECYCLE_PRESETS)
+
+    @property
+    def fault_spec(self) -> FaultSpec | None:
+        """What the faults are in full: of a preset, or of `kind:rate`, such as `action:0.2`; None where nothing fails.
+
+        Raises:
+            SpecError: an unknown preset, or a rate out of range.
+        """
+        chosen = self.faults
+        if isinstance(chosen, str):
+            if chosen == "none":
+                return None
+            kind, colon, rate = chosen.partition(":")
+            chosen = FaultSpec(kind, _rate(rate)) if colon else _preset("faults", chosen, FAULT_PRESETS)
+        return chosen if chosen.rate else None
 
     @classmethod
     def from_env_id(cls, env_id: str, **knobs: Any) -> "TaskSpec":
@@ -234,7 +298,7 @@ class TaskSpec:
         return replace(self, **changes)
 
     def to_json(self) -> dict[str, Any]:
-        """Return a plain dictionary from which `from_json` rebuilds an equal spec; `lifecycle` only where it is on."""
+        """Return a plain dictionary from which `from_json` rebuilds an equal spec; some wrappers only where on."""
         data = {
             "env_id": self.env_id,
             "difficulty": self.difficulty,
@@ -243,13 +307,15 @@ class TaskSpec:
             "distractors": _wrapper_json(self.distractors),
             "interface": _wrapper_json(self.interface),
         }
-        return data if self.lifecycle == "none" else {**data, "lifecycle": _wrapper_json(self.lifecycle)}
+        later = {name: getattr(self, name) for name in WRITTEN_WHERE_ON}
+        on = {name: _wrapper_json(value) for name, value in later.items() if value != WRAPPER_DEFAULTS[name]}
+        return {**data, **on}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "TaskSpec":
         """Return the spec written by `to_json`; raises SpecError on unknown or missing keys."""
         expected = {"env_id", "difficulty", "split", "knobs", "distractors", "interface"}
-        if not isinstance(data, Mapping) or set(data) - {"lifecycle"} != expected:
+        if not isinstance(data, Mapping) or set(data) - {*WRITTEN_WHERE_ON} != expected:
             got = sorted(data) if isinstance(data, Mapping) else type(data).__name__
             raise SpecError(f"not a task spec: expected the keys {sorted(expected)}, got {got}")
         spec = cls.from_env_id(data["env_id"])
@@ -260,6 +326,7 @@ class TaskSpec:
             distractors=_wrapper_from_json(data["distractors"], DistractorSpec),
             interface=_wrapper_from_json(data["interface"], InterfaceSpec),
             lifecycle=_wrapper_from_json(data.get("lifecycle", "none"), LifecycleSpec),
+            faults=_wrapper_from_json(data.get("faults", "none"), FaultSpec),
         )
 
     @property
@@ -287,24 +354,41 @@ def _thawed(value: Knob) -> Any:
     return [_thawed(item) for item in value] if isinstance(value, tuple) else value
 
 
-def _wrapper_json(value: str | DistractorSpec | InterfaceSpec | LifecycleSpec) -> Any:
-    return value if isinstance(value, str) else {f.name: getattr(value, f.name) for f in fields(value)}
+WrapperSpec = DistractorSpec | InterfaceSpec | LifecycleSpec | FaultSpec
 
 
-_WRAPPER_SPECS: dict[str, type[DistractorSpec] | type[InterfaceSpec] | type[LifecycleSpec]] = {
+def _wrapper_json(value: str | WrapperSpec) -> Any:
+    if isinstance(value, str):
+        return value
+    data = {f.name: getattr(value, f.name) for f in fields(value)}
+    return {name: setting for name, setting in data.items() if _LATER.get(name) != setting}
+
+
+_LATER = {"accepts": "aliases"}  # by field: the value that records before there was the field have
+
+
+_WRAPPER_SPECS: dict[str, type[WrapperSpec]] = {
     "distractors": DistractorSpec,
     "interface": InterfaceSpec,
     "lifecycle": LifecycleSpec,
+    "faults": FaultSpec,
 }
 
 
-def _wrapper_from_json(value: Any, kind: type[DistractorSpec] | type[InterfaceSpec] | type[LifecycleSpec]) -> Any:
+def _wrapper_from_json(value: Any, kind: type[WrapperSpec]) -> Any:
     if isinstance(value, str):
         return value
     try:
         return kind(**value)
     except TypeError:
         raise SpecError(f"not a {kind.__name__}: {value!r}") from None
+
+
+def _rate(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise SpecError(f"fault rate {text!r} is no number; write kind:rate, such as action:0.2") from None
 
 
 def _preset(name: str, value: str, presets: Mapping[str, Preset]) -> Preset:

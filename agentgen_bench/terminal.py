@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
+from agentgen_bench.errors import RunError
+
 _SPECIAL = re.compile(r"[^\n\t -~]")  # printable ASCII needs no look
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")  # control, format, surrogate, private, unassigned, separators
 
@@ -45,9 +47,10 @@ def _escaped(match: "re.Match[str]") -> str:
 class PlainStream:
     """A text stream that shows what it is given by `plain`; everything else is the stream's below it."""
 
-    def __init__(self, below: TextIO) -> None:
-        """Stand before a stream."""
+    def __init__(self, below: TextIO, name: str = "") -> None:
+        """Stand before a stream; with a name, a failure to write is an error that names it, else it is let pass."""
         self.below = below
+        self._name = name
         self._may_return = True  # at the beginning of a line, or in one that a bar draws
 
     def write(self, text: str, /) -> int:
@@ -58,10 +61,28 @@ class PlainStream:
             middle = text.strip("\r")
             shown = "\r" + plain(middle) + ("\r" if len(text) > 1 and text.endswith("\r") else "")
         encoding = getattr(self.below, "encoding", None) or "utf-8"
-        self.below.write(shown.encode(encoding, "backslashreplace").decode(encoding))
+        with self._failures():
+            self.below.write(shown.encode(encoding, "backslashreplace").decode(encoding))
         if text:
             self._may_return = bar or text.endswith("\n")
         return len(text)
+
+    def flush(self) -> None:
+        """Hand on what is held back."""
+        with self._failures():
+            self.below.flush()
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Raise RunError for a stream that holds results; no run ends because what it says cannot be written."""
+        try:
+            yield
+        except BrokenPipeError:
+            if self._name:
+                raise
+        except OSError as error:
+            if self._name:
+                raise RunError(f"cannot print results to {self._name}: {error.strerror or error}") from None
 
     def writelines(self, lines: Iterable[str], /) -> None:
         """Write each of the lines."""
@@ -78,7 +99,7 @@ def guarded() -> Iterator[None]:
     """Let stdout and stderr show everything by `plain` for a while."""
     before = sys.stdout, sys.stderr
     if sys.stdout is not None and not isinstance(sys.stdout, PlainStream):
-        sys.stdout = cast(TextIO, PlainStream(sys.stdout))
+        sys.stdout = cast(TextIO, PlainStream(sys.stdout, "stdout"))
     if sys.stderr is not None and not isinstance(sys.stderr, PlainStream):
         sys.stderr = cast(TextIO, PlainStream(sys.stderr))
     try:

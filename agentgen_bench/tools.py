@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any, NamedTuple
 
 from agentgen_bench.families import ToolStyle
@@ -75,7 +76,8 @@ def _word_tools(templates: Sequence[str], parameters: Sequence[str]) -> list[Too
     by_word: dict[str, list[str]] = {}
     for template in templates:
         by_word.setdefault(template.partition("[")[0], []).append(template)
-    named = zip(by_word.items(), parameters, strict=True)
+    # Where actions have two names, each stands in turn for the same parameters.
+    named = zip(by_word.items(), cycle(parameters), strict=False)
     return [Tool(word, "Act as: " + "; ".join(own), parameter, f"{word}[{{}}]") for (word, own), parameter in named]
 
 

@@ -19,8 +19,10 @@ import gymnasium as gym
 import agentgen_bench  # noqa: F401 - registers the ids
 from agentgen_bench.envs.alfworld.engine import Engine
 from agentgen_bench.envs.alfworld.gamefile import game_json
-from agentgen_bench.envs.alfworld.generator import BANDS, Knobs, Level, generate_level
+from agentgen_bench.envs.alfworld.generator import GeneratedLevel as Level
+from agentgen_bench.envs.alfworld.generator import generate_level
 from agentgen_bench.envs.alfworld.official import OfficialGame
+from agentgen_bench.envs.alfworld.settings import PRESETS, LevelSettings
 from agentgen_bench.errors import MissingDependencyError
 from agentgen_bench.seeding import stream
 
@@ -86,11 +88,11 @@ def env_rates(richness: str, seed: int, walk: list[str]) -> tuple[float, float]:
 
 def generation_ms(difficulty: str, n_levels: int) -> tuple[float, float]:
     """Return median and 90th percentile of the CPU milliseconds that a new level with plan and label takes."""
-    generate_level(Knobs(difficulty), 10**6)  # fills the catalogue's caches
+    generate_level(LevelSettings(difficulty), 10**6)  # fills the catalogue's caches
     times = []
     for seed in range(n_levels):
         began = time.process_time()
-        generate_level(Knobs(difficulty), seed)
+        generate_level(LevelSettings(difficulty), seed)
         times.append(1000 * (time.process_time() - began))
     return statistics.median(times), statistics.quantiles(times, n=10)[-1]
 
@@ -138,7 +140,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20_000, help="steps of the random walk (default: 20000)")
     parser.add_argument("--levels", type=int, default=40, help="new levels per difficulty (default: 40)")
     args = parser.parse_args()
-    level = generate_level(Knobs("medium"), 0)
+    level = generate_level(LevelSettings("medium"), 0)
     walk = random_walk(level, args.steps)
     official = official_rates(level, walk)
 
@@ -152,10 +154,10 @@ def main() -> None:
     if official:
         print(f"{'official stack, stock':<44}{official[0]:>12,.1f}{official[1]:>12,.2f}{1:>20}")
     else:
-        print("official stack: not here; install it with pip install 'agentgen-bench[alfworld]'")
+        print("official stack: not here; pip install '.[alfworld]'")
 
     print(f"\n{'new level with plan and label, CPU ms':<44}{'median':>12}{'90 %':>12}")
-    for difficulty in BANDS:
+    for difficulty in PRESETS:
         median, late = generation_ms(difficulty, args.levels)
         print(f"{difficulty:<44}{median:>12.1f}{late:>12.1f}")
     used, scene = kilobytes(level)

@@ -9,7 +9,7 @@ once. Every score goes through the package's own formula and interval; the truth
 rates. An interval that covers 92 to 97 % is right; the standard error of a share of 300 is 1.3. The last columns are
 the same scores from the first seed alone, whose interval says "levels only". Scores marked * have no interval in the
 package: what stands here is what redraws would cover, and why they have none. A second table holds the scores of
-single runs (coverage_runs.py), whose truth is over levels only.
+single runs (coverage_runs.py), whose truth is over levels only, a third that of grids (coverage_harness.py).
 """
 
 import argparse
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from coverage_harness import table as harness_table
 from coverage_runs import table
 
 from agentgen_bench.scores import difficulty, forgetting, ood
@@ -168,7 +169,7 @@ def main() -> None:
         for tally in tallies:
             print(tally.row(world), flush=True)
         print(_row("iqm_success", world, *np.array(iqms).T, None))
-    for line in table(args.studies, args.levels[0]):
+    for line in (*table(args.studies, args.levels[0]), *harness_table(args.studies)):
         print(line, flush=True)
 
 

@@ -9,6 +9,7 @@ scores and comparison. `coverage.py` prints this table after its own.
 
 import argparse
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from agentgen_bench.episodes import Episode, Step
 from agentgen_bench.scores.base import Score
 from agentgen_bench.scores.comparison import compare
 from agentgen_bench.scores.lifecycle import cod_effect, position_curve, stateful_gain
+from agentgen_bench.scores.reliance import interface_reliance
+from agentgen_bench.scores.robustness import robustness
 from agentgen_bench.scores.run_scores import run_scores
 from agentgen_bench.scores.success import overall, summary
 from agentgen_bench.seeding import stream
@@ -25,6 +28,8 @@ DISTANCES = {"easy": np.array([2, 3, 4, 6]), "hard": np.array([8, 12, 16, 24])}
 HORIZON, SLOPE = 8.0, -1.0
 REPEATS, MAX_STEPS, TOKENS = 4, 4, 40
 INVALID = 0.1
+FAULTS = -0.7  # what steps that fail take from the log-odds
+ORIGINALS = {"original": 0.8, "alias": 0.3}  # share of actions under their original names, by which names are shown
 SPECS = {difficulty: TaskSpec("Sokoban", difficulty=difficulty).to_json() for difficulty in DISTANCES}
 PACK = np.array([0.3, 0.4, 0.5, 0.6])  # chance of each task of a pack with its context kept; wiped: the first
 
@@ -57,9 +62,14 @@ def truths() -> dict[str, float]:
         "difference": float((other - easy).mean()),
         "won": float((other * (1 - easy)).mean()),
         "lost": float((easy * (1 - other)).mean()),
+        "robustness_ratio": float(chances(DISTANCES["easy"], FAULTS).mean() / p),
+        "fault_change": float((chances(DISTANCES["easy"], FAULTS) - easy).mean()),
         "position_4": float(PACK[3]),
         "cod_effect": float(PACK[3] - PACK[0]),
         "stateful_gain": float(PACK.mean() - PACK[0]),
+        "interface_reliance": sum(ORIGINALS.values()) - 1,
+        "originals_where_shown": ORIGINALS["original"],
+        "originals_where_aliases_are_shown": ORIGINALS["alias"],
     }
 
 
@@ -81,11 +91,17 @@ def scores(n_levels: int, rng: np.random.Generator) -> Iterator[tuple[str, Score
     a, b = (list(_episodes("easy", drawn, chances(drawn, shift), 1, rng)) for shift in (0.0, 0.5))
     for score in compare(a, b).settings[0].scores[2:]:
         yield score.name, score
+    drawn = DISTANCES["easy"][rng.integers(4, size=n_levels)]
+    clean, faulty = (list(_episodes("easy", drawn, chances(drawn, shift), 1, rng)) for shift in (0.0, FAULTS))
+    for score in robustness(clean, faulty, rng):
+        yield score.name, score
     kept, wiped = (rng.random((n_levels, 4)) < row for row in (PACK, np.full(4, PACK[0])))
     packs = [rows.astype(float).tolist() for rows in (kept, wiped)]
     yield "position_4", position_curve(packs[0], rng)[3]
     yield "cod_effect", cod_effect(packs[0], rng)
     yield "stateful_gain", stateful_gain(*packs, rng)
+    for score in interface_reliance([_named(seed, rng) for seed in range(n_levels)], rng):
+        yield score.name, score
 
 
 def _episodes(
@@ -97,6 +113,15 @@ def _episodes(
             steps = tuple(_step(rng) for _ in range(rng.integers(1, MAX_STEPS + 1)))
             score = 1.0 if solved else 0.8 * rng.random()
             yield _episode(difficulty, seed, repeat, distance, solved, score, steps)
+
+
+def _named(seed: int, rng: np.random.Generator) -> Episode:
+    """Return an episode under an interface that accepts both names; levels differ in which the policy takes."""
+    shown = "alias" if rng.integers(2) else "original"
+    n = int(rng.integers(1, 21))
+    originals = int(rng.binomial(n, rng.beta(2 * ORIGINALS[shown], 2 * (1 - ORIGINALS[shown]))))
+    analysis = {"named_original": originals, "named_alias": n - originals, "shown_names": shown}
+    return replace(_episode("easy", seed, 0, 2, False, 0.0, ()), analysis=analysis)
 
 
 def _step(rng: np.random.Generator) -> Step:
@@ -129,7 +154,7 @@ def _episode(
 
 def table(studies: int, n_levels: int) -> Iterator[str]:
     """Yield the lines of the table."""
-    yield f"{'score of one run':28}{'levels':>8}{'covers %':>10}{'of':>6}{'truth':>10}{'mean width':>12}"
+    yield f"{'score of one run':34}{'levels':>8}{'covers %':>10}{'of':>6}{'truth':>10}{'mean width':>12}"
     true = truths()
     held: Mapping[str, list[bool]] = {name: [] for name in true}
     widths: Mapping[str, list[float]] = {name: [] for name in true}
@@ -140,7 +165,7 @@ def table(studies: int, n_levels: int) -> Iterator[str]:
                 widths[name].append(score.high - score.low)
     for name, value in true.items():
         numbers = f"{100 * np.mean(held[name]):10.1f}{len(held[name]):6}{value:10.3f}{np.mean(widths[name]):12.3f}"
-        yield f"{name:28}{n_levels:8}{numbers}"
+        yield f"{name:34}{n_levels:8}{numbers}"
 
 
 def main() -> None:

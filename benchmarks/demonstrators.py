@@ -11,6 +11,7 @@ import argparse
 import statistics
 
 from agentgen_bench.errors import SpecError
+from agentgen_bench.families import DIFFICULTIES
 from agentgen_bench.policies.base import Policy, PrivilegedPolicy
 from agentgen_bench.policies.demonstrators import FAMILY_DEMONSTRATORS, Demonstrator, Imitable
 from agentgen_bench.policies.scripted import OraclePolicy, RandomPolicy
@@ -19,7 +20,6 @@ from agentgen_bench.rollout import Job, play
 from agentgen_bench.scores.bootstrap import wilson
 from agentgen_bench.spec import TaskSpec
 
-DIFFICULTIES = ("easy", "medium", "hard")
 HISTORIES = (0, 1, 2, 5, 10, 100)
 TRIED_LEVELS = 20
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from agentgen_bench.evaluation.freeze import frozen_cell
 from agentgen_bench.evaluation.plan import suite_plan
 from agentgen_bench.evaluation.run import evaluate
+from agentgen_bench.families import DIFFICULTIES
 from agentgen_bench.leaderboard.submit import submit
 from agentgen_bench.leaderboard.verify import verify
 from agentgen_bench.policies.scripted import RandomPolicy
@@ -25,7 +26,6 @@ from agentgen_bench.spec import TaskSpec
 from agentgen_bench.suites import Suite, from_text, to_text
 
 LIMIT_S = 300.0
-DIFFICULTIES = ("easy", "medium", "hard")
 
 
 def main() -> None:

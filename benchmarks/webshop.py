@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 
 from agentgen_bench import make
-from agentgen_bench.envs.webshop.env import PRESETS
 from agentgen_bench.envs.webshop.generate import GeneratedSource
+from agentgen_bench.envs.webshop.settings import PRESETS
 from agentgen_bench.envs.webshop.shop import open_shop
 
 REPEATS = 5
@@ -46,7 +46,7 @@ BUILD_PROGRAM = """
 import json, resource, tempfile, time
 from pathlib import Path
 from agentgen_bench.envs.webshop.catalogue import Catalogue, catalogue_arrays
-from agentgen_bench.envs.webshop.env import PRESETS
+from agentgen_bench.envs.webshop.settings import PRESETS
 from agentgen_bench.envs.webshop.generate import GeneratedSource, generated_products
 from agentgen_bench.envs.webshop.product import encoded
 from agentgen_bench.envs.webshop.search import IndexBuilder

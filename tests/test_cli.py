@@ -86,7 +86,9 @@ def test_a_mistake_is_one_clear_line_and_nothing_is_written(capsys, tmp_path, ar
     output = tmp_path / "run"
     found, out, err = outcome(capsys, "evaluate", *argv, "--output", str(output))
     assert (found, out) == (code, "")
-    assert message in err.splitlines()[-1]
+    said, *more = [line for line in err.splitlines() if "agentgen-bench: error" in line or "evaluate: error" in line]
+    assert (message in said, more) == (True, [])
+    assert err.splitlines()[-1] in (said, "see: agentgen-bench evaluate --help")
     assert "Traceback" not in err
     assert not (output / "episodes.jsonl").exists() or (output / "episodes.jsonl").stat().st_size == 0
 

@@ -8,10 +8,11 @@ import pytest
 
 import agentgen_bench
 from agentgen_bench import TaskSpec
-from agentgen_bench.families import BUILT_IN
+from agentgen_bench.families import BUILT_IN, EVALUATION_ONLY
 from agentgen_bench.testing import FAMILY_CHECKS, ID_CHECKS, ContractError, check_family, run_check
 
-IDS = [f"AgentGen/{family}{richness}-v0" for family in BUILT_IN for richness in ("", "-lean", "-base", "-rich")]
+FAMILIES = (*BUILT_IN, *EVALUATION_ONLY)
+IDS = [f"AgentGen/{family}{richness}-v0" for family in FAMILIES for richness in ("", "-lean", "-base", "-rich")]
 
 
 def named(check):
@@ -24,7 +25,7 @@ def test_an_id_keeps_the_contract(check, env_id):
     run_check(check, env_id)
 
 
-@pytest.mark.parametrize("family", BUILT_IN)
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("check", FAMILY_CHECKS, ids=named)
 def test_a_family_keeps_the_contract(check, family):
     run_check(check, f"AgentGen/{family}-base-v0")

@@ -9,7 +9,7 @@ import pytest
 
 from agentgen_bench import families
 from agentgen_bench.errors import SpecError
-from agentgen_bench.families import BUILT_IN, Actions, Family, Version, Word
+from agentgen_bench.families import BUILT_IN, EVALUATION_ONLY, Actions, Family, Version, Word
 
 OTHER = Family(
     name="Other",
@@ -38,7 +38,7 @@ def plugins(monkeypatch):
     families._found.cache_clear()
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
+@pytest.mark.parametrize("name", [*BUILT_IN, *EVALUATION_ONLY])
 def test_a_built_in_family_is_the_record_of_its_folder(name):
     record = families.family(name)
     assert record.name == name
@@ -76,7 +76,7 @@ def test_a_broken_plugin_is_named_and_stops_no_other(plugins, loaded, reason):
     plugins(Another=loaded, Other=OTHER)
     with pytest.warns(RuntimeWarning, match="is left out"):
         found = families.names()
-    assert found == [*BUILT_IN, "Other"]
+    assert found == [*BUILT_IN, *EVALUATION_ONLY, "Other"]
     broken = {each.plugin: each.reason for each in families.broken_plugins()}
     assert broken["'Another = some_plugins:Another'"].startswith(reason)
     with pytest.raises(SpecError, match=r"unknown family 'Fourth'; .* the plug-in 'Another = .*' is broken: "):

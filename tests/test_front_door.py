@@ -123,7 +123,7 @@ def test_envs_lists_every_knob(capsys):
         "  size = None",
         "  render_mode = None",
         "  distractors = 'none': none, paper-v1, paper-v2, cross-env-v1, or a DistractorSpec",
-        "  interface = 'original': original, synonym, opaque, or an InterfaceSpec",
+        "  interface = 'original': original, synonym, opaque, synonym-both, opaque-both, or an InterfaceSpec",
         "  lifecycle = 'none': none, pack-4, pack-4-wiped, or a LifecycleSpec",
     ):
         assert line in out.splitlines()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentgen_bench.envs.base import read_action
-from agentgen_bench.families import BUILT_IN
+from agentgen_bench.families import BUILT_IN, EVALUATION_ONLY
 
 
 def shouted(action):
@@ -26,7 +26,7 @@ def all_at_once(action):
 
 
 @pytest.mark.parametrize("change", [shouted, spaced, stopped, all_at_once])
-@pytest.mark.parametrize("family", BUILT_IN)
+@pytest.mark.parametrize("family", [*BUILT_IN, *EVALUATION_ONLY])
 def test_a_changed_spelling_is_the_same_action(family, change):
     plain, changed = (gym.make(f"AgentGen/{family}-rich-v0") for _ in range(2))
     plain.reset(seed=1)
@@ -41,7 +41,7 @@ def test_a_changed_spelling_is_the_same_action(family, change):
     changed.close()
 
 
-@pytest.mark.parametrize("family", BUILT_IN)
+@pytest.mark.parametrize("family", [*BUILT_IN, *EVALUATION_ONLY])
 def test_what_is_no_action_stays_none(family):
     env = gym.make(f"AgentGen/{family}-base-v0")
     env.reset(seed=1)

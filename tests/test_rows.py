@@ -7,7 +7,15 @@ import pytest
 from agentgen_bench import PromptConfig, TaskSpec
 from agentgen_bench.adapters import measures
 from agentgen_bench.errors import SpecError
-from agentgen_bench.rows import growing_session, session_of, setting_rows, suite_rows
+from agentgen_bench.rows import (
+    growing_session,
+    session_of,
+    setting_rows,
+    split_names,
+    split_row,
+    split_size,
+    suite_rows,
+)
 from agentgen_bench.suites import load_suite
 
 WINDOW, CHAT = PromptConfig(), PromptConfig(protocol="chat")
@@ -75,3 +83,27 @@ def test_measures_tell_the_share_of_useless_steps_and_a_session_that_was_left():
     assert (found["steps"], found["success"], found["score"], found["error"]) == (4.0, 0.0, 0.0, 1.0)
     assert found["invalid"] >= 0.5
     assert found["return"] == pytest.approx(session.episode().episode_return)
+
+
+def test_a_split_is_a_familys_easy_levels_or_a_suite():
+    assert split_names()[:3] == ["Sokoban-train", "Sokoban-valid", "Sokoban-test"]
+    assert (split_size("smoke"), split_size("Sokoban-train")) == (55, 2**31)
+    assert split_row("smoke", 12) == {"suite": "smoke", "cell": 1, "index": 2}
+    assert level_of(session_of(split_row("Sokoban-test", 4), WINDOW))[:2] == (
+        TaskSpec("Sokoban", split="test").to_json(),
+        4,
+    )
+
+
+@pytest.mark.parametrize(("split", "index"), [("smoke", 55), ("smoke", -1), ("Sokoban-train", 2**31), ("Sokoban", 0)])
+def test_a_level_beyond_a_split_is_refused(split, index):
+    with pytest.raises(SpecError, match=r"is out of range|unknown split"):
+        split_row(split, index)
+
+
+def test_a_family_for_evaluation_only_is_not_trained_on():
+    (row,) = setting_rows(TaskSpec("Blocks", split="test"), 1)
+    assert growing_session(row, CHAT).spec.family == "Blocks"
+    assert [name for name in split_names() if name.startswith("Blocks")] == ["Blocks-test"]
+    with pytest.raises(SpecError, match="Blocks is for evaluation only"):
+        growing_session(row, CHAT, is_training=True)

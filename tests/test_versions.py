@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import gymnasium as gym
@@ -13,8 +14,15 @@ import pytest
 from agentgen_bench import TaskSpec, envs, families, make, register
 from agentgen_bench.cli import main
 from agentgen_bench.errors import SpecError
-from agentgen_bench.evaluation.freeze import definitions
+from agentgen_bench.evaluation.freeze import definitions, frozen_cell
+from agentgen_bench.evaluation.plan import suite_plan
+from agentgen_bench.evaluation.run import evaluate
 from agentgen_bench.families import Version
+from agentgen_bench.leaderboard.submit import submit
+from agentgen_bench.policies.scripted import RandomPolicy
+from agentgen_bench.prompts import PromptConfig
+from agentgen_bench.suites import Suite, from_text, to_text
+from agentgen_bench.train.demonstrations import read_demonstrations
 
 ENTRY = Path(__file__).parents[1] / "leaderboards" / "core-v1" / "20261121_agentgen-bench__noop"
 SOKOBAN = families.family("Sokoban")
@@ -30,8 +38,18 @@ OTHERS = {  # what else a record may say: a newer version and preset, a family o
 REFUSALS = {
     "yesterdays": r"Sokoban v0 cannot be made by agentgen-bench .*, which has v1; agentgen-bench==0.1.0 can make it",
     "newer": r"Sokoban v7 cannot be made by agentgen-bench .*, which has v1; install a newer release of agentgen-bench",
-    "foreign": r"unknown family 'Towers'; choose one of: Sokoban, WebShop, ALFWorld, SciWorld, or install its package",
+    "foreign": r"unknown family 'Towers'; choose one of: Sokoban, .*or install its package",
 }
+
+STUDY = """
+study: walk
+seeds: [0]
+initial: {{make: {{layers: 1, hidden_size: 32, vocab_size: 300, context_tokens: 1024}}}}
+environments: {{a: {{env: {env_id}}}}}
+evaluation: {{episodes: 2}}
+grpo: {{steps: 1, levels_per_step: 1, group_size: 2}}
+policies: [{{name: on-a, role: trained, train_on: a}}]
+"""
 
 Outcome = tuple[int, str, str]
 
@@ -43,6 +61,9 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for policy in ("random", "oracle"):
         path = folder / "yesterdays" / policy
         main(["evaluate", "--env", OLD_ID, "--episodes", "4", "--quiet", "--policy", policy, "--output", str(path)])
+    collected = ["--levels", "3", "--quiet", "--output", str(folder / "yesterdays" / "collected")]
+    main(["collect", "--envs", OLD_ID, "--policy", "oracle", *collected])
+    evaluate(suite_plan(suite()), RandomPolicy(0), PromptConfig(), folder / "tiny")
     for name, changes in OTHERS.items():
         shutil.copytree(folder / "yesterdays", folder / name)
         for path in (folder / name).rglob("*.json*"):
@@ -51,6 +72,12 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 text = text.replace(old, new)
             path.write_text(text, encoding="utf-8")
     return folder
+
+
+@cache
+def suite() -> Suite:
+    """A suite that was frozen before the bump."""
+    return from_text("tiny-v1", to_text("for tests", (frozen_cell(TaskSpec("Sokoban", split="test", version=0), 2),)))
 
 
 def installed(versions: tuple[Version, ...]) -> None:
@@ -138,13 +165,23 @@ def test_suites_and_entries_name_the_versions_they_were_made_with(
 @pytest.mark.parametrize("origin", REFUSALS)
 @pytest.mark.parametrize(
     "verb",
-    [["evaluate", "--env", "ID", "--output", "OUT"], ["play", "ID"], ["evaluate", "--model", "none", "--env", "ID"]],
+    [
+        ["evaluate", "--env", "ID", "--output", "OUT"],
+        ["play", "ID"],
+        ["evaluate", "--model", "none", "--env", "ID"],
+        ["collect", "--envs", "ID", "--policy", "random", "--output", "OUT"],
+        ["train", "grpo", "--model", "none", "--envs", "ID", "--output", "OUT"],
+        ["study", "STUDY", "--dry-run"],
+    ],
 )
 def test_what_plays_names_the_release_that_can(
     bumped: Path, origin: str, verb: list[str], call: Callable[..., Outcome], tmp_path: Path
 ) -> None:
     spec = json.loads((bumped / origin / "oracle" / "manifest.json").read_text())["plan"]["cells"][0]["spec"]
-    code, _, err = call(*({"ID": spec["env_id"], "OUT": tmp_path / "out"}.get(word, word) for word in verb))
+    study = tmp_path / "study.yaml"
+    study.write_text(STUDY.format(env_id=spec["env_id"]), encoding="utf-8")
+    words = {"ID": spec["env_id"], "OUT": tmp_path / "out", "STUDY": study}
+    code, _, err = call(*(words.get(word, word) for word in verb))
     assert code == 2
     assert re.search(rf"^agentgen-bench: error: {REFUSALS[origin]}$", err, re.MULTILINE)
     with pytest.raises(SpecError, match=REFUSALS[origin]):
@@ -163,6 +200,37 @@ def test_verification_names_the_release_that_can(bumped: Path, call: Callable[..
     assert code != 0
     assert "Sokoban v0 cannot be made" in out
     assert "agentgen-bench==0.1.0 can make it" in out
+
+
+def test_submission_names_the_release_that_can_and_writes_nothing(bumped: Path, tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=REFUSALS["yesterdays"]):
+        submit(
+            bumped / "tiny", org="Lab", model="m", date="2026-02-01", leaderboards=tmp_path, suite=suite(), workers=1
+        )
+    assert list(tmp_path.rglob("*.json*")) == []
+
+
+@pytest.mark.parametrize("origin", ["yesterdays", "newer"])
+def test_demonstrations_of_another_version_are_read(bumped: Path, origin: str, call: Callable[..., Outcome]) -> None:
+    run = bumped / origin / "collected"
+    code, _, err = call("collect", "--from", run)
+    assert code == 0, err
+    assert {item.environment for item in read_demonstrations(run / "samples.jsonl")} == {"sokoban"}
+
+
+def test_prompts_of_a_family_that_is_not_here_cannot_be_written(bumped: Path, call: Callable[..., Outcome]) -> None:
+    code, _, err = call("collect", "--from", bumped / "foreign" / "collected")  # a prompt begins with its role
+    assert code == 2
+    assert re.search(REFUSALS["foreign"], err)
+
+
+def test_a_study_of_the_family_by_name_plays_its_newest_version(
+    bumped: Path, call: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    (tmp_path / "study.yaml").write_text(STUDY.format(env_id="sokoban"), encoding="utf-8")
+    code, _, err = call("study", tmp_path / "study.yaml", "--dry-run")
+    assert code == 0, err
+    assert "training of on-a (1 seeds)" in err
 
 
 def test_an_unknown_preset_of_distractors_is_refused_when_it_is_made() -> None:

@@ -34,8 +34,28 @@ def test_nothing_may_be_written(workflow):
     assert not any("permissions" in job for job in workflow["jobs"].values())
 
 
-def test_no_stranger_starts_a_run_with_our_secrets(workflow):
-    assert set(workflow[True]) <= {"pull_request", "schedule", "workflow_dispatch"}  # YAML 1.1 reads `on` as true
+def test_no_stranger_starts_a_run_that_could_tell_a_secret_or_leave_anything(workflow, text):
+    # pull_request_target takes the workflow of the base branch: a pull request cannot change what judges it. In turn
+    # nothing that it brings may meet a secret, a token that writes, or a cache. YAML 1.1 reads `on` as true.
+    assert set(workflow[True]) <= {"pull_request_target", "schedule", "workflow_dispatch"}
+    assert not any(word in text for word in ("secrets.", "github.token", "GITHUB_TOKEN", "actions/cache", "cache:"))
+    if "pull_request_target" in workflow[True]:
+        assert workflow[True]["pull_request_target"] == {"branches": ["main"]}
+        assert not any("checkout" in step.get("uses", "") for step in steps(workflow))  # git fetches, without the token
+
+
+def test_the_judge_runs_for_every_pull_request_and_once_at_a_time():
+    text = (FOLDER / "verify-entries.yml").read_text(encoding="utf-8")
+    assert "paths" not in text.partition("permissions:")[0].partition("pull_request_target")[2]
+    group = yaml.safe_load(text)["concurrency"]
+    assert group == {
+        "group": "verify-entries-${{ github.event.pull_request.number }}",
+        "cancel-in-progress": True,
+    }
+
+
+def test_a_workflow_runs_once_at_a_time(workflow):
+    assert set(workflow["concurrency"]) == {"group", "cancel-in-progress"}
 
 
 def test_actions_are_pinned_to_a_commit(text):
@@ -50,7 +70,6 @@ def test_no_expression_reaches_a_shell(workflow):
 
 def test_the_token_does_not_stay_in_the_checkout(workflow):
     checkouts = [step for step in steps(workflow) if step.get("uses", "").startswith("actions/checkout@")]
-    assert checkouts
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
 
 

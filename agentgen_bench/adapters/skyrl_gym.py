@@ -23,7 +23,7 @@ class AgentGenEnv(BaseTextEnv):  # type: ignore[misc]
         """Prepare the episode; `env_config` holds prompt settings, `extras` the row and the trainer's `max_turns`."""
         super().__init__()
         self.max_turns = extras.get("max_turns", math.inf)
-        self.session = growing_session(extras, PromptConfig.from_json({**CHAT.to_json(), **env_config}))
+        self.session = growing_session(extras, PromptConfig.from_json({**CHAT.to_json(), **env_config}), True)
 
     def init(self, prompt: Any) -> tuple[list[dict[str, str]], dict[str, Any]]:
         """Return the first messages; those of the data set, `prompt`, only fill its table.

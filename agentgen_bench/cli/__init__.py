@@ -4,13 +4,17 @@ Results go to stdout, progress and warnings to stderr. Exit codes: 0 done, 1 fai
 """
 
 import argparse
+import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 
 from agentgen_bench import __version__
-from agentgen_bench.errors import AgentGenError, MissingDependencyError, SpecError
+from agentgen_bench.cli.options import Parser
+from agentgen_bench.cli.outputs import check_streams
+from agentgen_bench.errors import AgentGenError, MissingDependencyError, RunError, SpecError
 from agentgen_bench.terminal import guarded
 
 VERBS = (
@@ -27,13 +31,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     Whatever is printed meanwhile goes through `terminal.plain`, a trace of a fault of ours included.
     """
     with guarded():
-        return _main(argv)
+        code = _main(argv)
+        if code != 0:
+            _let_go_of_stdout()
+        return code
 
 
 def _main(argv: Sequence[str] | None) -> int:
     try:
-        args = build_parser().parse_args(argv)  # within: a Ctrl-C may come while the verbs are imported
-        return int(args.run(args))
+        check_streams()
+        try:
+            words = sys.argv[1:] if argv is None else list(argv)
+            args = build_parser().parse_args(words)  # within: a Ctrl-C may come while the verbs are imported
+            args.words = words  # for records of how a run was started
+            code = int(args.run(args))
+        finally:
+            sys.stdout.flush()  # within too: what cannot be written is known only now
+        return code
     except (SpecError, MissingDependencyError) as error:
         return _fail(error, 2)
     except AgentGenError as error:
@@ -42,7 +56,6 @@ def _main(argv: Sequence[str] | None) -> int:
         print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
-        sys.stderr.close()
         return 1
     except Exception:  # noqa: BLE001 - a fault of ours; left to the interpreter, its text would reach the terminal raw
         traceback.print_exc()
@@ -51,7 +64,7 @@ def _main(argv: Sequence[str] | None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="agentgen-bench",
         description="Measure what LLM agents generalize, forget and transfer, over four text environments.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -62,6 +75,15 @@ def build_parser() -> argparse.ArgumentParser:
     for verb in VERBS:
         import_module(f"agentgen_bench.cli.{verb.replace('-', '_')}").add_parser(subparsers)
     return parser
+
+
+def _let_go_of_stdout() -> None:
+    """Send what could not be printed nowhere: the interpreter would try again at its end, and complain."""
+    try:
+        sys.stdout.flush()
+    except (OSError, RunError):
+        with suppress(OSError, ValueError, AttributeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(error: Exception, code: int) -> int:

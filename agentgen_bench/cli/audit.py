@@ -29,7 +29,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, help="what to do")
     check = commands.add_parser("check", help="compare the trail with the folders")
     check.add_argument(
-        "--leaderboards", metavar="DIR", type=Path, default=Path("leaderboards"), help="default: leaderboards"
+        "--leaderboards",
+        metavar="DIR",
+        type=Path,
+        default=Path("leaderboards"),
+        help="the folder of all boards (default: leaderboards)",
     )
     check.set_defaults(run=run_check)
     pull = commands.add_parser("pull-request", help="check a pull request and replay what it adds")

@@ -3,16 +3,27 @@
 import argparse
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from agentgen_bench.address import shown_command
+from agentgen_bench.cli.evaluate import add_resume_options, require_resume
 from agentgen_bench.cli.options import integer
-from agentgen_bench.cli.policy_options import add_policy_options, policy_from_args
-from agentgen_bench.cli.progress import Progress
+from agentgen_bench.cli.outputs import check_run_folder, distinguished, flat_name
+from agentgen_bench.cli.policy_options import (
+    add_policy_options,
+    check_policy,
+    policy_from_args,
+    policy_label,
+    policy_settings,
+)
+from agentgen_bench.cli.progress import Progress, say
 from agentgen_bench.cli.prompt_options import add_prompt_options, prompt_from_args
 from agentgen_bench.cli.training_options import add_environment_options, spec_changes
 from agentgen_bench.errors import SpecError
+from agentgen_bench.evaluation.answers import Answers
 from agentgen_bench.evaluation.plan import single_plan
+from agentgen_bench.policies.base import Decision
 from agentgen_bench.policies.names import DEMONSTRATOR
 from agentgen_bench.rollout import DEFAULT_WORKERS
 from agentgen_bench.train.choices import sources
@@ -48,8 +59,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     group.add_argument("--levels", type=integer(1), default=100, help="levels of each environment (default: 100)")
     group.add_argument("--unsolved", action="store_true", help="use the steps of unsolved episodes too")
     group.add_argument("--from", dest="recorded", metavar="RUN", type=Path, help="use the episodes of a recorded run")
-    group.add_argument("--output", metavar="DIR", type=Path, help="the run folder (default: runs/collected)")
-    group.add_argument("--resume", action="store_true", help="go on with the run in the folder")
+    group.add_argument(
+        "--output",
+        metavar="DIR",
+        type=Path,
+        help="the run folder (default: runs/collected_<policy>, with a digest behind it of what else was chosen)",
+    )
+    add_resume_options(group)
     group.add_argument("--workers", type=integer(1), default=DEFAULT_WORKERS, help="environments at once (default: 32)")
     group.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.set_defaults(run=run, policy=None)
@@ -57,6 +73,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Collect, and say how much."""
+    require_resume(args)
     prompt = prompt_from_args(args)
     if args.recorded is not None:
         _report(collect_from(args.recorded, prompt, not args.unsolved))
@@ -66,19 +83,39 @@ def run(args: argparse.Namespace) -> int:
     if not args.policy and not args.model and not args.agent:
         args.policy = DEMONSTRATOR
     plan = single_plan([s.spec for s in sources(weighted(args.envs), spec_changes(args), args.set)], args.levels)
+    check_policy(args)
+    output = args.output or Path("runs") / distinguished(
+        flat_name("collected", policy_label(args)),
+        {**policy_settings(args), "plan": plan.to_json(), "prompt": prompt.to_json(), "unsolved": args.unsolved},
+    )
+    check_run_folder(output, args.resume)
     policy = policy_from_args(args, prompt)
+    print(
+        f"{plan.n_episodes} episodes in {len(plan.cells)} settings, policy {policy.name}, into {output}",
+        file=sys.stderr,
+    )
     progress = Progress(plan.n_episodes, show=not args.quiet)
+    answers = Answers(args.max_tokens) if args.model else None
+
+    def on_decisions(batch: Sequence[Decision]) -> None:
+        progress.decisions(batch)
+        if answers is not None and (trouble := answers.count(batch)) is not None:
+            say(trouble)
+
     try:
         collected = collect(
             plan,
             policy,
             prompt,
-            args.output or Path("runs/collected"),
+            output,
             only_solved=not args.unsolved,
             workers=args.workers,
             resume=args.resume,
-            command=shlex.join(["agentgen-bench", *shown_command(sys.argv[1:])]),
+            retry_errors=args.retry_errors,
+            command=shlex.join(["agentgen-bench", *shown_command(args.words)]),
+            on_start=progress.start,
             on_episode=progress.episode,
+            on_decisions=on_decisions,
         )
     finally:
         progress.close()

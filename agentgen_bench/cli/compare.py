@@ -2,20 +2,27 @@
 
 import argparse
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from agentgen_bench.cli.harness_grid import grid_json
 from agentgen_bench.cli.options import listed
 from agentgen_bench.cli.table import aligned
 from agentgen_bench.errors import SpecError
 from agentgen_bench.evaluation.folder import read_run
+from agentgen_bench.evaluation.grid import grid_runs, is_grid
 from agentgen_bench.scores.base import Score
 from agentgen_bench.scores.comparison import VIEWS, Comparison, Comparisons, compare
+from agentgen_bench.scores.harness import HarnessScores, harness_difference, harness_scores
+from agentgen_bench.scores.units import in_units, interval_in_units
 
 EXAMPLES = """examples:
   agentgen-bench compare runs/before runs/after
       the difference B - A per environment, and the share of levels won and lost by B
   agentgen-bench compare runs/lean runs/rich --across richness
       the same levels, told in lean and in rich text
+  agentgen-bench compare runs/grid-before runs/grid-after
+      two grids (evaluate --harness-grid): the difference under each harness, and the variance between harnesses
 """
 
 
@@ -28,7 +35,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("a", metavar="A", type=Path, help="a run folder")
+    parser.add_argument("a", metavar="A", type=Path, help="a run folder, or a grid of harnesses")
     parser.add_argument("b", metavar="B", type=Path, help="another")
     parser.add_argument(
         "--across",
@@ -46,11 +53,59 @@ def run(args: argparse.Namespace) -> int:
     unknown = sorted(set(args.across) - set(VIEWS))
     if unknown:
         raise SpecError(f"cannot pair across {unknown[0]!r}; choose among: {', '.join(VIEWS)}")
+    if is_grid(args.a) != is_grid(args.b):
+        raise SpecError(f"one of {args.a} and {args.b} is a grid of harnesses; compare two runs, or two grids")
+    if is_grid(args.a):
+        return _compare_grids(args)
     a, b = (read_run(path, texts=False).episodes for path in (args.a, args.b))
     comparisons = compare(a, b, args.across)
     data = {"a": str(args.a), "b": str(args.b), **comparisons.to_json()}
     print(json.dumps(data, indent=2) if args.json else comparisons_text(comparisons))
     return 0
+
+
+def _compare_grids(args: argparse.Namespace) -> int:
+    """Compare two grids harness by harness; returns 0."""
+    if args.across:
+        raise SpecError("--across pairs two runs; two grids are compared on the same settings")
+    runs = [grid_runs(path) for path in (args.a, args.b)]
+    shared = [name for name in runs[0] if name in runs[1]]
+    if not shared:
+        raise SpecError(f"the grids share no harness: {', '.join(runs[0])} and {', '.join(runs[1])}")
+    a, b = ({name: read_run(paths[name], texts=False).episodes for name in shared} for paths in runs)
+    pairs = {name: compare(a[name], b[name]) for name in shared}
+    difference = harness_difference(a, b)
+    grids = [harness_scores(side) if len(shared) > 1 else [] for side in (a, b)]
+    data = {
+        "a": str(args.a),
+        "b": str(args.b),
+        "harnesses": {name: pair.to_json() for name, pair in pairs.items()},
+        "difference": difference.to_json(),
+        "scores": {side: [grid_json(one) for one in found] for side, found in zip("ab", grids, strict=True)},
+    }
+    print(json.dumps(data, indent=2) if args.json else _grids_text(pairs, difference, *grids))
+    return 0
+
+
+def _grids_text(
+    pairs: Mapping[str, Comparisons], difference: Score, a: Sequence[HarnessScores], b: Sequence[HarnessScores]
+) -> str:
+    """Return two grids as text: a row per harness, their mean, then mean and variance of each grid."""
+    rows: list[tuple[str, ...]] = [("harness", "levels", "B - A", "95 %, levels only")]
+    each = [(name, pair.difference) for name, pair in pairs.items()]
+    for name, score in [*each, ("mean over harnesses", difference)]:
+        rows.append((name, str(score.n), _points(score), _interval(score)))
+    ahead = sum((score.value or 0.0) > 0 for _, score in each)
+    behind = sum((score.value or 0.0) < 0 for _, score in each)
+    said = f"B is ahead under {ahead} of {len(each)} harnesses, behind under {behind}"
+    summary = [("grid", "about", "score", "value", "95 %, levels only")]
+    summary += [
+        (side, one.subject, score.name, in_units(score.name, score.value), interval_in_units(score))
+        for side, found in (("A", a), ("B", b))
+        for one in found
+        for score in one.scores
+    ]
+    return "\n".join([*aligned(rows), said, "", *aligned(summary)])
 
 
 def comparisons_text(comparisons: Comparisons) -> str:

@@ -5,8 +5,9 @@ import os
 import sys
 from pathlib import Path
 
-from agentgen_bench.data.alfworld import OFFICIAL_COUNTS, RELEASES, download_alfworld
-from agentgen_bench.data.webshop import SETS, download_webshop
+from agentgen_bench.data.alfworld import ARCHIVES, OFFICIAL_COUNTS, RELEASES, download_alfworld
+from agentgen_bench.data.digests import parsed
+from agentgen_bench.data.webshop import FILES, SETS, download_webshop
 
 WEBSHOP_FOLDER = os.environ.get("AGENTGEN_WEBSHOP_DATA", "~/.cache/agentgen-bench/webshop-data")
 ALFWORLD_FOLDER = os.environ.get("ALFWORLD_DATA", "~/.cache/alfworld")
@@ -43,6 +44,7 @@ def _add_alfworld(sets: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "--everything", action="store_true", help="also trajectories and PDDL files, for alfworld's own scripts"
     )
     alfworld.add_argument("--url", default=RELEASES, help="where the releases are (default: %(default)s)")
+    _add_sha256(alfworld)
     alfworld.add_argument("--quiet", action="store_true", help="draw no progress bars")
     alfworld.set_defaults(run=run)
 
@@ -66,16 +68,28 @@ def _add_webshop(sets: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         help="small: 1,000 products; all: 1.18 million, some 5 GB (default: %(default)s)",
     )
     webshop.add_argument("--url", help="an address that has the files by name (default: the original project's own)")
+    _add_sha256(webshop)
     webshop.add_argument("--quiet", action="store_true", help="draw no progress bars")
     webshop.set_defaults(run=run_webshop)
+
+
+def _add_sha256(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--sha256",
+        metavar="NAME=HEX",
+        action="append",
+        default=[],
+        help="what a file must be; may be given for each (default: what the first download recorded in SHA256SUMS)",
+    )
 
 
 def run_webshop(args: argparse.Namespace) -> int:
     """Download, then say what is there and how to use it."""
     folder = args.folder.expanduser()
     progress = None if args.quiet else sys.stderr
-    for file in download_webshop(folder, size=args.size, base_url=args.url, progress=progress):
-        print(f"{file.path.name:<24} {file.size_bytes:>14,} bytes")
+    digests = parsed(args.sha256, FILES)
+    for file in download_webshop(folder, size=args.size, base_url=args.url, sha256=digests, progress=progress):
+        print(f"{file.path.name:<24} {file.size_bytes:>14,} bytes  sha256 {file.sha256}")
     print(f"use it with difficulty='paper' and data={str(folder)!r}, or set AGENTGEN_WEBSHOP_DATA={folder}")
     return 0
 
@@ -84,7 +98,13 @@ def run(args: argparse.Namespace) -> int:
     """Download, then say what is there; returns 1 where fewer games arrived than the official release has."""
     folder = args.folder.expanduser()
     progress = None if args.quiet else sys.stderr
-    counts = download_alfworld(folder, everything=args.everything, base_url=args.url, progress=progress)
+    counts = download_alfworld(
+        folder,
+        everything=args.everything,
+        base_url=args.url,
+        sha256=parsed(args.sha256, ARCHIVES),
+        progress=progress,
+    )
     for count in counts:
         print(f"{count.split:<13} {count.found:>5} games of {count.official}")
     if any(count.found < OFFICIAL_COUNTS[count.split] for count in counts):

@@ -8,7 +8,15 @@ import gymnasium as gym
 from agentgen_bench import families
 from agentgen_bench.errors import SpecError
 from agentgen_bench.make import knobs_of
-from agentgen_bench.spec import ALIASES, DISTRACTOR_PRESETS, LIFECYCLE_PRESETS, NAMESPACE, WRAPPER_DEFAULTS, TaskSpec
+from agentgen_bench.spec import (
+    DISTRACTOR_PRESETS,
+    FAULT_PRESETS,
+    INTERFACES,
+    LIFECYCLE_PRESETS,
+    NAMESPACE,
+    WRAPPER_DEFAULTS,
+    TaskSpec,
+)
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -50,7 +58,8 @@ def wrapper_knobs(family: str) -> dict[str, tuple[str, tuple[str, ...]]]:
     presets = [name for name, preset in DISTRACTOR_PRESETS.items() if preset.volume is not None or name in volumes]
     choices = {
         "distractors": ("none", *presets, "or a DistractorSpec"),
-        "interface": (*ALIASES, "or an InterfaceSpec"),
+        "interface": (*INTERFACES, "or an InterfaceSpec"),
         "lifecycle": ("none", *LIFECYCLE_PRESETS, "or a LifecycleSpec"),
+        "faults": ("none", *FAULT_PRESETS, "or a FaultSpec"),
     }
     return {name: (default, choices[name]) for name, default in WRAPPER_DEFAULTS.items()}

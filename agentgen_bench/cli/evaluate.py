@@ -5,20 +5,32 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stderr
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from agentgen_bench.address import shown_command
+from agentgen_bench.cli.harness_grid import add_grid_option, grid_from_args, run_grid
 from agentgen_bench.cli.options import integer, knob, listed, require_one_source
-from agentgen_bench.cli.policy_options import add_policy_options, policy_from_args
+from agentgen_bench.cli.outputs import check_run_folder, distinguished, flat_name
+from agentgen_bench.cli.policy_options import (
+    add_policy_options,
+    check_policy,
+    policy_from_args,
+    policy_label,
+    policy_settings,
+)
 from agentgen_bench.cli.progress import Progress, say
 from agentgen_bench.cli.prompt_options import add_prompt_options, prompt_from_args
 from agentgen_bench.cli.table import n_crashed, results_table
-from agentgen_bench.errors import PolicyError, SpecError, UnavailableError
+from agentgen_bench.errors import AgentGenError, PolicyError, SpecError, UnavailableError
 from agentgen_bench.evaluation.answers import Answers
+from agentgen_bench.evaluation.folder import read_manifest
 from agentgen_bench.evaluation.plan import Plan, crossed, limited, single_plan, suite_plan
-from agentgen_bench.evaluation.run import check_playable, evaluate
+from agentgen_bench.evaluation.run import check_makeable, check_playable, evaluate
 from agentgen_bench.policies.base import Decision, Player
+from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.rollout import DEFAULT_WORKERS
 from agentgen_bench.spec import TaskSpec
 from agentgen_bench.suites import Cell, load_suite, suite_names
@@ -30,6 +42,8 @@ EXAMPLES = """examples:
       evaluate a Hugging Face model folder with vLLM, or with transformers where vLLM is not installed
   agentgen-bench evaluate --base-url http://localhost:8000/v1 --model NAME --env AgentGen/Sokoban-rich-v0
       evaluate whatever an OpenAI-compatible server serves
+  agentgen-bench evaluate --model PATH --harness-grid protocol=window,chat action-hints=templates,full
+      one model under four harnesses on the same levels; the model is loaded once
   agentgen-bench evaluate --agent my_agent.py:Agent --suite core-v1
       evaluate an agent of your own (docs/agents.md)
 """
@@ -47,21 +61,74 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_policy_options(parser)
     add_environment_options(parser)
     add_prompt_options(parser)
+    add_grid_option(parser)
     _add_run_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate; returns 0, or 1 where an episode ended in an error."""
+    require_resume(args)
     plan = plan_from_args(args)
     prompt = prompt_from_args(args)
+    grid = None if args.harness_grid is None else grid_from_args(args, prompt)
     if args.dry_run:
-        return _dry_run(args, plan)
-    if args.model:
-        check_playable(plan)  # a mistake in a setting should not wait until a model is loaded
+        return _dry_run(args, plan, 1 if grid is None else len(grid.harnesses))
+    # Mistakes first, the quick checks before the slow: no hours, and no loading of a model, for a wrong option.
+    check_makeable(plan)
+    check_policy(args)
+    output = args.output or default_folder(args)
+    check_run_folder(output, args.resume or grid is not None)
+    if args.model or args.agent:
+        check_playable(plan)
     policy = policy_from_args(args, prompt)
-    output = args.output or Path("runs") / f"{plan.suite_name or 'custom'}_{policy.name}"
-    command = shlex.join(["agentgen-bench", *shown_command(sys.argv[1:])])
+    if grid is not None:
+        return run_grid(
+            args, grid, policy, output, lambda policy, prompt, folder: _played(args, plan, policy, prompt, folder)
+        )
+    summary = _played(args, plan, policy, prompt, output)
+    if summary is None:
+        return 130
+    print(json.dumps(summary, indent=2) if args.json else results_table(summary))
+    print(f"episodes, results and settings are in {output}", file=sys.stderr)
+    return 1 if n_crashed(summary) else 0
+
+
+def default_folder(args: argparse.Namespace) -> Path:
+    """Return runs/SUITE_POLICY; where another run is in there, that with a digest of this one's settings behind it."""
+    folder = Path("runs") / flat_name(args.suite or ("custom" if args.env else "smoke"), policy_label(args))
+    settings = _deciding(args)
+    is_free = not args.harness_grid and (not folder.exists() or _recorded(folder) == settings)
+    return folder if is_free else folder.with_name(distinguished(folder.name, settings))
+
+
+def _deciding(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what makes a run another run, as far as the options tell."""
+    own = {name: getattr(args, name) for name in ("compact", "harness_grid")}
+    return {
+        **policy_settings(args),
+        **own,
+        "plan": plan_from_args(args).to_json(),
+        "prompt": prompt_from_args(args).to_json(),
+    }
+
+
+def _recorded(folder: Path) -> dict[str, Any] | None:
+    """Return the same of the run in a folder, by the command that it records; None where none can be told."""
+    from agentgen_bench.cli import build_parser
+
+    try:
+        with redirect_stderr(None):
+            return _deciding(build_parser().parse_args(shlex.split(read_manifest(folder)["command"])[1:]))
+    except (AgentGenError, SystemExit, KeyError, ValueError, AttributeError):
+        return None
+
+
+def _played(
+    args: argparse.Namespace, plan: Plan, policy: Player, prompt: PromptConfig, output: Path
+) -> dict[str, Any] | None:
+    """Return the results of one run; None where it was interrupted, which has been said."""
+    command = shlex.join(["agentgen-bench", *shown_command(args.words)])
     _announce(plan, policy, output)
     progress = Progress(plan.n_episodes, show=not args.quiet)
     answers = Answers(args.max_tokens) if args.model else None
@@ -78,7 +145,7 @@ def run(args: argparse.Namespace) -> int:
             prompt,
             output,
             workers=args.workers,
-            resume=args.resume,
+            resume=args.resume or args.harness_grid is not None,
             record_text=not args.compact,
             command=command,
             on_start=progress.start,
@@ -88,17 +155,15 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         progress.close()
         print(f"interrupted; {_how_to_go_on(command, output)}", file=sys.stderr)
-        return 130
+        return None
     except PolicyError as error:
         progress.close()
         raise PolicyError(f"{error}\n{_how_to_go_on(command, output)}") from None
     finally:
         progress.close()
-    print(json.dumps(summary, indent=2) if args.json else results_table(summary))
     if answers is not None and (marks := answers.marks()) is not None:
         print(marks, file=sys.stderr)
-    print(f"episodes, results and settings are in {output}", file=sys.stderr)
-    return 1 if n_crashed(summary) else 0
+    return summary
 
 
 def plan_from_args(args: argparse.Namespace) -> Plan:
@@ -119,8 +184,8 @@ def plan_from_args(args: argparse.Namespace) -> Plan:
 
 
 def crossed_by_args(plan: Plan, args: argparse.Namespace) -> Plan:
-    """Return the plan with each cell at every choice of richness, distractors, interface and life cycle."""
-    choices = {name: getattr(args, name) for name in ("richness", "distractors", "interface", "lifecycle")}
+    """Return the plan with each cell at every choice of richness, distractors, interface, life cycle and faults."""
+    choices = {name: getattr(args, name) for name in ("richness", "distractors", "interface", "lifecycle", "faults")}
     return crossed(plan, **{name: values for name, values in choices.items() if values})
 
 
@@ -137,21 +202,25 @@ def _how_to_go_on(command: str, output: Path) -> str:
     return f"what was played is in {output}; go on with:\n  {resume}"
 
 
-def _dry_run(args: argparse.Namespace, plan: Plan) -> int:
+def _dry_run(args: argparse.Namespace, plan: Plan, n_harnesses: int) -> int:
     """Print what would run, and stop. Each cell's first level tells its step limit, where it can be made here."""
+    times = plan.repeats * n_harnesses
     limits = [_limit_here(plan, cell) for cell in plan.cells]
     cells = [
-        {"environment": cell.spec.label, "episodes": len(cell.seeds) * plan.repeats, "max_steps": limit}
+        {"environment": cell.spec.label, "episodes": len(cell.seeds) * times, "max_steps": limit}
         for cell, limit in zip(plan.cells, limits, strict=True)
     ]
     known = [
-        len(cell.seeds) * plan.repeats * limit
-        for cell, limit in zip(plan.cells, limits, strict=True)
-        if limit is not None
+        len(cell.seeds) * times * limit for cell, limit in zip(plan.cells, limits, strict=True) if limit is not None
     ]
     most = sum(known) if len(known) == len(limits) else None
     model = args.model or args.agent or args.policy or "random"
-    outline = {"model": model, "episodes": plan.n_episodes, "prompts_at_most": most, "environments": cells}
+    outline = {
+        "model": model,
+        "episodes": plan.n_episodes * n_harnesses,
+        "prompts_at_most": most,
+        "environments": cells,
+    }
     if args.json:
         print(json.dumps(outline, indent=2))
         return 0
@@ -159,7 +228,7 @@ def _dry_run(args: argparse.Namespace, plan: Plan) -> int:
         limit = "an unknown number of" if cell["max_steps"] is None else f"about {cell['max_steps']}"
         print(f"{cell['episodes']:>7} episodes of at most {limit} steps  {cell['environment']}")
     prompts = "an unknown number of prompts" if most is None else f"about {most} prompts at most"
-    print(f"{plan.n_episodes:>7} episodes, {prompts}, model {model}; nothing was run")
+    print(f"{plan.n_episodes * n_harnesses:>7} episodes, {prompts}, model {model}; nothing was run")
     return 0
 
 
@@ -190,18 +259,44 @@ def add_environment_options(parser: argparse.ArgumentParser, n_episodes: int = 1
     )
     group.add_argument("--richness", metavar="LIST", type=listed, help="play each cell at these: lean,base,rich")
     group.add_argument("--distractors", metavar="LIST", type=listed, help="play each cell with these: none,paper-v1")
-    group.add_argument("--interface", metavar="LIST", type=listed, help="each cell with these: original,opaque")
+    group.add_argument(
+        "--interface", metavar="LIST", type=listed, help="each cell with these: original,synonym,opaque,synonym-both"
+    )
     group.add_argument(
         "--lifecycle", metavar="LIST", type=listed, help="each cell as packs of tasks: pack-4,pack-4-wiped"
+    )
+    group.add_argument(
+        "--faults", metavar="LIST", type=listed, help="each cell with failing steps: none,actions-v1,mixed:0.2"
     )
     group.add_argument("--limit", type=integer(1), help="play only the first N levels of each cell (default: all)")
     group.add_argument("--repeats", type=integer(1), default=1, help="times each level is played (default: 1)")
 
 
+def add_resume_options(group: "argparse._ArgumentGroup") -> None:
+    """Add the options of going on with a run."""
+    group.add_argument("--resume", action="store_true", help="go on with the run in the folder, to the same results")
+    group.add_argument(
+        "--retry-errors",
+        action="store_true",
+        help="with --resume: play episodes that ended in an error once more; what they were stays in retried.jsonl",
+    )
+
+
+def require_resume(args: argparse.Namespace) -> None:
+    """Raise SpecError where errors are to be played again and the run is not to go on."""
+    if args.retry_errors and not args.resume:
+        raise SpecError("--retry-errors goes with --resume: it plays again what a run has recorded")
+
+
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("run")
-    group.add_argument("--output", metavar="DIR", type=Path, help="the run folder (default: runs/<suite>_<policy>)")
-    group.add_argument("--resume", action="store_true", help="go on with the run in the folder, to the same results")
+    group.add_argument(
+        "--output",
+        metavar="DIR",
+        type=Path,
+        help="the run folder (default: runs/<suite>_<policy>, and a digest where another run is in there)",
+    )
+    add_resume_options(group)
     group.add_argument(
         "--workers",
         type=integer(1),

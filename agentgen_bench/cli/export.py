@@ -2,21 +2,25 @@
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from agentgen_bench.cli.outputs import check_folder
 from agentgen_bench.episodes import Episode
 from agentgen_bench.errors import SpecError
+from agentgen_bench.evaluation.grid import grid_runs, is_grid
 from agentgen_bench.export.atif import atif_files
 from agentgen_bench.export.chat import chat_files
-from agentgen_bench.export.csv_files import csv_files
+from agentgen_bench.export.csv_files import csv_files, grid_csv
 from agentgen_bench.export.every_eval_ever import every_eval_ever_files
 from agentgen_bench.export.files import write_files
 from agentgen_bench.export.hub import HubOptions, hub_files
 from agentgen_bench.export.lm_eval import lm_eval_files
-from agentgen_bench.export.parquet import parquet_files
-from agentgen_bench.export.source import Source, read_source
+from agentgen_bench.export.parquet import grid_parquet, parquet_files
+from agentgen_bench.export.source import Source, read_source, study_sources
+from agentgen_bench.leaderboard.study_entry import is_study
 
 FORMATS = ("csv", "parquet", "lm-eval", "hf-eval-results", "atif", "every-eval-ever", "chat")
 DATED = ("lm-eval", "hf-eval-results", "every-eval-ever")
@@ -46,7 +50,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("path", metavar="RUN", type=Path, help="a run folder, or the folder of a leaderboard entry")
+    parser.add_argument(
+        "path", metavar="RUN", type=Path, help="a run folder, a grid of harnesses, or the folder of a leaderboard entry"
+    )
     parser.add_argument("--format", required=True, choices=FORMATS, help="the format")
     parser.add_argument("--output", metavar="DIR", type=Path, help="folder to write into (default: exports/RUN-FORMAT)")
     parser.add_argument("--overwrite", action="store_true", help="replace files of the same names")
@@ -66,10 +72,25 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Write the files and print their paths."""
     _check_options(args)
-    counted = _Counted(read_source(args.path))
-    output = args.output or Path("exports") / f"{counted.source.name}-{args.format}"
-    written = write_files(output, _files(counted.source, args), args.overwrite)
-    _warn(counted, args)
+    output = args.output or Path("exports") / f"{args.path.resolve().name}-{args.format}"
+    check_folder(output)
+    grid = grid_runs(args.path) if is_grid(args.path) else {}
+    counted = {f"{name}/": _Counted(read_source(run)) for name, run in grid.items()}
+    with tempfile.TemporaryDirectory(prefix="agentgen-bench-") as folder:
+        if is_study(args.path):
+            counted = {f"{name}/": _Counted(one) for name, one in study_sources(args.path, Path(folder)).items()}
+        counted = counted or {"": _Counted(read_source(args.path))}
+        return _export(args, output, counted, len(grid))
+
+
+def _export(args: argparse.Namespace, output: Path, counted: "Mapping[str, _Counted]", n_harnesses: int) -> int:
+    files = {place + name: text for place, one in counted.items() for name, text in _files(one.source, args).items()}
+    if n_harnesses > 1 and args.format in ("csv", "parquet"):
+        of_grid = grid_csv if args.format == "csv" else grid_parquet
+        files |= of_grid(args.path.resolve().name, [one.source for one in counted.values()])
+    written = write_files(output, files, args.overwrite)
+    for one in counted.values():
+        _warn(one, args)
     print("\n".join(str(path) for path in written))
     return 0
 

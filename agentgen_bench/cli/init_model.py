@@ -4,10 +4,11 @@ import argparse
 from pathlib import Path
 
 from agentgen_bench.cli.options import integer
+from agentgen_bench.cli.outputs import check_folder
 from agentgen_bench.cli.training_options import add_environment_options, spec_changes
 from agentgen_bench.train.choices import sources
 from agentgen_bench.train.demonstrations import read_demonstrations
-from agentgen_bench.train.init_model import TOKENIZERS, ModelShape, environment_text, init_model
+from agentgen_bench.train.init_model import TOKENIZERS, ModelShape, check_possible, environment_text, init_model
 from agentgen_bench.train.presets import load_preset, preset_names
 from agentgen_bench.train.settings import weighted
 
@@ -56,16 +57,23 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Make the model and say how large it is."""
+    check_folder(args.output)
     preset = load_preset(args.preset) if args.preset else {}
     shape = dict(preset.get("init_model") or {})
     for name in ("layers", "hidden_size", "vocab_size", "context_tokens", "tokenizer"):
         if getattr(args, name) is not None:
             shape[name] = getattr(args, name)
+    model_shape = ModelShape(**shape)
+    check_possible(args.output)
     chosen = sources(weighted(args.envs or "sokoban"), spec_changes(args), args.set, preset.get("environments"))
-    texts = environment_text([source.spec for source in chosen], args.episodes)
-    for path in args.data:
-        for item in read_demonstrations(path):
-            texts += [message.content for message in (*item.prompt, *item.completion)]
-    summary = init_model(args.output, texts, ModelShape(**shape), args.seed)
+    specs = [source.spec for source in chosen]
+    shown = [
+        message.content
+        for path in args.data
+        for item in read_demonstrations(path)
+        for message in (*item.prompt, *item.completion)
+    ]
+    texts = [*environment_text(specs, args.episodes), *shown]
+    summary = init_model(args.output, texts, model_shape, args.seed, specs)
     print(f"{summary.path}: {summary.parameters:,} parameters, {summary.vocab_size} tokens in the vocabulary")
     return 0

@@ -1,4 +1,4 @@
-"""agentgen-bench leaderboard: show the leaderboards, keep their README current, write the page."""
+"""agentgen-bench leaderboard: show the leaderboards, keep their README current, write the page and the CSV file."""
 
 import argparse
 import json
@@ -7,12 +7,16 @@ from pathlib import Path
 
 from agentgen_bench.errors import EntryError
 from agentgen_bench.evaluation.folder import write_text
+from agentgen_bench.export.boards import boards_csv
+from agentgen_bench.leaderboard.columns import board_json
+from agentgen_bench.leaderboard.markdown import markdown, with_table
 from agentgen_bench.leaderboard.page import page
-from agentgen_bench.leaderboard.table import markdown, read_boards, with_table
+from agentgen_bench.leaderboard.table import read_boards
 
 EXAMPLES = """examples:
   agentgen-bench leaderboard
   agentgen-bench leaderboard --update --html leaderboards/index.html
+  agentgen-bench leaderboard --csv leaderboard.csv
 """
 
 
@@ -26,10 +30,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--leaderboards", metavar="DIR", type=Path, default=Path("leaderboards"), help="default: leaderboards"
+        "--leaderboards",
+        metavar="DIR",
+        type=Path,
+        default=Path("leaderboards"),
+        help="the folder of all boards (default: leaderboards)",
     )
     parser.add_argument("--update", action="store_true", help="put the tables into DIR/README.md, between their marks")
     parser.add_argument("--html", metavar="FILE", type=Path, help="write one static HTML page that needs no network")
+    parser.add_argument("--csv", metavar="FILE", type=Path, help="write every row of every suite as CSV")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
@@ -45,9 +54,12 @@ def run(args: argparse.Namespace) -> int:
     if args.html is not None:
         write_text(args.html, page(boards))
         print(f"wrote {args.html}", file=sys.stderr)
+    if args.csv is not None:
+        write_text(args.csv, boards_csv(boards))
+        print(f"wrote {args.csv}", file=sys.stderr)
     if args.json:
-        print(json.dumps([board.to_json() for board in boards], indent=2))
-    elif not args.update and args.html is None:
+        print(json.dumps([board_json(board) for board in boards], indent=2))
+    elif not (args.update or args.html or args.csv):
         print(tables)
     return 0
 

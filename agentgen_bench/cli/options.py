@@ -3,9 +3,17 @@
 import argparse
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from agentgen_bench.errors import SpecError
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors say what is wrong and where help is, without pages of usage around it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message and end with exit code 2."""
+        self.exit(2, f"{self.prog}: error: {message}\nsee: {self.prog} --help\n")
 
 
 def listed(text: str) -> list[str]:

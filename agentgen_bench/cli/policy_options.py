@@ -1,16 +1,20 @@
 """The options that choose a policy: a model folder, a server or a scripted one; `evaluate` and `collect` share them."""
 
 import argparse
+import os
+from pathlib import Path
+from typing import Any
 
-from agentgen_bench.address import API_KEY_VARIABLE
+from agentgen_bench.address import API_KEY_VARIABLE, clean_key, parse_address
 from agentgen_bench.cli.options import integer
 from agentgen_bench.cli.progress import say
 from agentgen_bench.errors import SpecError
 from agentgen_bench.policies.agent_loading import load_agent
 from agentgen_bench.policies.agents import DEFAULT_TIMEOUT_S, AgentPolicy
-from agentgen_bench.policies.backends import Resources, Server, backend_names
+from agentgen_bench.policies.backends import Resources, Server, back_end, backend_names
 from agentgen_bench.policies.base import Player, Policy
-from agentgen_bench.policies.loading import load_policy
+from agentgen_bench.policies.checkpoint import names_a_folder, open_checkpoint
+from agentgen_bench.policies.loading import AUTOMATIC, load_policy
 from agentgen_bench.policies.names import SCRIPTED, scripted_policy
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.prompts import PromptConfig
@@ -20,21 +24,44 @@ def policy_from_args(args: argparse.Namespace, prompt: PromptConfig) -> Player:
     """Return the policy of the options; loading a model says on stderr which back end took it and why."""
     if args.agent:
         return agent_from_args(args, prompt)
-    if args.policy and (args.model or args.base_url):
-        raise SpecError("--policy and --model exclude each other; a scripted policy needs no model")
-    if args.base_url and not args.model:
-        raise SpecError("--base-url needs --model NAME: the name under which the server serves the model")
+    check_policy(args)
     if not args.model:
         return scripted_policy(args.policy or "random", args.seed)
     return _model_policy(args, prompt)
 
 
+def check_policy(args: argparse.Namespace) -> None:
+    """Raise for what is wrong with the options of a policy, as far as it shows before anything is loaded or asked."""
+    if args.agent:
+        _check_alone(args)
+        return
+    if args.policy and (args.model or args.base_url):
+        raise SpecError("--policy and --model exclude each other; a scripted policy needs no model")
+    if args.base_url and not args.model:
+        raise SpecError("--base-url needs --model NAME: the name under which the server serves the model")
+    if not args.model:
+        return
+    _sampling(args)
+    if args.base_url is not None:
+        parse_address(args.base_url)
+        clean_key(os.environ.get(API_KEY_VARIABLE), API_KEY_VARIABLE)
+        return
+    if args.backend != "auto":
+        back_end(args.backend).check_installed()
+    if args.backend in ("auto", *AUTOMATIC) and names_a_folder(args.model):  # what another back end takes, it knows
+        open_checkpoint(args.model)
+
+
 def agent_from_args(args: argparse.Namespace, prompt: PromptConfig) -> AgentPolicy:
     """Return the policy of `--agent`."""
+    _check_alone(args)
+    return load_agent(args.agent, prompt, timeout_s=args.agent_timeout, say=say)
+
+
+def _check_alone(args: argparse.Namespace) -> None:
     given = [name for name in ("policy", "model", "base_url") if getattr(args, name, None)]
     if given:
         raise SpecError(f"--agent and --{given[0].replace('_', '-')} exclude each other; an agent brings its own model")
-    return load_agent(args.agent, prompt, timeout_s=args.agent_timeout, say=say)
 
 
 def add_agent_options(group: "argparse._ArgumentGroup") -> None:
@@ -62,10 +89,39 @@ def _model_policy(args: argparse.Namespace, prompt: PromptConfig) -> Policy:
         tensor_parallel=args.tensor_parallel,
         gpu_memory_utilization=args.gpu_memory_utilization,
     )
-    sampling = Sampling(args.temperature, args.top_p, max_tokens=args.max_tokens, seed=args.seed)
     return load_policy(
-        args.model, prompt, sampling, backend=args.backend, server=_server(args), resources=resources, say=say
+        args.model, prompt, _sampling(args), backend=args.backend, server=_server(args), resources=resources, say=say
     )
+
+
+def _sampling(args: argparse.Namespace) -> Sampling:
+    return Sampling(args.temperature, args.top_p, max_tokens=args.max_tokens, seed=args.seed)
+
+
+def policy_label(args: argparse.Namespace) -> str:
+    """Return a short name of the policy of the options, known before it is loaded."""
+    if args.agent:
+        where, _, name = args.agent.rpartition(":")
+        return f"{Path(where).stem}.{name}"
+    if args.model and args.base_url is None and names_a_folder(args.model):
+        return Path(args.model).resolve().name
+    return str(args.model or args.policy or "random")
+
+
+def policy_settings(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what decides a policy's answers beside its label, and is not the default; {} where nothing is."""
+    found: dict[str, Any] = {} if not args.seed else {"seed": args.seed}
+    if args.agent:
+        where = args.agent.rpartition(":")[0]
+        return {**found, "agent": str(Path(where).resolve()) if where.endswith(".py") else where}
+    if not args.model:
+        return found
+    local = args.base_url is None and names_a_folder(args.model)
+    found["model"] = str(Path(args.model).expanduser().resolve()) if local else args.model
+    own, resources = Sampling(), Resources()
+    usual = {"temperature": own.temperature, "top_p": own.top_p, "max_tokens": own.max_tokens, "backend": "auto"}
+    usual |= {"dtype": resources.dtype, "max_model_len": resources.max_model_len}
+    return found | {name: getattr(args, name) for name, value in usual.items() if getattr(args, name) != value}
 
 
 def _server(args: argparse.Namespace) -> Server | None:
@@ -79,7 +135,10 @@ def add_policy_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("policy")
     group.add_argument("--model", metavar="PATH", help="a Hugging Face model folder; with --base-url, a model name")
     group.add_argument(
-        "--base-url", metavar="URL", help="an OpenAI-compatible server, such as http://localhost:8000/v1"
+        "--base-url",
+        metavar="URL",
+        help="an OpenAI-compatible server, such as http://localhost:8000/v1; its key is read from the environment "
+        f"variable {API_KEY_VARIABLE}, none is needed where the server asks for none",
     )
     add_agent_options(group)
     group.add_argument("--policy", choices=SCRIPTED, help="a policy that needs no model (default: random)")

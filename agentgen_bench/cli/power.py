@@ -29,20 +29,20 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--detect", metavar="POINTS", type=float, required=True, help="true difference, points")
-    parser.add_argument("--success", metavar="PERCENT", type=float, default=50.0, help="of the recipes (default 50)")
+    parser.add_argument("--success", metavar="PERCENT", type=float, default=50.0, help="of the recipes (default: 50)")
     parser.add_argument(
         "--seed-spread",
         metavar="POINTS",
         type=float,
         default=3.0,
-        help="standard deviation of true success between training seeds, points (default 3)",
+        help="standard deviation of true success between training seeds, points (default: 3)",
     )
     parser.add_argument(
         "--level-share",
         metavar="PERCENT",
         type=float,
         default=50.0,
-        help="of an outcome's variance that lies between levels (default 50)",
+        help="of an outcome's variance that lies between levels (default: 50)",
     )
     parser.add_argument("--seeds", metavar="N", type=int, help="only this number of seeds (default: several)")
     parser.add_argument("--repeats", metavar="N", type=int, help="only this number of repeats (default: 1 and 4)")

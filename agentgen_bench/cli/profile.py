@@ -16,6 +16,7 @@ from agentgen_bench.cli.evaluate import (
     plan_from_args,
 )
 from agentgen_bench.cli.options import integer, listed
+from agentgen_bench.cli.outputs import check_file
 from agentgen_bench.cli.policy_options import add_agent_options, agent_from_args
 from agentgen_bench.cli.progress import Progress
 from agentgen_bench.cli.prompt_options import add_prompt_options, prompt_from_args
@@ -82,11 +83,17 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_prompt_options(parser, PAPER_PROMPT)
     group = parser.add_argument_group("output")
     group.add_argument("--tokenizer", metavar="PATH", help="count tokens with the tokenizer of this model folder")
-    group.add_argument("--workers", type=integer(1), default=DEFAULT_WORKERS, help="environments at once")
+    group.add_argument(
+        "--workers", type=integer(1), default=DEFAULT_WORKERS, help=f"environments at once (default: {DEFAULT_WORKERS})"
+    )
     group.add_argument("--output", metavar="FILE", type=Path, help="write the profile to FILE as JSON")
     group.add_argument("--page", metavar="FILE", type=Path, help="write the documentation page, its data beside it")
     group.add_argument(
-        "--families", metavar="LIST", type=listed, default=families.names(), help="measured for --page (default: all)"
+        "--families",
+        metavar="LIST",
+        type=listed,
+        default=[name for name in families.names() if not families.family(name).evaluation_only],
+        help="measured for --page (default: all that are trained on)",
     )
     group.add_argument("--json", action="store_true", help="print JSON")
     group.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -95,6 +102,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Profile; returns 0, or 1 where an episode ended in an error."""
+    check_file(args.output)
+    check_file(args.page)
     if args.page is not None:
         return _write_page(args)
     count_tokens = _token_counter(args.tokenizer, args.thinking) if args.tokenizer else None
@@ -167,6 +176,7 @@ def _profile_of_plan(plan: Plan, args: argparse.Namespace, count_tokens: CountTo
     policy = agent_from_args(args, prompt) if args.agent else scripted_policy(args.policy or "random", args.seed)
     print(f"{plan.n_episodes} episodes in {len(plan.cells)} settings, policy {policy.name}", file=sys.stderr)
     progress = Progress(plan.n_episodes, show=not args.quiet)
+    progress.start(())
     try:
         return profile_plan(
             plan,

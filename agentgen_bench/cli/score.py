@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from agentgen_bench import families
+from agentgen_bench.cli.outputs import check_file
 from agentgen_bench.cli.table import aligned
 from agentgen_bench.episodes import Episode
 from agentgen_bench.errors import ScoreError, SpecError
 from agentgen_bench.evaluation.folder import read_run, write_json
+from agentgen_bench.evaluation.grid import grid_runs, is_grid
 from agentgen_bench.scores.base import by_setting, family, setting_label
 from agentgen_bench.scores.failures import ANALYSES, MODES, failures_json
 from agentgen_bench.scores.lines import Line
@@ -27,6 +29,8 @@ EXAMPLES = """examples:
       generalization tax, retention, OOD ranks with the stability of the ranking
   agentgen-bench score --initial runs/start --stage Sokoban=runs/stage1 --stage WebShop=runs/stage2
       forgetting, backward and forward transfer
+  agentgen-bench score runs/grid
+      a grid of harnesses (evaluate --harness-grid): each run, and mean and variance of success between harnesses
   agentgen-bench score --study transfer.yaml --output scores.json
 
 A study file:
@@ -52,7 +56,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("runs", metavar="RUN", nargs="*", help="run folders of policies scored for themselves")
+    parser.add_argument("runs", metavar="RUN", nargs="*", help="runs, or grids, of policies scored for themselves")
     parser.add_argument("--study", metavar="FILE", type=Path, help="a YAML file that names the runs and their roles")
     roles = parser.add_argument_group("roles (a role given twice means several training seeds)")
     roles.add_argument("--initial", metavar="RUN", action="append", default=[], help="before any training")
@@ -73,6 +77,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Score; returns 0 also where some scores are undefined or lack a run."""
     study, folder = _study(args)
+    check_file(args.output)
     episodes = study.by_run([read_run(folder / name).episodes for name in study.folders])
     _check_sources(study, episodes)
     _warn_of_difficulties(study, episodes)
@@ -181,7 +186,14 @@ def study_from_file(path: Path) -> Study:
 def _plain_runs(args: argparse.Namespace) -> list[StudyRun]:
     initial = [StudyRun(path, "initial", seed=seed) for seed, path in enumerate(args.initial)]
     joint = [StudyRun(path, "joint", seed=seed) for seed, path in enumerate(args.joint)]
-    return [*initial, *(StudyRun(path) for path in args.runs), *joint]
+    return [*initial, *(run for path in args.runs for run in _alone_or_grid(path)), *joint]
+
+
+def _alone_or_grid(path: str) -> list[StudyRun]:
+    """Return the run at a path, or those of the grid at it."""
+    if not is_grid(Path(path)):
+        return [StudyRun(path)]
+    return [StudyRun(str(run), grid=path) for run in grid_runs(Path(path)).values()]
 
 
 def _trained_runs(entries: Sequence[tuple[str, str | None, str]], augmented: bool) -> list[StudyRun]:

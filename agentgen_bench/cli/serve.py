@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from agentgen_bench.cli.options import integer
+from agentgen_bench.cli.outputs import check_file
 from agentgen_bench.cli.prompt_options import add_prompt_options, prompt_from_args
 from agentgen_bench.errors import SpecError
 
@@ -53,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
     if not 0 < args.idle <= 86_400:
         raise SpecError(f"--idle {args.idle:g} is out of range; choose seconds up to 86400")
     limits = Limits(sessions=args.max_sessions, idle_s=args.idle)
+    check_file(args.output)
     serve(args.host, args.port, prompt_from_args(args), limits, args.output, say=_say)
     return 0
 

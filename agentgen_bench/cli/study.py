@@ -5,11 +5,14 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agentgen_bench.cli.outputs import check_folder, distinguished, flat_name
 from agentgen_bench.cli.table import aligned
 from agentgen_bench.errors import MissingDependencyError, SpecError
+from agentgen_bench.train.models import INSTALL
 
 if TYPE_CHECKING:
     from agentgen_bench.train.estimates import Estimate
@@ -34,7 +37,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("file", metavar="FILE", type=Path, help="the study, in YAML; see examples/studies")
-    parser.add_argument("--output", metavar="DIR", type=Path, help="the study's folder (default: runs/<name of FILE>)")
+    parser.add_argument(
+        "--output",
+        metavar="DIR",
+        type=Path,
+        help="the study's folder (default: runs/<name of FILE>, and a digest where another study is in there)",
+    )
     parser.add_argument("--dry-run", action="store_true", help="print what would be played, and stop")
     add_launcher(parser)
     parser.set_defaults(run=run)
@@ -54,14 +62,18 @@ def add_launcher(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the study, or say how much it would play."""
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        raise MissingDependencyError("a study needs torch: pip install 'agentgen-bench[train]'") from None
     from agentgen_bench.train.study_file import read_plan
 
     plan = read_plan(args.file)
-    return run_plan(plan, args.output or Path("runs") / args.file.stem, args.launcher, args.dry_run)
+    return run_plan(plan, args.output or _default_folder(args.file, plan), args.launcher, args.dry_run)
+
+
+def _default_folder(file: Path, plan: "StudyPlan") -> Path:
+    """Return runs/NAME of the file; where another study is in there, that with a digest of this one behind it."""
+    from agentgen_bench.train.study import holds_another
+
+    folder = Path("runs") / flat_name(file.stem)
+    return folder.with_name(distinguished(folder.name, plan.to_json())) if holds_another(folder, plan) else folder
 
 
 def run_plan(plan: "StudyPlan", output: Path, launcher: Sequence[str], dry_run: bool = False) -> int:
@@ -76,6 +88,9 @@ def run_plan(plan: "StudyPlan", output: Path, launcher: Sequence[str], dry_run: 
     _print_expected(rows, speed)
     if dry_run:
         return 0
+    check_folder(output)
+    if find_spec("torch") is None:
+        raise MissingDependencyError(INSTALL)
     path = run_study(plan, output, _say, launcher)
     _say(f"runs, checkpoints and scores are in {output}")
     return main(["score", "--study", str(path), "--output", str(output / "scores.json")])

@@ -1,4 +1,4 @@
-"""agentgen-bench submit: make a leaderboard entry from a run."""
+"""agentgen-bench submit: make a leaderboard entry from a run, or from a study."""
 
 import argparse
 import sys
@@ -6,15 +6,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agentgen_bench.cli.options import integer
+from agentgen_bench.cli.outputs import check_folder
 from agentgen_bench.cli.verify import Counter
+from agentgen_bench.errors import SpecError
 from agentgen_bench.leaderboard.audit import Event, Record, append, entry_name
-from agentgen_bench.leaderboard.entry import digests
+from agentgen_bench.leaderboard.entry import Named, digests
 from agentgen_bench.leaderboard.safe import read_text
+from agentgen_bench.leaderboard.study_submit import is_study_folder, submit_study
 from agentgen_bench.leaderboard.submit import submit
 
 EXAMPLES = """examples:
   agentgen-bench submit runs/core-v1_mine --org "My Lab" --model my-model-4b
   agentgen-bench submit runs/core-v1_mine --org "My Lab" --model my-model-4b --readme notes.md
+  agentgen-bench submit runs/core-v1_mine --suite core-mini-v1 --org "My Lab" --model my-model-4b
+      the row of core-mini-v1 that the same run gives
+  agentgen-bench submit runs/transfer --org "My Lab" --model my-model-4b
+      the folder of a study of a frozen protocol (docs/studies.md)
 """
 
 
@@ -22,19 +29,35 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the verb and its options."""
     parser = subparsers.add_parser(
         "submit",
-        help="make a leaderboard entry from a run",
-        description="Make a leaderboard entry from a complete run of a frozen suite, and verify it by replay.",
+        help="make a leaderboard entry from a run or a study",
+        description="Make a leaderboard entry from a complete run of a frozen suite, or from a complete study of a "
+        "frozen protocol, and verify it by replay.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("run_folder", metavar="RUN", type=Path, help="the run folder")
+    parser.add_argument("run_folder", metavar="RUN", type=Path, help="the run folder, or that of a study")
     parser.add_argument("--org", required=True, help="who submits: a lab, a company, a name")
     parser.add_argument("--model", required=True, help="the model's name as it is to be shown")
     parser.add_argument("--date", metavar="YYYY-MM-DD", help="day of the submission (default: today, UTC)")
     parser.add_argument("--readme", metavar="FILE", type=Path, help="text for readers (default: made from the run)")
     parser.add_argument(
-        "--leaderboards", metavar="DIR", type=Path, default=Path("leaderboards"), help="default: leaderboards"
+        "--leaderboards",
+        metavar="DIR",
+        type=Path,
+        default=Path("leaderboards"),
+        help="the folder of all boards (default: leaderboards)",
     )
+    parser.add_argument(
+        "--suite",
+        metavar="NAME",
+        help="make the entry of a suite nested in the run's: core-mini-v1 of a run of core-v1 (default: the run's own)",
+    )
+    parser.add_argument(
+        "--episodes-at",
+        metavar="URL",
+        help="studies: where the episodes will lie that are too large for the repository",
+    )
+    parser.add_argument("--episodes-in", metavar="DIR", type=Path, help="studies: where to put them for you to upload")
     parser.add_argument(
         "--record", action="store_true", help="also record the replay in the audit trail (maintainers, own baselines)"
     )
@@ -44,18 +67,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Make the entry; prints its folder."""
-    readme = None if args.readme is None else read_text(args.readme)
+    check_folder(args.leaderboards)
+    if (args.episodes_at is None) != (args.episodes_in is None):
+        raise SpecError(
+            "--episodes-at and --episodes-in go together: where the episodes will lie, and where to put them"
+        )
     counter = Counter()
-    path = submit(
-        args.run_folder,
-        org=args.org,
-        model=args.model,
-        date=args.date or datetime.now(UTC).date().isoformat(),
-        leaderboards=args.leaderboards,
-        readme=readme,
-        workers=args.workers,
-        on_replayed=counter.add,
-    )
+    path = (_submitted_study if is_study_folder(args.run_folder) else _submitted)(args, counter)
     counter.close()
     date = f"{path.name[:4]}-{path.name[4:6]}-{path.name[6:8]}"
     events: tuple[Event, ...] = ("added", "verified") if args.record else ("added",)
@@ -63,4 +81,36 @@ def run(args: argparse.Namespace) -> int:
         append(args.leaderboards, Record(date, event, entry_name(path), digests=digests(path)))
     print(path)
     print("every episode replayed; commit the folder and open a pull request", file=sys.stderr)
+    if args.episodes_in is not None:
+        print(f"upload the files in {args.episodes_in} to {args.episodes_at}", file=sys.stderr)
     return 0
+
+
+def _submitted(args: argparse.Namespace, counter: Counter) -> Path:
+    if args.episodes_at is not None:
+        raise SpecError("--episodes-at is for studies; the episodes of one run lie in its entry")
+    return submit(
+        args.run_folder,
+        org=args.org,
+        model=args.model,
+        date=args.date or datetime.now(UTC).date().isoformat(),
+        leaderboards=args.leaderboards,
+        readme=None if args.readme is None else read_text(args.readme),
+        within=args.suite,
+        workers=args.workers,
+        on_replayed=counter.add,
+    )
+
+
+def _submitted_study(args: argparse.Namespace, counter: Counter) -> Path:
+    if args.suite is not None:
+        raise SpecError("--suite is for runs; the suite of a study is that of its protocol")
+    return submit_study(
+        args.run_folder,
+        Named(args.org, args.model, args.date or datetime.now(UTC).date().isoformat()),
+        args.leaderboards,
+        readme=None if args.readme is None else read_text(args.readme),
+        elsewhere=None if args.episodes_at is None else (args.episodes_at, args.episodes_in),
+        workers=args.workers,
+        on_replayed=counter.add,
+    )

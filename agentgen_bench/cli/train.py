@@ -7,31 +7,38 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from agentgen_bench.cli.options import integer, listed
+from agentgen_bench.cli.outputs import check_folder
+from agentgen_bench.cli.progress import Progress
 from agentgen_bench.cli.prompt_options import add_prompt_options, prompt_from_args
 from agentgen_bench.cli.study import add_launcher
 from agentgen_bench.cli.training_options import (
-    LazyParser,
     add_config_options,
     add_environment_options,
     given,
     spec_changes,
 )
-from agentgen_bench.errors import RunError, SpecError
+from agentgen_bench.errors import MissingDependencyError, RunError, SpecError
 from agentgen_bench.evaluation.plan import single_plan
+from agentgen_bench.policies.checkpoint import names_a_folder, open_checkpoint
 from agentgen_bench.policies.names import DEMONSTRATORS, scripted_policy
 from agentgen_bench.train.apart import in_own_process, launch
 from agentgen_bench.train.checkpoints import checkpoint_path
 from agentgen_bench.train.choices import checked, sources
 from agentgen_bench.train.collect import collect
-from agentgen_bench.train.demonstrations import SAMPLES
+from agentgen_bench.train.demonstrations import SAMPLES, read_demonstrations
+from agentgen_bench.train.grpo_config import Config as GrpoConfig
 from agentgen_bench.train.health import diagnosis
 from agentgen_bench.train.logs import read_log
+from agentgen_bench.train.models import INSTALL as INSTALL_TRAIN
 from agentgen_bench.train.presets import load_preset, preset_names
 from agentgen_bench.train.settings import weighted
+from agentgen_bench.train.sft_config import Config as SftConfig
+from agentgen_bench.train.trl_config import FIXED, Engine, check_settings
 
 SFT_EXAMPLES = """examples:
   agentgen-bench collect --envs sokoban --levels 2000 --no-thinking --output data/sokoban
@@ -39,7 +46,8 @@ SFT_EXAMPLES = """examples:
   agentgen-bench train sft --model models/tiny --demonstrator demonstrator --envs sokoban,alfworld --protocol chat \\
       --levels 2000 --steps 2000 --output runs/sft
       plays the demonstrations first
-  agentgen-bench train sft --model PATH --data data/a --data data/b --mix sciworld=19,alfworld=3,webshop=1
+  agentgen-bench train sft --model PATH --data data/a --data data/b --mix sciworld=19,alfworld=3,webshop=1 \\
+      --output runs/mixed
 """
 GRPO_EXAMPLES = """examples:
   agentgen-bench train grpo --preset paper-2601.18217 --model PATH --envs webshop --output runs/webshop
@@ -80,9 +88,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "  agentgen-bench train grpo --model runs/sft/checkpoint-000500 --envs sokoban --output runs/grpo",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    trainers = parser.add_subparsers(
-        metavar="TRAINER", required=True, parser_class=LazyParser, help="sft, grpo or trl; each has its own --help"
-    )
+    trainers = parser.add_subparsers(metavar="TRAINER", required=True, help="sft, grpo or trl; each has its own --help")
     sft = trainers.add_parser(
         "sft",
         help="behaviour cloning on recorded demonstrations",
@@ -90,7 +96,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         epilog=SFT_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    sft.fill = _fill_sft
+    _fill_sft(sft)
     grpo = trainers.add_parser(
         "grpo",
         help="reinforcement learning with GRPO",
@@ -98,7 +104,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         epilog=GRPO_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    grpo.fill = _fill_grpo
+    _fill_grpo(grpo)
     trl = trainers.add_parser(
         "trl",
         help="GRPO on many GPUs: vLLM servers and TRL's asynchronous trainer",
@@ -107,12 +113,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         epilog=TRL_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    trl.fill = _fill_trl
+    _fill_trl(trl)
 
 
-def _fill_sft(parser: LazyParser) -> None:
-    from agentgen_bench.train.sft import Config
-
+def _fill_sft(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="DIR", action="append", help="demonstrations, as collect writes them")
     group = parser.add_argument_group("demonstrations recorded first", "beside the run, in OUTPUT-demonstrations")
     group.add_argument("--demonstrator", choices=DEMONSTRATORS, help="who plays them, by name; needs --envs")
@@ -121,13 +125,11 @@ def _fill_sft(parser: LazyParser) -> None:
     add_prompt_options(parser)
     parser.add_argument("--mix", metavar="LIST", help="weights of environments, such as sciworld=19,alfworld=3")
     _add_common(parser)
-    add_config_options(parser, Config, skip=("model", "output"))
+    add_config_options(parser, SftConfig, skip=("model", "output"))
     parser.set_defaults(run=_run_sft)
 
 
-def _fill_grpo(parser: LazyParser) -> None:
-    from agentgen_bench.train.grpo import Config
-
+def _fill_grpo(parser: argparse.ArgumentParser) -> None:
     add_environment_options(parser, "envs")
     parser.add_argument("--curriculum", metavar="LIST", help="environments to train on one after the other")
     parser.add_argument("--seeds", metavar="LIST", type=listed, help="several runs, in DIR/seed-N: 0,1,2")
@@ -136,19 +138,15 @@ def _fill_grpo(parser: LazyParser) -> None:
     )
     add_launcher(parser)
     _add_common(parser)
-    add_config_options(parser, Config, skip=("model", "output"))
+    add_config_options(parser, GrpoConfig, skip=("model", "output"))
     parser.set_defaults(run=_run_grpo)
 
 
-def _fill_trl(parser: LazyParser) -> None:
-    from agentgen_bench.train.grpo import Config
-    from agentgen_bench.train.players import Engine
-    from agentgen_bench.train.trl_async import FIXED
-
+def _fill_trl(parser: argparse.ArgumentParser) -> None:
     add_environment_options(parser, "envs")
     _add_common(parser)
     add_config_options(parser, Engine, title="playing and serving")
-    add_config_options(parser, Config, skip=(*OTHER_ENGINES, *FIXED))
+    add_config_options(parser, GrpoConfig, skip=(*OTHER_ENGINES, *FIXED))
     parser.set_defaults(run=_run_trl)
 
 
@@ -160,41 +158,75 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_sft(args: argparse.Namespace) -> int:
-    from agentgen_bench.train import sft
-
     preset = dict(load_preset(args.preset)["sft"]) if args.preset else {}
     mix = args.mix or preset.pop("mix", None)
     preset.pop("mix", None)
-    settings = {**checked(sft.Config, preset, f"preset {args.preset}"), **given(args, sft.Config)}
-    data = [*(args.data or ()), *([_demonstrated(args)] if args.demonstrator else [])]
+    settings = {**checked(SftConfig, preset, f"preset {args.preset}"), **given(args, SftConfig)}
+    if args.demonstrator and not args.envs:
+        raise SpecError("--demonstrator needs --envs: the environments to play, such as sokoban,alfworld")
+    data = [*(args.data or ()), *([_demonstrations(args)] if args.demonstrator else [])]
     settings |= {"model": args.model, "output": args.output, "data": tuple(data)}
-    config = sft.Config(**settings, mix=tuple((name.lower(), weight) for name, weight in weighted(mix)) if mix else ())
-    print(sft.train(config, resume=args.resume))
+    config = SftConfig(**settings, mix=tuple((name.lower(), weight) for name, weight in weighted(mix)) if mix else ())
+    check_start(args)
+    for path in args.data or ():
+        next(read_demonstrations(Path(path)), None)
+    trainer = _trainer("sft")
+    if args.demonstrator:
+        _record_demonstrations(args)
+    print(trainer.train(config, resume=args.resume))
     return 0
 
 
-def _demonstrated(args: argparse.Namespace) -> str:
-    """Record the demonstrations that the options ask for, where that is not done, and return their folder."""
-    if not args.envs:
-        raise SpecError("--demonstrator needs --envs: the environments to play, such as sokoban,alfworld")
-    folder = Path(f"{args.output}-demonstrations")
+def _demonstrations(args: argparse.Namespace) -> str:
+    return f"{args.output}-demonstrations"
+
+
+def _record_demonstrations(args: argparse.Namespace) -> None:
+    """Record the demonstrations that the options ask for, where that is not done."""
+    folder = Path(_demonstrations(args))
     if not (folder / SAMPLES).exists():
         presets = load_preset(args.preset)["environments"] if args.preset else {}
         specs = [source.spec for source in sources(weighted(args.envs), spec_changes(args), args.set, presets)]
         policy = scripted_policy(args.demonstrator)
-        collected = collect(
-            single_plan(specs, args.levels), policy, prompt_from_args(args), folder, resume=folder.exists()
-        )
+        plan = single_plan(specs, args.levels)
+        progress = Progress(plan.n_episodes, show=_is_first_process())
+        try:
+            collected = collect(
+                plan,
+                policy,
+                prompt_from_args(args),
+                folder,
+                resume=folder.exists(),
+                on_start=progress.start,
+                on_episode=progress.episode,
+            )
+        finally:
+            progress.close()
         _say_once(f"{collected.path}: {collected.samples} rows of {collected.used} of {collected.episodes} episodes")
-    return str(folder)
+
+
+def _trainer(name: str) -> Any:
+    """Return a trainer's module; raises MissingDependencyError where what it needs is not installed."""
+    try:
+        return import_module(f"agentgen_bench.train.{name}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("agentgen_bench"):
+            raise
+        raise MissingDependencyError(INSTALL_TRAIN) from None
+
+
+def check_start(args: argparse.Namespace) -> None:
+    """Raise where the run's folder cannot be written, or there is no such model; before torch is loaded."""
+    check_folder(Path(args.output))
+    if names_a_folder(args.model):
+        open_checkpoint(args.model)
 
 
 def _run_grpo(args: argparse.Namespace) -> int:
-    from agentgen_bench.train import grpo
-
     if bool(args.envs) == bool(args.curriculum):
         raise SpecError("name what to train on: either --envs LIST or --curriculum LIST")
     config = _grpo_config(args, args.envs or args.curriculum, {})
+    check_start(args)
     if args.curriculum:
         return _curriculum(args, config)
     for seed in args.seeds or [None]:
@@ -204,9 +236,9 @@ def _run_grpo(args: argparse.Namespace) -> int:
             if args.launcher:
                 launch(own, args.resume, args.launcher)
             elif own.sampler == "vllm" and len(args.seeds or ()) > 1:
-                in_own_process(partial(grpo.train, own, resume=args.resume))
+                in_own_process(partial(_trainer("grpo").train, own, resume=args.resume))
             else:
-                grpo.train(own, resume=args.resume)
+                _trainer("grpo").train(own, resume=args.resume)
         if _is_first_process():
             for what in diagnosis(read_log(Path(own.output))):
                 print(f"health: {what}", file=sys.stderr)
@@ -214,37 +246,35 @@ def _run_grpo(args: argparse.Namespace) -> int:
     return 0
 
 
-def _grpo_config(args: argparse.Namespace, names: str, above_preset: dict[str, Any]) -> Any:
+def _grpo_config(args: argparse.Namespace, names: str, above_preset: dict[str, Any]) -> GrpoConfig:
     """Return the settings: options stand above `above_preset`, that above the preset, that above the defaults."""
-    from agentgen_bench.train import grpo
-
     preset = load_preset(args.preset) if args.preset else {"grpo": {}, "environments": {}}
     chosen = sources(weighted(names), spec_changes(args), args.set, preset["environments"])
-    settings = {**checked(grpo.Config, preset["grpo"], f"preset {args.preset}"), **above_preset}
-    settings |= {**given(args, grpo.Config), "model": args.model, "output": args.output}
-    return grpo.Config(**settings, sources=chosen)
+    settings = {**checked(GrpoConfig, preset["grpo"], f"preset {args.preset}"), **above_preset}
+    settings |= {**given(args, GrpoConfig), "model": args.model, "output": args.output}
+    return GrpoConfig(**settings, sources=chosen)
 
 
 def _run_trl(args: argparse.Namespace) -> int:
-    from agentgen_bench.train import players, trl_async
-
     if not args.envs:
         raise SpecError("name what to train on: --envs LIST")
     preset = load_preset(args.preset)["grpo"] if args.preset else {}
-    for name, value in trl_async.FIXED.items():
+    for name, value in FIXED.items():
         if preset.get(name, value) != value:
             _say_once(
                 f"{name} is {value!r}, not the preset's {preset[name]!r}: TRL's asynchronous trainer has no other"
             )
-    config = _grpo_config(args, args.envs, trl_async.FIXED)
-    engine = players.Engine(**given(args, players.Engine))
+    config = _grpo_config(args, args.envs, FIXED)
+    engine = Engine(**given(args, Engine))
+    check_settings(config)
+    check_start(args)
     names = ", ".join(source.spec.label for source in config.sources)
     _say_once(
         f"TRL: {config.steps} optimizer steps of {config.mini_batch} rows from {names}, played by "
         f"{engine.play_processes} processes against {engine.server}; {config.model} -> {config.output}"
     )
     with _how_to_go_on(config.output):
-        path = trl_async.train(config, engine, resume=args.resume)
+        path = _trainer("trl_async").train(config, engine, resume=args.resume)
     if _is_first_process():
         print(path)
     return 0

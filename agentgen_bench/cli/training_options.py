@@ -12,22 +12,6 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 
-class LazyParser(argparse.ArgumentParser):
-    """A parser that gets its options when it is used: those of a trainer need torch, other verbs should not wait."""
-
-    fill: Callable[["LazyParser"], None] | None = None
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Add the options, then parse."""
-        if self.fill is not None:
-            fill, self.fill = self.fill, None
-            try:
-                fill(self)
-            except ImportError as error:
-                self.error(f"training needs more packages ({error}): pip install 'agentgen-bench[train]'")
-        return super().parse_known_args(args, namespace)
-
-
 def add_environment_options(parser: argparse.ArgumentParser, names: str) -> None:
     """Add the options that decide environment settings; `names` is the option that lists them."""
     group = parser.add_argument_group("environments")
@@ -42,6 +26,7 @@ def add_environment_options(parser: argparse.ArgumentParser, names: str) -> None
     group.add_argument("--distractors", help="preset of distractors: none, paper-v1 ... (default: none)")
     group.add_argument("--interface", help="how actions are called: original, opaque ... (default: original)")
     group.add_argument("--lifecycle", help="episodes as packs of tasks: none, pack-4, pack-4-wiped (default: none)")
+    group.add_argument("--faults", help="steps that fail: none, actions-v1, mixed:0.2 ... (default: none)")
     group.add_argument(
         "--set",
         metavar="NAME=VALUE",

@@ -2,19 +2,30 @@
 
 import argparse
 import json
+import shlex
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
 
 from agentgen_bench.cli.options import integer
-from agentgen_bench.errors import EntryError, SpecError
-from agentgen_bench.evaluation.folder import read_run
+from agentgen_bench.errors import AgentGenError, EntryError, SpecError
+from agentgen_bench.evaluation.folder import MANIFEST, read_run
 from agentgen_bench.leaderboard.audit import Record, append, entry_name
+from agentgen_bench.leaderboard.entry import METADATA, read_metadata
 from agentgen_bench.leaderboard.replay import Replayed
 from agentgen_bench.leaderboard.rerun import rerun_note
-from agentgen_bench.leaderboard.verify import Verification, verify
-from agentgen_bench.suites import suite_names
+from agentgen_bench.leaderboard.study_amend import rerun_study_note
+from agentgen_bench.leaderboard.study_entry import is_study
+from agentgen_bench.leaderboard.study_verify import verify_entry
+from agentgen_bench.leaderboard.verify import Verification
+from agentgen_bench.policies.sampling import Sampling
+from agentgen_bench.prompts import PromptConfig
+from agentgen_bench.suites import load_suite, suite_names
 from agentgen_bench.terminal import one_line
 
 EXAMPLES = """examples:
@@ -22,7 +33,8 @@ EXAMPLES = """examples:
   agentgen-bench verify leaderboards/core-v1/* --workers 4 --json
 
 Replay shows that the recorded actions earn the claimed scores on the frozen levels. It does not show which model
-chose the actions.
+chose the actions. For open weights, --model PATH asks whether the completions were drawn from them
+(docs/likelihood.md).
 """
 
 
@@ -37,7 +49,23 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="an entry's folder")
     parser.add_argument("--workers", type=integer(1), help="processes (default: all cores)")
-    parser.add_argument("--rerun", metavar="RUN", type=Path, help="a run of the same model by you, to compare with")
+    parser.add_argument(
+        "--rerun", metavar="RUN", type=Path, help="a run of the same model by you, or a study, to compare with"
+    )
+    parser.add_argument(
+        "--episodes-in",
+        metavar="DIR",
+        type=Path,
+        help="studies whose episodes lie elsewhere: the folder to fetch them into (default: one that is removed again)",
+    )
+    parser.add_argument(
+        "--model", metavar="FOLDER", help="the weights an entry names: were its completions drawn there?"
+    )
+    parser.add_argument("--beacon", default="", help="with --model: a string published after the entry, draws episodes")
+    parser.add_argument(
+        "--episodes", type=integer(1), default=200, help="with --model: how many episodes are looked at (default: 200)"
+    )
+    parser.add_argument("--dtype", default="auto", help="with --model: arithmetic, as for evaluate (default: auto)")
     parser.add_argument("--record", action="store_true", help="append the outcome to the audit trail (maintainers)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
@@ -45,6 +73,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Verify each entry; returns 1 where one does not hold, 2 where none of the paths is in a folder of a suite."""
+    if args.model is not None and args.record and not args.beacon:
+        raise SpecError("--model with --record needs --beacon: a public string from after the entry's publication")
     found = [_verified(path, args) for path in args.paths]
     if args.json:
         print(json.dumps([verification.to_json() for verification in found], indent=2))
@@ -54,21 +84,66 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _verified(path: Path, args: argparse.Namespace) -> Verification:
-    counter = Counter()
+    counter = Counter(_n_episodes(path))
     try:
-        verification = verify(path, workers=args.workers, on_replayed=counter.add)
+        if (path / MANIFEST).is_file() and not (path / METADATA).is_file():
+            raise EntryError(_is_a_run(path))
+        verification = verify_entry(path, workers=args.workers, on_replayed=counter.add, elsewhere=args.episodes_in)
     except (EntryError, SpecError) as error:  # no folder, or of no suite: the next entry is looked at all the same
         verification = Verification(path, None, 0, 0, (str(error),), {})
     counter.close()
     if not args.json:
         _print(verification, counter.seconds)
+    if verification.holds and args.model is not None:
+        if is_study(path):
+            raise SpecError("--model compares an entry of one run with its weights; a study has many runs")
+        return _likelihood(path, args, verification)
     if verification.holds and args.rerun is not None:
-        note = rerun_note(path.absolute(), read_run(args.rerun, texts=False))
+        if is_study(path):
+            note = rerun_study_note(path.absolute(), args.rerun, args.episodes_in)
+        else:
+            note = rerun_note(path.absolute(), read_run(args.rerun, texts=False))
         print(one_line(note), file=sys.stderr)
         _record(path, args, Record(_today(), "rerun", entry_name(path), note, verification.digests))
     elif verification.holds:
         _record(path, args, Record(_today(), "verified", entry_name(path), "", verification.digests))
     return verification
+
+
+def _likelihood(path: Path, args: argparse.Namespace, verification: Verification) -> Verification:
+    """Return the verification with what the weights say; they are loaded once for each entry."""
+    from agentgen_bench.leaderboard.likelihood import likelihood
+    from agentgen_bench.policies.transformers import TransformersPolicy
+
+    policy = TransformersPolicy(args.model, PromptConfig(), Sampling(), dtype=args.dtype)
+    try:
+        found = likelihood(path, policy, n_episodes=args.episodes, beacon=args.beacon)
+    except EntryError as error:
+        return replace(verification, problems=(str(error),))
+    print(f"{one_line(str(path))}: {found.text}", file=sys.stderr)
+    if not found.holds:
+        return replace(verification, problems=(found.text,))
+    note = f"{policy.describe()['content_hash']}, beacon {args.beacon!r}: {found.text}"
+    _record(path, args, Record(_today(), "likelihood", entry_name(path), note, verification.digests))
+    return verification
+
+
+def _is_a_run(path: Path) -> str:
+    """Return what to do with a run folder: it is no entry, but one can be made of it, and that replays it too."""
+    return (
+        "this is a run, not an entry of a leaderboard; to replay it and make an entry: "
+        f"agentgen-bench submit {shlex.quote(str(path))} --org YOUR-LAB --model NAME; "
+        "to look at it: agentgen-bench report, or agentgen-bench score"
+    )
+
+
+def _n_episodes(path: Path) -> int | None:
+    """Return how many episodes an entry should hold, for the bar; None where it does not say."""
+    try:
+        suite = load_suite(path.absolute().parent.name)
+        return read_metadata(path, suite).repeats * sum(len(cell.seeds) for cell in suite.cells)
+    except (AgentGenError, OSError):
+        return None
 
 
 def _record(path: Path, args: argparse.Namespace, record: Record) -> None:
@@ -98,12 +173,16 @@ def _today() -> str:
 
 
 class Counter:
-    """Shows on stderr how many episodes were replayed, where stderr is a terminal."""
+    """Shows on stderr how many episodes were replayed, how fast, and how long the rest will take."""
 
-    def __init__(self) -> None:
-        """Start the clock."""
-        self._episodes = self._steps = 0
+    def __init__(self, total: int | None = None) -> None:
+        """Start the clock; `total` is how many episodes there are, None where that is not known."""
+        self._steps = 0
         self._start = time.monotonic()
+        interval = 0.2 if sys.stderr.isatty() else 10.0
+        self._bar: tqdm[Any] = tqdm(
+            total=total, unit="episode", file=sys.stderr, dynamic_ncols=True, mininterval=interval, delay=0.5
+        )
 
     @property
     def seconds(self) -> float:
@@ -112,12 +191,10 @@ class Counter:
 
     def add(self, chunk: Replayed) -> None:
         """Count a chunk."""
-        self._episodes += chunk.episodes
         self._steps += chunk.steps
-        if sys.stderr.isatty():
-            print(f"\rreplayed {self._episodes} episodes, {self._steps} steps", end="", file=sys.stderr, flush=True)
+        self._bar.set_postfix_str(f"{self._steps} steps replayed", refresh=False)
+        self._bar.update(chunk.episodes)
 
     def close(self) -> None:
         """End the line."""
-        if sys.stderr.isatty() and self._episodes:
-            print(file=sys.stderr)
+        self._bar.close()

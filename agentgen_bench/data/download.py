@@ -3,16 +3,17 @@
 Covered: one file at a time, SHA-256 and size, zip archives. Not covered: logins, mirrors, other archive formats.
 """
 
-import hashlib
 import shutil
 import stat
 import sys
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TextIO
 
 from agentgen_bench.address import shown_url, without_urls_secrets
+from agentgen_bench.data.digests import SUMS, record, recorded, sha256
 from agentgen_bench.errors import DataError
 
 if TYPE_CHECKING:
@@ -62,12 +63,49 @@ def fetch(remote: RemoteFile, path: Path, progress: TextIO | None = sys.stderr) 
         if _receive(remote, part, progress, last_attempt=attempt == ATTEMPTS - 1):
             break
     if not _is_right(part, remote):
-        found = f"{part.stat().st_size} bytes, SHA-256 {_sha256(part)}"
+        found = f"{part.stat().st_size} bytes, SHA-256 {sha256(part)}"
         part.unlink()
         raise DataError(f"{remote.shown}: got {found}; expected {_expected(remote)}. It was removed; download it again")
     _tag_file(part).unlink(missing_ok=True)
     part.replace(path)
     return path
+
+
+def fetch_checked(
+    remote: RemoteFile,
+    path: Path,
+    given: Mapping[str, str],
+    check: Callable[[Path], object],
+    progress: TextIO | None = sys.stderr,
+) -> str:
+    """Fetch a file whose digest is given, or was recorded beside it by an earlier download; return its digest.
+
+    Args:
+        remote: where from.
+        path: where to; the digest is recorded in its folder.
+        given: digests by file name, which come before those recorded.
+        check: raises DataError where the file is not what it should be; its digest is recorded only after that.
+        progress: where the bar is drawn; None draws none.
+
+    Raises:
+        DataError: as `fetch`; where only the record differs, the message says so.
+    """
+    before = recorded(path.parent).get(path.name)
+    expected = given.get(path.name, before)
+    try:
+        fetch(replace(remote, sha256=expected), path, progress)
+    except DataError as error:
+        if expected is None or path.name in given or "expected" not in str(error):
+            raise
+        raise DataError(
+            f"{error}. An earlier download recorded that digest in {path.parent / SUMS}; if the file was changed for "
+            f"a good reason, say --sha256 {path.name}=DIGEST"
+        ) from None
+    digest = expected or sha256(path)
+    check(path)
+    if digest != before:
+        record(path.parent, path.name, digest)
+    return digest
 
 
 def unpack(archive: Path, folder: Path, progress: TextIO | None = sys.stderr) -> list[Path]:
@@ -153,6 +191,8 @@ def _append(response: "requests.Response", remote: RemoteFile, part: Path, progr
         file.truncate()
         for chunk in response.iter_content(CHUNK_BYTES):
             bar.update(file.write(chunk))
+            if remote.size_bytes is not None and file.tell() > remote.size_bytes:
+                raise DataError(f"{remote.shown}: the server sends more than the {remote.size_bytes} bytes expected")
     return total is None or part.stat().st_size == total
 
 
@@ -183,12 +223,7 @@ def _tag_file(part: Path) -> Path:
 def _is_right(path: Path, remote: RemoteFile) -> bool:
     if remote.size_bytes is not None and path.stat().st_size != remote.size_bytes:
         return False
-    return remote.sha256 is None or _sha256(path) == remote.sha256
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return remote.sha256 is None or sha256(path) == remote.sha256
 
 
 def _expected(remote: RemoteFile) -> str:

@@ -19,6 +19,7 @@ from agentgen_bench.text import Richness, Section, Spans, render
 
 NO_ACTION = ""  # what a completion without an action sends to env.step: invalid in every family, uses up a step
 SEEDS = 2**31
+PARAPHRASES = 2**31  # of a task; 0 is its own words
 
 
 class Outcome(NamedTuple):

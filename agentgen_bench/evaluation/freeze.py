@@ -6,15 +6,17 @@ rewrites the files of the named suites. A released suite is never frozen again: 
 """
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from agentgen_bench.evaluation.protocol import protocol_text
 from agentgen_bench.make import make
+from agentgen_bench.scores.study import Condition
 from agentgen_bench.spec import TaskSpec
-from agentgen_bench.suites import Cell, to_text
+from agentgen_bench.suites import Cell, load_suite, to_text
 
 PACKS = 125  # of four tasks each
 LEADERBOARD_LEVELS = 500  # half-width of a 95 % interval: 3.5 percentage points at a success rate of .2
@@ -26,7 +28,14 @@ FAMILIES = ("Sokoban", "WebShop", "ALFWorld", "SciWorld")
 PACK_PRESETS = ("pack-4", "pack-4-wiped")
 SMOKE_LEVELS = {"ALFWorld": 10, "WebShop": 10, "SciWorld": 5}  # a SciWorld step costs a thousand times a Sokoban one
 
+MINI_LEVELS = 50  # with three repeats 1,800 episodes
+SMOKE_STUDY_LEVELS = 6
+STUDY_LEVELS = 250  # a study plays them with each of 16 to 37 policies
+UNSEEN = "Blocks"  # the world that nobody trains on
+
 PAPER_LEVELS = 128  # episodes behind each number of arXiv 2601.18217, table 1
+
+PROTOCOLS = ("transfer-smoke", "transfer-v1", "difficulty-v2", "sequence-v1")  # a suite of the same name goes with each
 
 Definition = tuple[str, list[tuple[TaskSpec, int]]]
 
@@ -90,7 +99,108 @@ def definitions() -> dict[str, Definition]:
             "Prompts as long as those of arXiv 2601.18217 (within 15 %), with two past steps and --action-hints full",
             [(spec, PAPER_LEVELS) for spec in paper_settings()],
         ),
+        "core-mini-v1": (
+            "The first 50 levels of each cell of core-v1: a model is on the board within an hour",
+            [(_spec(family, difficulty), MINI_LEVELS) for family in FAMILIES for difficulty in DIFFICULTIES],
+        ),
+        "transfer-v1": (
+            "Studies of transfer: four families from starter to hard, and a world that nobody trains on",
+            _study_cells(("starter", "easy", "hard"), ("easy", "medium")),
+        ),
+        "difficulty-v2": (
+            "Studies of difficulty: each family from starter to hard",
+            _study_cells(("starter", *DIFFICULTIES), ()),
+        ),
+        "transfer-smoke": (
+            "A study of transfer in minutes, to see that everything works",
+            [(spec, SMOKE_STUDY_LEVELS) for _, spec in smoke_study_settings()],
+        ),
+        "sequence-v1": (
+            "Studies of sequential training: four families from starter to hard, and a world that nobody trains on",
+            _study_cells(("starter", "easy", "hard"), ("easy", "medium")),
+        ),
     }
+
+
+def starter_settings() -> dict[str, TaskSpec]:
+    """Return the setting of each family that small models do not all fail at: the real family, as easy as it goes."""
+    return {
+        "Sokoban": _spec("Sokoban", "easy", "lean").with_(knobs=(("boxes", 1), ("pushes", [1, 3]), ("size", 6))),
+        "WebShop": _spec("WebShop", "easy", "lean").with_(
+            knobs=(("n_confusables", 0), ("phrasing", "plain"), ("price", "none"))
+        ),
+        "ALFWorld": _spec("ALFWorld", "easy", "lean"),
+        "SciWorld": _spec("SciWorld", "easy", "lean"),
+    }
+
+
+def _study_cells(grades: Sequence[str], unseen: Sequence[str]) -> list[tuple[TaskSpec, int]]:
+    return [(spec, STUDY_LEVELS) for _, spec in study_settings(grades, unseen)]
+
+
+def study_settings(grades: Sequence[str], unseen: Sequence[str]) -> list[tuple[str, TaskSpec]]:
+    """Return the cells of a protocol as (label, setting): each grade of each family, and those of the unseen world."""
+    starter = starter_settings()
+    return [
+        (f"{family} {grade}", starter[family] if grade == "starter" else _spec(family, grade))
+        for family in FAMILIES
+        for grade in grades
+    ] + [(f"{UNSEEN} {grade}", _spec(UNSEEN, grade)) for grade in unseen]
+
+
+def smoke_study_settings() -> list[tuple[str, TaskSpec]]:
+    """Return the cells of the protocol that shows the path and concludes nothing, as (label, setting)."""
+    starter = starter_settings()
+    families = ("Sokoban", "ALFWorld")
+    return [*((f"{family} starter", starter[family]) for family in families), (f"{UNSEEN} easy", _spec(UNSEEN, "easy"))]
+
+
+def protocol_file(name: str) -> str:
+    """Return the content of a protocol's file, with the suite of its name as it is frozen."""
+    suite = load_suite(name)
+    trained = [Condition("trained", family) for family in FAMILIES]
+    if name == "transfer-v1":
+        return protocol_text(
+            "transfer",
+            "Training on each family, without and with distractors, and what it costs or gives on the others",
+            suite,
+            [label for label, _ in study_settings(("starter", "easy", "hard"), ("easy", "medium"))],
+            roles=[Condition("initial"), *trained, *(role._replace(augmented=True) for role in trained)],
+            temperature=0.4,  # arXiv 2601.18217
+        )
+    if name == "transfer-smoke":
+        return protocol_text(
+            "transfer",
+            "A study of transfer in minutes, to see that everything works; it concludes nothing",
+            suite,
+            [label for label, _ in smoke_study_settings()],
+            roles=[
+                Condition("initial"),
+                *(Condition("trained", family) for family in ("Sokoban", "ALFWorld")),
+                Condition("trained", "Sokoban", augmented=True),
+            ],
+            seeds=2,
+            temperature=1.0,
+        )
+    if name == "difficulty-v2":
+        return protocol_text(
+            "difficulty",
+            "Training on each difficulty of a family, and what it gives on the others",
+            suite,
+            [label for label, _ in study_settings(("starter", *DIFFICULTIES), ())],
+            roles=[Condition("initial")],
+            groups=[[role._replace(difficulty=each) for each in DIFFICULTIES] for role in trained],
+            temperature=1.0,  # arXiv 2603.12011
+        )
+    return protocol_text(
+        "sequence",
+        "Training on one family after the other, in any order, against all at once",
+        suite,
+        [label for label, _ in study_settings(("starter", "easy", "hard"), ("easy", "medium"))],
+        roles=[Condition("initial"), Condition("joint")],
+        stages=FAMILIES,
+        temperature=1.0,  # arXiv 2603.12011
+    )
 
 
 def _full(specs: Iterable[TaskSpec]) -> list[tuple[TaskSpec, int]]:
@@ -171,6 +281,8 @@ def main() -> None:
         description, cells = definitions()[name]
         frozen = tuple(frozen_cell(spec, n_levels) for spec, n_levels in cells)
         (folder / f"{name}.json").write_text(to_text(description, frozen), encoding="utf-8")
+        if name in PROTOCOLS:
+            (Path(__file__).parent / "protocols" / f"{name}.json").write_text(protocol_file(name), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -4,19 +4,21 @@ Beside it the file keeps the run's sessions (see `sessions`), which decide nothi
 """
 
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from agentgen_bench.episodes import SCHEMA_VERSION
 from agentgen_bench.evaluation.plan import Plan
 from agentgen_bench.evaluation.sessions import SESSIONS
+from agentgen_bench.evaluation.training import Origin, origin_of
 from agentgen_bench.policies.base import Player
+from agentgen_bench.policies.local import LocalPolicy
 from agentgen_bench.prompts import PromptConfig
 
 FREE = frozenset({"command", "policy.base_url"})  # for readers: a server's address decides no byte of a run
 # What a server tells or keeps to itself: behind another gateway the same server may be silent.
-KNOWN_OR_NOT = frozenset({"policy.template_writes"})
+KNOWN_OR_NOT = frozenset({"policy.template_writes", "origin"})  # runs of earlier releases do not say their origin
 PACKAGES = ("agentgen-bench", "gymnasium", "numpy", "rapidfuzz", "scienceworld", "alfworld", "textworld")
 
 
@@ -29,7 +31,8 @@ def manifest(plan: Plan, policy: Player, prompt: PromptConfig, record_text: bool
         "policy": {"name": policy.name, **policy.describe()},
         "prompt": prompt.to_json(),
         "record_text": record_text,
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": {"python": platform.python_version(), **installed(PACKAGES)},
+        "origin": None if (origin := _origin(policy)) is None else origin.to_json(),
     }
 
 
@@ -46,9 +49,16 @@ def _deciding(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in manifest.items() if name != SESSIONS}
 
 
-def _versions() -> dict[str, str]:
+def _origin(policy: Player) -> Origin | None:
+    """Return where the weights come from; None where none are here: a script, an agent, a server."""
+    folder = policy.origin if isinstance(policy, LocalPolicy) else None
+    return None if folder is None else origin_of(folder)
+
+
+def installed(packages: Iterable[str]) -> dict[str, str]:
+    """Return the versions of those of the packages that are installed."""
     found = {}
-    for package in PACKAGES:
+    for package in packages:
         try:
             found[package] = version(package)
         except PackageNotFoundError:

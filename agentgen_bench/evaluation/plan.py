@@ -71,12 +71,12 @@ def single_plan(specs: Sequence[TaskSpec], n_episodes: int, repeats: int = 1) ->
 def crossed(plan: Plan, **choices: Sequence[Any]) -> Plan:
     """Return the plan with each cell in every combination of the given spec fields, over the same levels.
 
-    Richness, distractors and interface leave the level alone, so the cells are paired. Choosing a difficulty,
+    Richness, distractors, interface and faults leave the level alone, so the cells are paired. Choosing a difficulty,
     split or lifecycle changes the levels: the frozen level ids then no longer apply.
     """
     cells = plan.cells
     for name, values in choices.items():
-        keeps_levels = name in ("richness", "distractors", "interface")
+        keeps_levels = name in ("richness", "distractors", "interface", "faults")
         cells = tuple(
             Cell(cell.spec.with_(**{name: value}), cell.seeds, cell.level_ids if keeps_levels else ())
             for cell in cells

@@ -2,11 +2,12 @@
 
 import csv
 import unicodedata
+from collections.abc import Sequence
 from io import StringIO
 
 from agentgen_bench.export.naming import encodable
 from agentgen_bench.export.source import Source
-from agentgen_bench.export.tables import Cell, Table, tables
+from agentgen_bench.export.tables import Cell, Table, grid_table, tables
 
 # A spreadsheet takes a field that begins so for a formula, whatever white space or unseen characters stand before it
 # (some drop them), and models write what they like. Wide and small forms of the signs count: NFKC makes them plain.
@@ -17,6 +18,11 @@ BLANKS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and a pattern that are draw
 def csv_files(source: Source) -> dict[str, bytes]:
     """Return episodes.csv and scores.csv."""
     return {f"{name}.csv": csv_bytes(table) for name, table in tables(source).items()}
+
+
+def grid_csv(grid: str, sources: Sequence[Source]) -> dict[str, bytes]:
+    """Return harness_scores.csv of a grid of harnesses."""
+    return {"harness_scores.csv": csv_bytes(grid_table(grid, sources))}
 
 
 def csv_bytes(table: Table) -> bytes:

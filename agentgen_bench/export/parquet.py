@@ -1,13 +1,14 @@
 """The tables as Parquet, by pyarrow: typed columns, texts unchanged."""
 
 import json
+from collections.abc import Sequence
 from io import BytesIO
 from types import ModuleType
 
-from agentgen_bench.errors import MissingDependencyError
+from agentgen_bench.errors import MissingDependencyError, install_hint
 from agentgen_bench.export.naming import encodable
 from agentgen_bench.export.source import Source
-from agentgen_bench.export.tables import Cell, Table, tables
+from agentgen_bench.export.tables import Cell, Table, grid_table, tables
 
 
 def parquet_files(source: Source) -> dict[str, bytes]:
@@ -22,13 +23,18 @@ def parquet_files(source: Source) -> dict[str, bytes]:
     return {f"{name}.parquet": _bytes(pyarrow, table, metadata) for name, table in tables(source).items()}
 
 
+def grid_parquet(grid: str, sources: Sequence[Source]) -> dict[str, bytes]:
+    """Return harness_scores.parquet of a grid of harnesses; raises MissingDependencyError without pyarrow."""
+    return {"harness_scores.parquet": _bytes(_pyarrow(), grid_table(grid, sources), {})}
+
+
 def _pyarrow() -> ModuleType:
     try:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
         raise MissingDependencyError(
-            "the format parquet needs pyarrow; install it with: pip install 'agentgen-bench[parquet]'"
+            f"the format parquet needs pyarrow; install it with: {install_hint('parquet')}"
         ) from None
     return pyarrow  # type: ignore[no-any-return]
 

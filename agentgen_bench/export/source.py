@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,12 @@ from agentgen_bench.episodes import Episode, canonical_json, read_episodes
 from agentgen_bench.errors import RunError
 from agentgen_bench.evaluation.folder import EPISODES, MANIFEST, read_manifest
 from agentgen_bench.evaluation.plan import Plan, plan_from_json, suite_plan
+from agentgen_bench.evaluation.protocol import Protocol, load_protocol
 from agentgen_bench.leaderboard.entry import METADATA, metadata_from_json, read_metadata
 from agentgen_bench.leaderboard.records import read_entry_episodes
 from agentgen_bench.leaderboard.safe import read_yaml
+from agentgen_bench.leaderboard.study_entry import read_study_metadata
+from agentgen_bench.leaderboard.study_records import episodes_at, run_episodes, study_suite
 from agentgen_bench.leaderboard.submit import PRIVATE
 from agentgen_bench.suites import Suite, load_suite
 
@@ -55,6 +59,40 @@ def read_source(path: Path, suite: Suite | None = None) -> Source:
     if (path / METADATA).is_file():
         return _entry_source(path.absolute(), suite)
     raise RunError(f"{path} is neither a run folder ({MANIFEST}) nor a leaderboard entry ({METADATA})")
+
+
+def study_sources(path: Path, elsewhere: Path, protocol: Protocol | None = None) -> dict[str, Source]:
+    """Return the source of each run of a study's entry, by the run's name.
+
+    Args:
+        path: the entry's folder.
+        elsewhere: the folder for episodes that do not lie in the entry.
+        protocol: the entry's protocol (default: the shipped one).
+
+    Raises:
+        EntryError: a file of it is not as it must be, or episodes cannot be fetched.
+    """
+    path = path.absolute()
+    protocol = load_protocol(path.parent.name) if protocol is None else protocol
+    metadata = read_study_metadata(path, protocol)
+    suite = study_suite(protocol, metadata)
+    found = {}
+    for run in metadata.study.folders:
+        own, file = metadata.of_run(run, protocol.repeats), episodes_at(path, run, metadata, elsewhere)
+        found[run] = Source(
+            name=f"{path.name}-{run}",
+            model=f"{metadata.model}-{run}",
+            date=metadata.date,
+            suite=suite.name,
+            suite_hash=suite.hash,
+            repeats=protocol.repeats,
+            planned=_planned(suite_plan(suite, protocol.repeats)),
+            policy=_public(own.policy),
+            prompt=own.prompt,
+            versions=own.versions,
+            episodes=partial(run_episodes, file, run, metadata, protocol),
+        )
+    return found
 
 
 def _run_source(path: Path) -> Source:

@@ -1,7 +1,7 @@
 """Two tidy tables: a row per episode, and a row per score of each setting, each family and the whole run."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -10,6 +10,7 @@ from agentgen_bench.errors import RunError
 from agentgen_bench.export.source import Source
 from agentgen_bench.scores.base import LEVELS, family, scores_json, setting_label
 from agentgen_bench.scores.failures import ANALYSES, MODES, Failures, failures
+from agentgen_bench.scores.harness import harness_scores
 from agentgen_bench.scores.packs import pack_scores
 from agentgen_bench.scores.run_scores import run_scores
 from agentgen_bench.scores.success import results
@@ -57,6 +58,36 @@ def tables(source: Source) -> dict[str, Table]:
     }
 
 
+def grid_table(grid: str, sources: Sequence[Source]) -> Table:
+    """Return a row per score of a grid of harnesses: success of each by family, their mean and their variance."""
+    found = harness_scores({source.name: [one.compact() for one in source.episodes()] for source in sources})
+    model = sources[0].model
+    rows: list[tuple[Cell, ...]] = []
+    for one in found:
+        rows += [
+            (grid, model, name, one.subject, "success", rate, None, None, None, one.scores[0].n, None)
+            for name, rate in one.rates.items()
+        ]
+        for score in one.scores:
+            over = None if score.low is None else LEVELS
+            numbers = (score.value, score.low, score.high, over, score.n, score.reason)
+            rows.append((grid, model, None, one.subject, score.name, *numbers))
+    return Table(GRID_COLUMNS, tuple(rows))
+
+
+GRID_COLUMNS: tuple[tuple[str, Kind], ...] = (
+    ("grid", "string"),
+    ("model", "string"),
+    ("harness", "string"),  # empty for scores over all
+    ("subject", "string"),
+    ("score", "string"),
+    ("value", "float"),
+    ("low", "float"),
+    ("high", "float"),
+    ("interval_over", "string"),
+    ("n", "int"),
+    ("reason", "string"),
+)
 SOURCE_COLUMNS: tuple[tuple[str, Kind], ...] = (
     ("run", "string"),
     ("model", "string"),
@@ -65,7 +96,7 @@ SOURCE_COLUMNS: tuple[tuple[str, Kind], ...] = (
     ("suite_hash", "string"),
 )
 SCORE_COLUMNS: tuple[tuple[str, Kind], ...] = (
-    ("scope", "string"),  # overall, family, setting, pack, reliability, cost or horizon
+    ("scope", "string"),  # overall, family, setting, pack, or a section of run_scores
     ("subject", "string"),
     ("env_id", "string"),
     ("spec", "string"),
@@ -121,7 +152,7 @@ EPISODE_COLUMNS: tuple[tuple[str, Kind, Callable[[Played], Cell]], ...] = (
     ("richness", "string", lambda played: _richness(played.episode)),
     *(
         (name, "string", _spec(name))
-        for name in ("difficulty", "split", "distractors", "interface", "lifecycle", "knobs")
+        for name in ("difficulty", "split", "distractors", "interface", "lifecycle", "faults", "knobs")
     ),
     ("spec", "string", lambda played: canonical_json(played.episode.spec)),
     ("level_id", "string", lambda played: played.episode.level_id),
@@ -171,7 +202,7 @@ def _pack_rows(source: Source, episodes: list[Episode]) -> Iterator[tuple[Cell, 
 
 
 def _run_rows(source: Source, episodes: list[Episode]) -> Iterator[tuple[Cell, ...]]:
-    """Yield a row per score of reliability, cost and horizon."""
+    """Yield a row per score of reliability, cost, interface, horizon and robustness."""
     for one in run_scores(episodes):
         env_id, spec = (None, None) if one.spec is None else (str(one.spec["env_id"]), canonical_json(one.spec))
         n_episodes = sum(score.n for score in one.scores[:1])

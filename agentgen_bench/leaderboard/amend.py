@@ -3,14 +3,17 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 from agentgen_bench.errors import EntryError
 from agentgen_bench.evaluation.folder import write_json
 from agentgen_bench.leaderboard.audit import Record, append, entry_name, read_audit
-from agentgen_bench.leaderboard.entry import FILES, RESULTS, digests, read_metadata
+from agentgen_bench.leaderboard.entry import FILES, RESULTS, SCORES, digests, read_metadata
 from agentgen_bench.leaderboard.equal import first_difference
 from agentgen_bench.leaderboard.records import read_entry_episodes
 from agentgen_bench.leaderboard.safe import read_json
+from agentgen_bench.leaderboard.study_amend import computed_scores
+from agentgen_bench.leaderboard.study_entry import is_study, is_study_file
 from agentgen_bench.leaderboard.verify import json_text, scored
 from agentgen_bench.scores.success import results
 from agentgen_bench.suites import Suite, load_suite
@@ -34,18 +37,23 @@ def rescore(path: Path, reason: str, date: str, suite: Suite | None = None) -> s
     """
     path = path.absolute()
     last = _last_record(path, reason)
-    suite = load_suite(path.parent.name) if suite is None else suite
-    episodes = map(scored, read_entry_episodes(path, read_metadata(path, suite), suite))
-    computed = json.loads(json_text(results(episodes)))
-    changed = first_difference(read_json(path / RESULTS), computed)
+    file = path / (SCORES if is_study(path) else RESULTS)
+    computed = computed_scores(path) if is_study(path) else _computed_results(path, suite)
+    changed = first_difference(read_json(file), computed)
     if changed is None and digests(path) == last.digests:
         raise EntryError(
             f"{path}: the scores are what this version computes, and no file has changed; nothing to record"
         )
     if changed is not None:
-        write_json(path / RESULTS, computed)
+        write_json(file, computed)
     append(path.parent.parent, Record(date, "rescored", entry_name(path), reason, digests(path)))
     return changed or "the scores are the same; another file had changed"
+
+
+def _computed_results(path: Path, suite: Suite | None) -> dict[str, Any]:
+    suite = load_suite(path.parent.name) if suite is None else suite
+    episodes = map(scored, read_entry_episodes(path, read_metadata(path, suite), suite))
+    return dict(json.loads(json_text(results(episodes))))
 
 
 def remove(path: Path, reason: str, date: str) -> None:
@@ -63,13 +71,17 @@ def remove(path: Path, reason: str, date: str) -> None:
     last = _last_record(path, reason)
     if path.is_symlink() or (path.exists() and not path.is_dir()):
         raise EntryError(f"{path} is not an entry's folder; nothing was removed")
-    extra = sorted(file.name for file in path.iterdir() if file.name not in FILES) if path.exists() else []
+    extra = sorted(file.name for file in path.iterdir() if not _is_part(path, file.name)) if path.exists() else []
     if extra:
         raise EntryError(f"{path} holds {extra[0]!r}, which is no part of an entry; take it away first")
     if path.exists():
         _delete(path)
     # Last, so that a removal that was cut off can be asked for again.
     append(path.parent.parent, Record(date, "removed", entry_name(path), reason, last.digests))
+
+
+def _is_part(path: Path, name: str) -> bool:
+    return is_study_file(name) if is_study(path) else name in FILES
 
 
 def _delete(path: Path) -> None:

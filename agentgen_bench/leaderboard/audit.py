@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from agentgen_bench.errors import EntryError
-from agentgen_bench.leaderboard.entry import FILES, digests
+from agentgen_bench.leaderboard.entry import digests, is_whole
 from agentgen_bench.leaderboard.safe import parse_json, read_bytes
 
 AUDIT = "audit.jsonl"
 MAX_AUDIT_BYTES = 64 * 1024 * 1024
-Event = Literal["added", "verified", "rerun", "rescored", "removed"]
+Event = Literal["added", "verified", "likelihood", "rerun", "rescored", "removed"]
 EVENTS: tuple[Event, ...] = get_args(Event)
-Trust = Literal["claimed", "replayed", "rerun"]
+Trust = Literal["claimed", "replayed", "likelihood", "rerun"]
 TRUSTS: tuple[Trust, ...] = get_args(Trust)  # from least to most
 
 
@@ -68,7 +68,9 @@ def trust(path: Path, records: Iterable[Record]) -> Trust:
     events = {record.event for record in records if record.entry == name and record.digests == now}
     if "rerun" in events:
         return "rerun"
-    return "replayed" if "verified" in events else "claimed"
+    if "verified" not in events:
+        return "claimed"
+    return "likelihood" if "likelihood" in events else "replayed"
 
 
 def entry_folders(leaderboards: Path) -> list[Path]:
@@ -90,7 +92,7 @@ def audit_problems(leaderboards: Path) -> list[str]:
     for name, path in folders.items():
         if name not in last or last[name].event == "removed":
             problems.append(f"{name} is there, but the audit trail does not say that it was added")
-        elif all((path / file).exists() for file in FILES) and last[name].digests != digests(path):
+        elif is_whole(path) and last[name].digests != digests(path):
             problems.append(f"{name} has other files than the audit trail's last record of it; see audit rescore")
     gone = [name for name, record in last.items() if record.event != "removed" and name not in folders]
     return problems + [f"{name} is gone, but the audit trail does not say that it was removed" for name in gone]

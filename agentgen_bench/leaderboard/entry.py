@@ -9,11 +9,12 @@ README.md           for readers
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from agentgen_bench.errors import EntryError
 from agentgen_bench.leaderboard.names import check_name
@@ -30,14 +31,19 @@ from agentgen_bench.suites import Suite
 
 METADATA, RESULTS, EPISODES, README = "metadata.yaml", "results.json", "episodes.jsonl.gz", "README.md"
 FILES = (METADATA, RESULTS, EPISODES, README)
+SCORES, TRAINING = "scores.json", "training.jsonl.gz"  # of a study, see `study_entry`
+STUDY_FILES = (METADATA, SCORES, TRAINING, README)
 MAX_BYTES = {
     METADATA: MAX_YAML_BYTES,
+    SCORES: MAX_JSON_BYTES,
+    TRAINING: MAX_COMPRESSED_BYTES,
     RESULTS: MAX_JSON_BYTES,
     EPISODES: MAX_COMPRESSED_BYTES,
     README: MAX_TEXT_BYTES,
 }
 ENTRY_VERSION = 1
 MAX_REPEATS = 64
+MIN_REPEATS = {"core-mini-v1": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +113,41 @@ def _check_values(metadata: Metadata, where: str) -> None:
         raise EntryError(f"{where}: entry_version is {metadata.entry_version}; this version reads {ENTRY_VERSION}")
     if not 1 <= metadata.repeats <= MAX_REPEATS:
         raise EntryError(f"{where}: repeats is {metadata.repeats}; 1 to {MAX_REPEATS} are accepted")
-    for name, value in (("org", metadata.org), ("model", metadata.model)):
+    check_claims(metadata.org, metadata.model, metadata.date, where)
+
+
+def check_claims(org: str, model: str, day: str, where: str) -> None:
+    """Raise EntryError for a name that may not be on the board, or a day that is none (YYYY-MM-DD)."""
+    for name, value in (("org", org), ("model", model)):
         check_name(value, f"{where}: {name}")
         slug(value)
     try:
-        day = date.fromisoformat(metadata.date).isoformat()
+        written = date.fromisoformat(day).isoformat()
     except ValueError:
-        day = ""
-    if day != metadata.date:
-        raise EntryError(f"{where}: date is {metadata.date[:40]!r}, not a day as YYYY-MM-DD")
+        written = ""
+    if written != day:
+        raise EntryError(f"{where}: date is {day[:40]!r}, not a day as YYYY-MM-DD")
+
+
+class Named(NamedTuple):
+    """Who submitted what, when, of an entry of either kind."""
+
+    org: str
+    model: str
+    date: str  # YYYY-MM-DD
+
+
+def named_entries(paths: Iterable[Path]) -> list[Named]:
+    """Return the names of those folders where they can be read; verification says what is wrong with others."""
+    found = []
+    for path in paths:
+        with suppress(EntryError):
+            data = read_yaml(path / METADATA)
+            if isinstance(data, dict) and all(isinstance(data.get(name), str) for name in Named._fields):
+                named = Named(data["org"], data["model"], data["date"])
+                check_claims(named.org, named.model, named.date, str(path / METADATA))
+                found.append(named)
+    return found
 
 
 def read_metadata(path: Path, suite: Suite) -> Metadata:
@@ -126,8 +158,8 @@ def read_metadata(path: Path, suite: Suite) -> Metadata:
         extra = next((file.name for file in inside if file.name not in FILES), None)  # of millions, the first will do
     if extra is not None:
         raise EntryError(f"{path} holds {extra[:80]!r}, which is no part of an entry; it holds {', '.join(FILES)} only")
-    for name, limit in MAX_BYTES.items():
-        check_plain_file(path / name, limit)
+    for name in FILES:
+        check_plain_file(path / name, MAX_BYTES[name])
     metadata = metadata_from_json(read_yaml(path / METADATA), str(path / METADATA))
     if path.name != metadata.folder:
         raise EntryError(f"{path} should be named {metadata.folder} after its metadata")
@@ -137,13 +169,34 @@ def read_metadata(path: Path, suite: Suite) -> Metadata:
         raise EntryError(f"{path} was made with suite hash {metadata.suite_hash[:64]}; {suite.name} has {suite.hash}")
     if not read_text(path / README).strip():
         raise EntryError(f"{path / README} is empty; say what the entry is")
+    if metadata.repeats < (least := least_repeats(suite.name, metadata.policy)):
+        raise EntryError(
+            f"{path} plays each level {metadata.repeats} times; {suite.name} asks for {least} of what samples"
+        )
     return metadata
 
 
+def least_repeats(suite: str, policy: Mapping[str, Any]) -> int:
+    """Return how often a policy must play each level of a suite: with few levels what samples plays them again."""
+    sampling = policy.get("sampling")
+    samples = policy.get("kind") == "agent" or (isinstance(sampling, dict) and sampling.get("temperature") != 0)
+    return MIN_REPEATS.get(suite, 1) if samples else 1
+
+
+def is_whole(path: Path) -> bool:
+    """Return whether a folder holds every file that an entry of its kind has."""
+    names = STUDY_FILES if os.path.lexists(path / SCORES) else FILES
+    return all((path / name).exists() for name in names)
+
+
 def digests(path: Path) -> dict[str, str]:
-    """Return the SHA-256 of each file of an entry except its README, which may be improved later."""
+    """Return the SHA-256 of each file of an entry except its README, which may be improved later.
+
+    Of a study those of its metadata, scores and training records; the metadata holds those of its episodes.
+    """
     found = {}
-    for name in (METADATA, RESULTS, EPISODES):
+    is_study = os.path.lexists(path / SCORES)
+    for name in (METADATA, SCORES, TRAINING) if is_study else (METADATA, RESULTS, EPISODES):
         check_plain_file(path / name, MAX_BYTES[name])
         with (path / name).open("rb") as file:
             found[name] = hashlib.file_digest(file, "sha256").hexdigest()

@@ -23,7 +23,7 @@ JAPANESE = frozenset(("CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA"))  # on
 BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")  # letters by category, drawn as nothing
 BORN = dict.fromkeys(
     ("smoke", "core-v1", "ood-v1", "difficulty-v1", "richness-v1", "paper-v1", "lifecycle-v1"), date(2026, 11, 21)
-)
+) | dict.fromkeys(("core-mini-v1", "transfer-smoke", "transfer-v1", "difficulty-v2", "sequence-v1"), date(2026, 11, 28))
 
 _LOOKS = {
     # Cyrillic and Greek letters that are drawn as Latin ones (confusables.txt of UTS 39), in lower case.
@@ -81,6 +81,16 @@ def lookalike(name: str, others: Iterable[str]) -> str | None:
     """Return another name that looks like this one and is not the same, or None."""
     seen = skeleton(name)
     return next((other for other in sorted(others) if other != name and skeleton(other) == seen), None)
+
+
+def known_problems(org: str, model: str, known: Iterable[tuple[str, str]]) -> list[str]:
+    """Return where an entry's org or model looks like another one on the board; `known` are (org, model) there."""
+    pairs = list(known)
+    found = []
+    for what, own, others in (("org", org, {each for each, _ in pairs}), ("model", model, {each for _, each in pairs})):
+        if (other := lookalike(own, others)) is not None:
+            found.append(f"the {what} {own!a} looks like {other!a}, which is on the board; write it so")
+    return found
 
 
 def date_problem(suite: str, day: str, today: date) -> str | None:

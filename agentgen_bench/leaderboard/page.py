@@ -6,6 +6,8 @@ from importlib import resources
 from urllib.parse import quote
 
 from agentgen_bench.leaderboard.audit import TRUSTS
+from agentgen_bench.leaderboard.columns import Badge, Column, Link, Range, Value, with_families
+from agentgen_bench.leaderboard.harness import Card
 from agentgen_bench.leaderboard.table import Board, Row
 from agentgen_bench.scores.base import Score
 
@@ -19,17 +21,25 @@ def page(boards: Sequence[Board]) -> str:
 
 
 def _board(board: Board) -> str:
-    families = sorted({family for row in board.rows for family in row.families})
-    heads = [("rank", "up"), ("model", "up"), ("success", "down")]
-    heads += [(family, "down") for family in families] + [("trust", "down"), ("date", "down")]
+    columns = with_families(board.families)
     head = "".join(
-        f'<th data-first="{first}"><button type="button">{escape(name)}</button></th>' for name, first in heads
+        f'<th scope="col" data-first="{column.first}"><button type="button">{escape(column.name)}</button></th>'
+        for column in columns
+        if column.place == "own"
     )
-    rows = "\n".join(_row(row, families) for row in board.rows)
+    rows = "\n".join(_row(row, columns) for row in board.rows)
     return (
         f'<section data-suite="{escape(board.suite)}"><h2>{escape(board.suite)}</h2>{_stability(board)}\n'
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div></section>'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(board.suite)}">'
+        f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>"
+        f"{_notes(board)}</section>"
     )
+
+
+def _notes(board: Board) -> str:
+    """Return what the rows' actions say about where they came from."""
+    items = "".join(f"<li>{escape(row.entry)} {escape(note)}</li>" for row in board.rows for note in row.notes)
+    return f"<ul>{items}</ul>" if items else ""
 
 
 def _stability(board: Board) -> str:
@@ -39,31 +49,60 @@ def _stability(board: Board) -> str:
     return f"<p>The whole ranking comes back in {share:.0f} of 100 redraws of the levels.</p>"
 
 
-def _row(row: Row, families: Sequence[str]) -> str:
-    spread = f"{row.rank_low}" if row.rank_low == row.rank_high else f"{row.rank_low} – {row.rank_high}"
-    model, org, link = escape(row.metadata.model), escape(row.metadata.org), escape(quote(row.entry) + "/")
-    by = f"{org}, agent" if row.is_agent else org
-    cells = [
-        f'<td data-sort="{row.rank}">{row.rank} <small>{spread}</small></td>',
-        f'<td data-sort="{model}" title="{model}"><a href="{link}">{model}</a><small class="by">{by}</small></td>',
-        _score(row.success),
-        *(_score(row.families.get(family)) for family in families),
-        f'<td data-sort="{TRUSTS.index(row.trust)}"><span class="trust {row.trust}">{row.trust}</span></td>',
-        f'<td data-sort="{row.metadata.date}">{row.metadata.date}</td>',
-    ]
-    return f'<tr data-trust="{TRUSTS.index(row.trust)}">{"".join(cells)}</tr>'
+def _row(row: Row, columns: Sequence[Column[Row]]) -> str:
+    """Return a table row: a cell per column of its own, with what stands under it."""
+    cells: list[list[str]] = []
+    for column in columns:
+        if column.place == "own":
+            cells.append([_cell(column.value(row))])
+        elif column.place == "under":
+            cells[-1].append(f'<small class="under">{_under(column.value(row))}</small>')
+    shown = "".join("".join(parts) + "</td>" for parts in cells)
+    return f'<tr data-trust="{TRUSTS.index(row.trust)}">{shown}</tr>'
 
 
-def _score(score: Score | None) -> str:
+def _cell(value: Value) -> str:
+    """Return a cell, still open: what it sorts by, and what it shows."""
+    match value:
+        case Score():
+            return _score(value)
+        case Link(text, target, note):
+            name, link = escape(text), escape(quote(target) + "/")
+            mark = f" <small>{escape(note)}</small>" if note else ""
+            return f'<td data-sort="{name}" title="{name}"><a href="{link}">{name}</a>{mark}'
+        case Badge(text, order):
+            return f'<td data-sort="{order}"><span class="badge {text}">{text}</span>'
+        case Card(text, facts):
+            return f'<td data-sort="{escape(text)}">{_card(text, facts)}'
+        case None:
+            return '<td data-sort="-1">–'
+    return f'<td data-sort="{escape(str(value))}">{escape(str(value))}'
+
+
+def _card(text: str, facts: Sequence[tuple[str, str]]) -> str:
+    """Return a line that opens into what there is to say in detail."""
+    if not facts:
+        return escape(text)
+    listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts)
+    return f'<details class="card"><summary>{escape(text)}</summary><dl>{listed}</dl></details>'
+
+
+def _under(value: Value) -> str:
+    """Return what stands small under the cell before."""
+    if isinstance(value, Range):
+        return f"{value.low}" if value.low == value.high else f"{value.low} – {value.high}"
+    return "–" if value is None else escape(str(value))
+
+
+def _score(score: Score) -> str:
     """Return a cell with the value, its interval in numbers and the interval drawn on a line from 0 to 100."""
-    if score is None or score.value is None:
-        return '<td data-sort="-1">–</td>'
+    if score.value is None:
+        return '<td data-sort="-1">–'
     value = 100 * score.value
     if score.low is None or score.high is None:
-        return f'<td data-sort="{score.value}">{value:.1f}</td>'
+        return f'<td data-sort="{score.value}">{value:.1f}'
     low, high = 100 * score.low, 100 * score.high
     bar = f'<i style="left:{low:.2f}%;width:{high - low:.2f}%"></i><b style="left:{value:.2f}%"></b>'
     return (
-        f'<td data-sort="{score.value}">{value:.1f} <small>{low:.1f} – {high:.1f}</small>'
-        f'<span class="bar">{bar}</span></td>'
+        f'<td data-sort="{score.value}">{value:.1f} <small>{low:.1f} – {high:.1f}</small><span class="bar">{bar}</span>'
     )

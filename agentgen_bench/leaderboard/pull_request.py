@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from agentgen_bench.errors import AgentGenError, EntryError
+from agentgen_bench.errors import AgentGenError
 from agentgen_bench.leaderboard.amend import MAX_REASON_CHARS
 from agentgen_bench.leaderboard.audit import (
     AUDIT,
@@ -23,11 +23,13 @@ from agentgen_bench.leaderboard.audit import (
     read_audit,
     record_line,
 )
-from agentgen_bench.leaderboard.entry import FILES, METADATA, Metadata, metadata_from_json
-from agentgen_bench.leaderboard.names import date_problem, lookalike
-from agentgen_bench.leaderboard.safe import MAX_COMPRESSED_BYTES, read_bytes, read_text, read_yaml
-from agentgen_bench.leaderboard.table import BEGIN, END, markdown, read_boards, with_table
-from agentgen_bench.leaderboard.verify import verify
+from agentgen_bench.leaderboard.entry import FILES, named_entries
+from agentgen_bench.leaderboard.markdown import BEGIN, END, markdown, with_table
+from agentgen_bench.leaderboard.names import date_problem, known_problems
+from agentgen_bench.leaderboard.safe import MAX_COMPRESSED_BYTES, read_bytes, read_text
+from agentgen_bench.leaderboard.study_entry import is_study, is_study_file
+from agentgen_bench.leaderboard.study_verify import verify_entry
+from agentgen_bench.leaderboard.table import read_boards
 
 README = "README.md"
 MAX_LINE_CHARS = 500
@@ -80,7 +82,9 @@ def stray_files(base: Path, merged: Path) -> list[str]:
 
 
 def _is_part_of_entry(name: Path) -> bool:
-    return len(name.parts) == 3 and name.name in FILES and not any(part.startswith(".") for part in name.parts)
+    if len(name.parts) != 3 or any(part.startswith(".") for part in name.parts):
+        return False
+    return is_study_file(name.name) if is_study(name.parent) else name.name in FILES
 
 
 def readme_problems(base: Path, merged: Path) -> list[str]:
@@ -99,29 +103,19 @@ def readme_problems(base: Path, merged: Path) -> list[str]:
 def name_problems(base: Path, merged: Path, today: date) -> list[str]:
     """Return a line for each added entry whose names look like others' on the board, or whose day cannot be."""
     added = set(added_entries(base, merged))
-    known = [named for path in entry_folders(merged) if path not in added and (named := _names(path)) is not None]
+    known = named_entries(path for path in entry_folders(merged) if path not in added)
     found = []
     for path in sorted(added):
-        if (named := _names(path)) is None:
+        if not (names := named_entries([path])):
             continue  # verification says what is wrong with it
+        (named,) = names
         name = entry_name(path)
-        for what, own, others in (
-            ("org", named.org, {other.org for other in known}),
-            ("model", named.model, {other.model for other in known}),
-        ):
-            if (other := lookalike(own, others)) is not None:
-                found.append(f"{name}: the {what} {own!a} looks like {other!a}, which is on the board; write it so")
+        pairs = ((other.org, other.model) for other in known)
+        found += [f"{name}: {problem}" for problem in known_problems(named.org, named.model, pairs)]
         if (problem := date_problem(path.parent.name, named.date, today)) is not None:
             found.append(f"{name}: {problem}")
         known.append(named)
     return found
-
-
-def _names(path: Path) -> Metadata | None:
-    try:
-        return metadata_from_json(read_yaml(path / METADATA), str(path / METADATA))
-    except EntryError:
-        return None
 
 
 def company_problems(base: Path, merged: Path, changed: Iterable[str]) -> list[str]:
@@ -139,6 +133,16 @@ def company_problems(base: Path, merged: Path, changed: Iterable[str]) -> list[s
     return [
         f"{others[0]} is changed together with entries; send {len(others)} such files in a pull request of their own"
     ]
+
+
+def repository_problems(base: Path, merged: Path, changed: Iterable[str]) -> list[str]:
+    """Return a line for each touched path of the leaderboards that no checkout made a file of: another repository."""
+    inside = [path.removeprefix("leaderboards/") for path in changed if path.startswith("leaderboards/")]
+    return [
+        f"leaderboards/{name} is no file; leaderboards hold no repositories"
+        for name in inside
+        if not (merged / name).is_file() and not (base / name).is_file()
+    ][:MAX_LISTED]
 
 
 def _trail_bytes(leaderboards: Path) -> bytes:
@@ -195,7 +199,8 @@ def problems(
     """
     found = links(merged)
     if not found:
-        found = company_problems(base, merged, changed)
+        changed = sorted(changed)
+        found = company_problems(base, merged, changed) + repository_problems(base, merged, changed)
         found += trail_problems(base, merged)
         found += stray_files(base, merged)
         found += readme_problems(base, merged)
@@ -210,16 +215,21 @@ def problems(
         if on_entry is not None:
             on_entry(path)
         try:
-            found += verify(path, workers=workers).problems
+            found += verify_entry(path, workers=workers).problems
         except AgentGenError as error:  # the entry's folder names no suite
             found.append(f"{entry_name(path)}: {error}")
-    yield from found or _table_problems(merged)
+    yield from found or _board_problems(merged, set(map(entry_name, added_entries(base, merged))))
 
 
-def _table_problems(leaderboards: Path) -> list[str]:
+def _board_problems(leaderboards: Path, added: set[str]) -> list[str]:
+    """Return which of the added entries are copies; and where there are none, whether the tables are not current."""
     path = leaderboards / README
     text = read_text(path, MAX_README_BYTES)
-    if text == with_table(text, markdown(read_boards(leaderboards))):
+    boards = read_boards(leaderboards)
+    rows = [row for board in boards for row in board.rows]
+    if copies := [f"{row.entry} {row.copy}" for row in rows if row.entry in added and row.copy is not None]:
+        return copies
+    if text == with_table(text, markdown(boards)):
         return []
     return [f"the tables in {README} are not those of the entries; run agentgen-bench leaderboard --update"]
 

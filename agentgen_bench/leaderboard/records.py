@@ -211,7 +211,9 @@ def _check_completions(episode: Episode, config: PromptConfig | None, is_agent: 
             continue
         if config.action_format == "choice":
             reading = read(step.completion, "choice", cut=_is_cut(step))
-            known = reading.action is not None or (step.action, step.parse_reason, step.marks) == reading
+            known = (step.action, step.parse_reason, step.marks) == reading
+            if reading.action is not None:  # a number, which replay looks up; where it is on no line, no marks count
+                known = step.marks == (() if step.action is None else reading.marks)
         else:
             reading = read_answer(step.completion, history, config, cut=_is_cut(step))
             known = (step.action, step.parse_reason, step.marks) == reading

@@ -27,6 +27,7 @@ from agentgen_bench.spec import TaskSpec
 CHUNK = 40  # episodes of one setting that a process replays at a time
 CHUNK_STEPS = 8_000  # in fewer episodes where they are long
 HELD_STEPS = 40_000  # recorded steps of unfilled chunks, of all settings together: some 30 MB
+CHUNK_LIMIT_S = 900.0  # for a chunk in a process of its own: 100 ms for each step of a full one
 ENVIRONMENTS = 8  # that a process has open at once
 TEXTS = ("sections", "first_sections")  # compact records leave them out
 START_FIELDS = ("level_id", "task", "max_steps", "first_hash", "first_chars", "first_admissible")
@@ -111,7 +112,10 @@ def replay_all(
 ) -> Iterator[Replayed]:
     """Yield the outcome of each chunk, over `workers` processes (default: all cores); records are taken as needed.
 
-    With one worker everything happens in this process.
+    With one worker everything happens in this process, without the limit of `CHUNK_LIMIT_S`.
+
+    Raises:
+        BrokenProcessPool: a process was ended, from outside or by that limit.
     """
     workers = workers or os.cpu_count() or 1
     chunks = _chunks(episodes)
@@ -125,7 +129,7 @@ def replay_all(
         try:
             while True:
                 ready = islice(chunks, 2 * workers - len(running))
-                running |= {pool.submit(replay_chunk, chunk, config) for chunk in ready}
+                running |= {pool.submit(_limited, chunk, config, CHUNK_LIMIT_S) for chunk in ready}
                 if not running:
                     return
                 done, running = wait(running, return_when=FIRST_COMPLETED)
@@ -133,6 +137,18 @@ def replay_all(
                     yield future.result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _limited(chunk: Sequence[Episode], config: PromptConfig | None, limit_s: float) -> Replayed:
+    """Replay a chunk in a process of its own, which ends where that takes too long, whatever it hangs in."""
+    if not hasattr(signal, "setitimer"):  # Windows
+        return replay_chunk(chunk, config)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, limit_s)
+    try:
+        return replay_chunk(chunk, config)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def difference(recorded: Episode, replayed: Episode) -> str | None:

@@ -5,6 +5,8 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,10 @@ from agentgen_bench.episodes import canonical_json, to_line
 from agentgen_bench.errors import EntryError, SpecError
 from agentgen_bench.evaluation.folder import RESULTS as RUN_RESULTS
 from agentgen_bench.evaluation.folder import Run, read_run
+from agentgen_bench.evaluation.plan import suite_plan
+from agentgen_bench.evaluation.protocol import is_protocol
 from agentgen_bench.evaluation.sessions import MADE, made, sessions_of
+from agentgen_bench.leaderboard.audit import entry_folders
 from agentgen_bench.leaderboard.entry import (
     ENTRY_VERSION,
     EPISODES,
@@ -23,9 +28,12 @@ from agentgen_bench.leaderboard.entry import (
     README,
     RESULTS,
     Metadata,
+    Named,
     metadata_from_json,
+    named_entries,
 )
 from agentgen_bench.leaderboard.equal import first_difference
+from agentgen_bench.leaderboard.names import date_problem, known_problems
 from agentgen_bench.leaderboard.records import expected_levels, name_of, packed
 from agentgen_bench.leaderboard.replay import Replayed
 from agentgen_bench.leaderboard.verify import json_text, verify
@@ -45,6 +53,7 @@ def submit(
     leaderboards: Path,
     readme: str | None = None,
     suite: Suite | None = None,
+    within: str | None = None,
     workers: int | None = None,
     on_replayed: Callable[[Replayed], None] | None = None,
 ) -> Path:
@@ -60,6 +69,8 @@ def submit(
         leaderboards: the folder that holds a folder per suite.
         readme: text of the README (default: one made from the metadata).
         suite: the suite (default: the shipped one that the run names).
+        within: the name of a suite that is nested in the run's, such as core-mini-v1 in core-v1: the entry is of that
+            part of the run.
         workers: processes of the verification (default: all cores).
         on_replayed: told of each chunk of episodes.
 
@@ -67,11 +78,17 @@ def submit(
         EntryError: with every reason why the run cannot be submitted, or with what the verification found.
     """
     run = read_run(run_path, texts=False)
-    suite = _suite_of(run) if suite is None else suite
-    problems = run_problems(run, suite)
+    if suite is None:
+        suite = _suite_of(run) if within is None else load_suite(within)
+    if is_protocol(suite.name):
+        raise EntryError(f"{suite.name} takes whole studies, not one run; name the study's folder (docs/studies.md)")
+    problems = run_problems(run, suite if within is None else _suite_of(run))
     if problems:
         raise EntryError(f"{run_path} cannot be submitted: " + "; ".join(problems))
+    run = run if within is None else nested_run(run, suite)
     metadata = _metadata(run, suite, org, model, date)
+    if problems := name_problems(suite.name, Named(org, model, date), leaderboards):
+        raise EntryError(f"{run_path} cannot be submitted so: " + "; ".join(problems))
     target = leaderboards / suite.name / metadata.folder
     if target.exists():
         raise EntryError(f"{target} exists; entries are never overwritten, choose another date or model name")
@@ -84,6 +101,20 @@ def submit(
             raise EntryError(f"{run_path} does not hold: " + "; ".join(verification.problems))
         shutil.move(made, target)
     return target
+
+
+def nested_run(run: Run, suite: Suite) -> Run:
+    """Return the part of a run that plays a suite nested in its own, with as many repeats.
+
+    Raises:
+        EntryError: it does not play all levels of that suite.
+    """
+    played = {cell.spec: set(cell.seeds) for cell in run.plan.cells}
+    if not all(set(cell.seeds) <= played.get(cell.spec, set()) for cell in suite.cells):
+        raise EntryError(f"{run.path} plays {run.plan.suite_name}, in which {suite.name} is not nested")
+    levels = expected_levels(suite, run.plan.repeats)
+    kept = tuple(episode for episode in run.episodes if episode.key in levels)
+    return replace(run, plan=suite_plan(suite, run.plan.repeats), episodes=kept)
 
 
 def run_problems(run: Run, suite: Suite) -> list[str]:
@@ -105,6 +136,15 @@ def run_problems(run: Run, suite: Suite) -> list[str]:
         more = f" and {len(crashed) - MAX_LISTED} more" if len(crashed) > MAX_LISTED else ""
         problems.append(f"episodes ended in an error: {', '.join(crashed[:MAX_LISTED])}{more}; play them again")
     return problems or _result_problems(run)
+
+
+def name_problems(suite: str, named: Named, leaderboards: Path) -> list[str]:
+    """Return what the check of a pull request would say of the names and the day."""
+    folders = entry_folders(leaderboards) if leaderboards.is_dir() else []
+    known = ((other.org, other.model) for other in named_entries(folders))
+    found = known_problems(named.org, named.model, known)
+    day = date_problem(suite, named.date, datetime.now(UTC).date())
+    return [*found, *([day] if day else [])]
 
 
 def _result_problems(run: Run) -> list[str]:

@@ -1,7 +1,8 @@
 """The leaderboard's rows: scores of every entry of a suite, their ranks, and how stable each rank is."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import filterfalse
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,16 @@ import numpy as np
 from agentgen_bench.episodes import Episode, canonical_json, from_json
 from agentgen_bench.errors import DataError, EntryError
 from agentgen_bench.leaderboard.audit import Trust, entry_folders, entry_name, read_audit, trust
+from agentgen_bench.leaderboard.courses import Played, course_of
 from agentgen_bench.leaderboard.entry import EPISODES, METADATA, RESULTS, Metadata, metadata_from_json
-from agentgen_bench.leaderboard.records import AGENT_KIND
+from agentgen_bench.leaderboard.likeness import Contestant, contestant, copy_note, oracle_notes
+from agentgen_bench.leaderboard.records import AGENT_KIND, SCRIPTED_KINDS
 from agentgen_bench.leaderboard.safe import parse_json, read_gzip_lines, read_json, read_yaml
-from agentgen_bench.scores.base import Score
+from agentgen_bench.leaderboard.study_entry import is_study
+from agentgen_bench.scores.base import Score, family
 from agentgen_bench.scores.bootstrap import RESAMPLES, Draws, percentile_interval
 from agentgen_bench.scores.ood import ranking_stability
 from agentgen_bench.scores.sampling import PolicyRates, sample
-
-BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +36,21 @@ class Row:
     rank: int
     rank_low: int  # the rank in 95 % of the redraws of the levels
     rank_high: int
+    copy: str | None = None  # what is to be said of an entry with another's actions
+    oracle: tuple[str, ...] = ()  # and of one with the oracle's, by family
 
     @property
-    def is_agent(self) -> bool:
-        """Whether an agent of the submitter's own played, not a model behind our prompts."""
-        return self.metadata.policy.get("kind") == AGENT_KIND
+    def notes(self) -> tuple[str, ...]:
+        """What the row's actions say about where they came from."""
+        return self.oracle if self.copy is None else (self.copy, *self.oracle)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        return {
-            "entry": self.entry,
-            "kind": str(self.metadata.policy.get("kind")),
-            "model": self.metadata.model,
-            "org": self.metadata.org,
-            "date": self.metadata.date,
-            "trust": self.trust,
-            "episodes": self.episodes,
-            "success": self.success.to_json(),
-            "families": {name: score.to_json() for name, score in self.families.items()},
-            "rank": self.rank,
-            "rank_low": self.rank_low,
-            "rank_high": self.rank_high,
-        }
+    @property
+    def played_by(self) -> str | None:
+        """What played, where that is no model behind our prompts and the name does not say so; else None."""
+        kind = self.metadata.policy.get("kind")
+        if kind == AGENT_KIND:
+            return "agent"
+        return f"scripted: {kind}" if kind in SCRIPTED_KINDS and self.metadata.model != kind else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +61,14 @@ class Board:
     rows: tuple[Row, ...]
     stability: Score | None  # None for fewer than two rows
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        stability = None if self.stability is None else self.stability.to_json()
-        return {"suite": self.suite, "ranking_stability": stability, "rows": [row.to_json() for row in self.rows]}
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The families that any row has a score of, sorted."""
+        return tuple(sorted({family for row in self.rows for family in row.families}))
 
 
 def read_boards(leaderboards: Path) -> list[Board]:
-    """Return the leaderboard of each suite that has entries, suites sorted.
+    """Return the leaderboard of each suite that has entries, suites sorted; studies are read by `read_studies`.
 
     Entries are read, not verified; `trust` says what was recorded about each.
     """
@@ -81,16 +76,20 @@ def read_boards(leaderboards: Path) -> list[Board]:
         raise EntryError(f"{leaderboards} is not a folder of leaderboards")
     records = read_audit(leaderboards)
     suites: dict[str, list[Path]] = {}
-    for path in entry_folders(leaderboards):
+    for path in filterfalse(is_study, entry_folders(leaderboards)):
         suites.setdefault(path.parent.name, []).append(path)
-    return [_board(suite, {path: trust(path, records) for path in paths}) for suite, paths in suites.items()]
+    order = {record.entry: i for i, record in reversed(list(enumerate(records)))}  # of the first record of each
+    return [_board(suite, {path: trust(path, records) for path in paths}, order) for suite, paths in suites.items()]
 
 
-def _board(suite: str, trusts: Mapping[Path, Trust]) -> Board:
+def _board(suite: str, trusts: Mapping[Path, Trust], order: Mapping[str, int]) -> Board:
     names = {path: entry_name(path) for path in trusts}
-    sampled = sample({names[path]: list(_outcomes(path)) for path in trusts}, canonical_json)
+    played: dict[str, list[Played]] = {name: [] for name in names.values()}
+    outcomes = {names[path]: list(_outcomes(path, played[names[path]])) for path in trusts}
+    sampled = sample(outcomes, canonical_json)
     draws = {name: _overall_draws(rates) for name, rates in sampled.runs.items()}
     rows = [_row(path, names[path], trusts[path]) for path in trusts]
+    rows = _noted(rows, played, order)
     observed = {row.entry: -_value(row) for row in rows}
     stability = None
     if len(rows) > 1:
@@ -99,15 +98,47 @@ def _board(suite: str, trusts: Mapping[Path, Trust]) -> Board:
     return Board(suite, tuple(sorted(ranked, key=lambda row: (row.rank, row.metadata.date, row.entry))), stability)
 
 
-def _outcomes(path: Path) -> Iterator[Episode]:
-    """Yield the episodes of an entry without their steps: who solved what."""
+def _outcomes(path: Path, played: list[Played]) -> Iterator[Episode]:
+    """Yield the episodes of an entry without their steps: who solved what; their courses are added to `played`."""
     where = str(path / EPISODES)
     for number, line in enumerate(read_gzip_lines(path / EPISODES), 1):
         data = parse_json(line, f"{where}, line {number}")
         try:
-            yield from_json(data | {"steps": []} if isinstance(data, dict) else data)
-        except DataError as error:
+            episode = from_json(data | {"steps": []} if isinstance(data, dict) else data)
+            course = course_of(data["steps"], episode.first_admissible, episode.success, episode.expert_length)
+        except (DataError, KeyError, TypeError, AttributeError) as error:
             raise EntryError(f"{where}, line {number}: {error}") from None
+        played.append(Played(family(episode.spec), (canonical_json(episode.spec), episode.seed), course))
+        yield episode
+
+
+def _noted(rows: Sequence[Row], played: Mapping[str, Sequence[Played]], order: Mapping[str, int]) -> list[Row]:
+    """Return the rows with what their courses say about each other; the one recorded first is nobody's copy."""
+    compared = {row.entry: _contestant(row.entry, row.metadata, played[row.entry]) for row in rows}
+    oracle = oracle_notes(list(compared.values()))
+    first = sorted(compared, key=lambda name: (order.get(name, len(order)), name))
+    found = []
+    for row in rows:
+        earlier = [compared[name] for name in first[: first.index(row.entry)]]
+        copy = copy_note(compared[row.entry], earlier)
+        found.append(replace(row, copy=copy, oracle=tuple(oracle.get(row.entry, ()))))
+    return found
+
+
+def contestants(paths: Sequence[Path]) -> list[Contestant]:
+    """Return entries as they are compared with each other, unverified."""
+    found = []
+    for path in paths:
+        played: list[Played] = []
+        for _ in _outcomes(path, played):
+            pass
+        metadata = metadata_from_json(read_yaml(path / METADATA), str(path / METADATA))
+        found.append(_contestant(entry_name(path), metadata, played))
+    return found
+
+
+def _contestant(entry: str, metadata: Metadata, played: Sequence[Played]) -> Contestant:
+    return contestant(entry, (metadata.org, metadata.model), str(metadata.policy.get("kind")), played)
 
 
 def _overall_draws(rates: PolicyRates) -> Draws:
@@ -149,64 +180,4 @@ def _ranked(row: Row, observed: Mapping[str, float], draws: Mapping[str, Draws])
         better = better + (values > draws[row.entry])
     low, high = percentile_interval(better + 1)
     rank = 1 + sum(value < observed[row.entry] for value in observed.values())
-    return Row(
-        row.entry,
-        row.metadata,
-        row.trust,
-        row.episodes,
-        row.success,
-        row.families,
-        rank,
-        int(low or rank),
-        int(high or rank),
-    )
-
-
-def markdown(boards: Sequence[Board]) -> str:
-    """Return the leaderboards as Markdown."""
-    return "\n\n".join(_board_markdown(board) for board in boards) if boards else "No entries yet."
-
-
-def _board_markdown(board: Board) -> str:
-    families = sorted({family for row in board.rows for family in row.families})
-    header = ["rank", "95 % of redraws", "model", "submitted by", "success", *families, "trust", "date"]
-    lines = [f"### {board.suite}", "", _markdown_row(header), _markdown_row(["---"] * len(header))]
-    for row in board.rows:
-        scores = [_percent(row.success), *(_percent(row.families[f]) if f in row.families else "-" for f in families)]
-        ranks = str(row.rank_low) if row.rank_low == row.rank_high else f"{row.rank_low} - {row.rank_high}"
-        link = f"[{_escaped(row.metadata.model)}]({row.entry})" + (" (agent)" if row.is_agent else "")
-        cells = [str(row.rank), ranks, link, _escaped(row.metadata.org), *scores, row.trust, row.metadata.date]
-        lines.append(_markdown_row(cells))
-    if board.stability is not None and board.stability.value is not None:
-        share = 100 * board.stability.value
-        lines += ["", f"The whole ranking comes back in {share:.0f} of 100 redraws of the levels."]
-    return "\n".join(lines)
-
-
-def _markdown_row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
-def _percent(score: Score) -> str:
-    if score.value is None:
-        return "-"
-    ends = "" if score.low is None or score.high is None else f" ({100 * score.low:.1f} - {100 * score.high:.1f})"
-    return f"{100 * score.value:.1f}{ends}"
-
-
-def _escaped(text: str) -> str:
-    """Return text that Markdown shows as it is, without links, tags or table cells."""
-    return "".join(f"\\{char}" if char in "\\`*_{}[]()<>#+-.!|&~" else char for char in text)
-
-
-def with_table(document: str, table: str) -> str:
-    """Return a document with the text between its table marks replaced.
-
-    Raises:
-        EntryError: it has no marks.
-    """
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise EntryError(f"the document lacks the marks {BEGIN} and {END} between which the table belongs")
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+    return replace(row, rank=rank, rank_low=int(low or rank), rank_high=int(high or rank))

@@ -17,7 +17,7 @@ from agentgen_bench.errors import EntryError
 from agentgen_bench.leaderboard.entry import RESULTS, Metadata, digests, read_metadata
 from agentgen_bench.leaderboard.equal import first_difference
 from agentgen_bench.leaderboard.records import for_replay, prompt_of, read_entry_episodes
-from agentgen_bench.leaderboard.replay import Replayed, replay_all
+from agentgen_bench.leaderboard.replay import CHUNK, CHUNK_LIMIT_S, Replayed, replay_all
 from agentgen_bench.leaderboard.safe import read_json
 from agentgen_bench.make import check_available
 from agentgen_bench.scores.success import results
@@ -79,7 +79,7 @@ def verify(
         raise EntryError(f"{path} is not a folder; name one like leaderboards/core-v1/20260131_My-Lab__my-model-4b")
     suite = load_suite(path.parent.name) if suite is None else suite
     _check_suite(suite)
-    found = _Found()
+    found = Findings()
     try:
         metadata = found.metadata = read_metadata(path, suite)
         claimed = read_json(path / RESULTS)
@@ -99,7 +99,10 @@ def verify(
         if digests(path) != found.digests:
             found.problems.append(f"{path} was changed while it was verified")
     except BrokenProcessPool:
-        found.problems.append("a replaying process was ended from outside; is there memory enough? Try fewer workers")
+        found.problems.append(
+            f"a replaying process was ended: by the limit of {CHUNK_LIMIT_S:.0f} s for {CHUNK} episodes, or from "
+            "outside; is there memory enough? Try fewer workers"
+        )
     except EntryError as error:
         found.problems.append(str(error))
     except Exception as error:  # noqa: BLE001 - a stranger's files: what we did not think of must not hide other findings
@@ -114,7 +117,7 @@ def _check_suite(suite: Suite) -> None:
         check_available(cell.spec)
 
 
-class _Found:
+class Findings:
     """What a verification has found so far."""
 
     def __init__(self) -> None:
@@ -129,6 +132,7 @@ class _Found:
         return len(self.problems) >= MAX_PROBLEMS
 
     def add(self, chunk: Replayed) -> None:
+        """Count a chunk of replayed episodes and keep the first of what differs."""
         self.episodes += chunk.episodes
         self.steps += chunk.steps
         room = max(0, MAX_PROBLEMS - len(self.problems))
@@ -136,6 +140,7 @@ class _Found:
         self.unlisted += len(chunk.differences[room:])
 
     def verification(self, path: Path) -> Verification:
+        """Return it all."""
         more = (
             (f"and {self.unlisted} more episodes of the {self.episodes} that were replayed",) if self.unlisted else ()
         )

@@ -5,7 +5,7 @@ the next is its note.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from time import monotonic
 from typing import Any, NamedTuple, TypedDict
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypedDict
 from agentgen_bench.answers import read_answer, tools_for, whole_action
 from agentgen_bench.errors import PolicyError
 from agentgen_bench.parsing import Reading
+from agentgen_bench.policies.asking import Answered, Asking, Request
 from agentgen_bench.policies.base import Decision
 from agentgen_bench.policies.seats import Loop, Seat
 from agentgen_bench.prompts import History, PromptConfig, messages
@@ -86,12 +87,38 @@ class AgentPolicy:
 
     def act_in(self, episodes: Sequence[int], histories: Sequence[History]) -> list[Decision]:
         """Return one decision per episode; raises PolicyError where an agent returns something else than an answer."""
-        deadline = monotonic() + self._timeout_s
-        asked = [self._ask(number, history) for number, history in zip(episodes, histories, strict=True)]
-        return [
-            self._decided(number, history, answer, deadline)
-            for number, history, answer in zip(episodes, histories, asked, strict=True)
-        ]
+        asked = [self.ask(number, history) for number, history in zip(episodes, histories, strict=True)]
+        return [self.decided(one) for one in asked]
+
+    def asking(self) -> Asking:
+        """Return a way of asking in which no agent waits for another."""
+        return _Asking(self)
+
+    def ask(self, episode: int, history: History) -> "Asked":
+        """Ask the episode's agent, which is made with its first question."""
+        if not history.turns and history.step > 1:
+            self.end(episode)  # the next task of a pack
+        if episode not in self._seats:
+            self._seats[episode] = Seat(self._factory, self._loop)
+        answer = self._seats[episode].ask(history.observation, info_of(history, self._prompt))
+        return Asked(episode, history, answer, monotonic() + self._timeout_s)
+
+    def decided(self, asked: "Asked") -> Decision:
+        """Return the decision, once there is an answer or its time is over."""
+        try:
+            value = asked.answer.result(max(0.0, asked.deadline - monotonic()))
+        except BaseException as error:
+            if asked.answer.done() and asked.answer.exception() is error:
+                return _failed(f"the agent raised {type(error).__name__}: {error}")
+            if not isinstance(error, FutureTimeoutError):
+                raise  # of this thread: Ctrl-C
+            self.abandon(asked.number)
+            return _failed(f"TimeoutError: the agent gave no answer within {self._timeout_s:g} s")
+        return decision_of(value, asked.history, self._prompt, self.name)
+
+    def abandon(self, episode: int) -> None:
+        """Leave an agent that is answering to itself."""
+        self._seats.pop(episode).abandon()
 
     def end(self, episode: int) -> None:
         """Close the episode's agent."""
@@ -107,24 +134,40 @@ class AgentPolicy:
             "source_hash": self._source_hash,
         }
 
-    def _ask(self, episode: int, history: History) -> "Future[Any]":
-        if not history.turns and history.step > 1:
-            self.end(episode)  # the next task of a pack
-        if episode not in self._seats:
-            self._seats[episode] = Seat(self._factory, self._loop)
-        return self._seats[episode].ask(history.observation, info_of(history, self._prompt))
 
-    def _decided(self, episode: int, history: History, answer: "Future[Any]", deadline: float) -> Decision:
-        try:
-            value = answer.result(max(0.0, deadline - monotonic()))
-        except BaseException as error:
-            if answer.done() and answer.exception() is error:
-                return _failed(f"the agent raised {type(error).__name__}: {error}")
-            if not isinstance(error, FutureTimeoutError):
-                raise  # of this thread: Ctrl-C
-            self._seats.pop(episode).abandon()
-            return _failed(f"TimeoutError: the agent gave no answer within {self._timeout_s:g} s")
-        return decision_of(value, history, self._prompt, self.name)
+class Asked(NamedTuple):
+    """A question to an agent: its episode, what it may know, the answer to come, and when it must be there."""
+
+    number: int
+    history: History
+    answer: "Future[Any]"
+    deadline: float
+
+
+class _Asking:
+    """Requests of one loop to agents."""
+
+    def __init__(self, policy: AgentPolicy) -> None:
+        self._policy = policy
+        self._asked: list[Asked] = []
+
+    def submit(self, requests: Sequence[Request]) -> None:
+        self._asked += [self._policy.ask(number, history) for number, history in requests]
+
+    def poll(self) -> list[Answered]:
+        soonest = min(asked.deadline for asked in self._asked)
+        wait([asked.answer for asked in self._asked], max(0.0, soonest - monotonic()), FIRST_COMPLETED)
+        now = monotonic()
+        over = [asked for asked in self._asked if asked.answer.done() or asked.deadline <= now]
+        numbers = {asked.number for asked in over}
+        self._asked = [asked for asked in self._asked if asked.number not in numbers]
+        return [Answered(asked.number, self._policy.decided(asked)) for asked in over]
+
+    def close(self) -> None:
+        for asked in self._asked:
+            if not asked.answer.done():
+                self._policy.abandon(asked.number)
+        self._asked.clear()
 
 
 def info_of(history: History, prompt: PromptConfig) -> AgentInfo:

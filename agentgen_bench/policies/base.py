@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 from agentgen_bench.contract import TextTask
 from agentgen_bench.parsing import ParseReason
 from agentgen_bench.policies.sampling import Sampling
-from agentgen_bench.prompts import History
+from agentgen_bench.prompts import History, PromptConfig
 
 
 class TokenSample(NamedTuple):
@@ -46,6 +46,15 @@ class Policy(Protocol):
 
     def describe(self) -> dict[str, Any]:
         """Return what the manifest records to name this policy: kind, model hash, sampling, back end; plain JSON."""
+        ...
+
+
+@runtime_checkable
+class PromptedPolicy(Policy, Protocol):
+    """A policy that can be asked under other prompt settings without loading its model anew."""
+
+    def with_prompt(self, prompt_config: PromptConfig) -> Self:
+        """Return this policy with other prompt settings; the model is shared, not copied."""
         ...
 
 

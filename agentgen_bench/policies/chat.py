@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from agentgen_bench.answers import tools_for
-from agentgen_bench.errors import MissingDependencyError, PolicyError
+from agentgen_bench.errors import MissingDependencyError, PolicyError, install_hint
 from agentgen_bench.policies.base import TokenSample
 from agentgen_bench.policies.checkpoint import Checkpoint
 from agentgen_bench.prompts import History, Message, PromptConfig, Turn, messages, shown_turns
@@ -240,7 +240,7 @@ def load_chat_format(checkpoint: Checkpoint) -> ChatFormat:
         from transformers import AutoTokenizer
     except ImportError:
         raise MissingDependencyError(
-            "a model's tokenizer needs transformers: pip install 'agentgen-bench[transformers]'"
+            f"a model's tokenizer needs transformers: {install_hint('transformers')}"
         ) from None
     try:
         return ChatFormat(AutoTokenizer.from_pretrained(str(checkpoint.path), local_files_only=True))

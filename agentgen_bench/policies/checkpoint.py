@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agentgen_bench.errors import MissingDependencyError, PolicyError
+from agentgen_bench.errors import MissingDependencyError, PolicyError, install_hint
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
 WEIGHT_INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
@@ -62,6 +62,11 @@ def open_checkpoint(model: str | Path) -> Checkpoint:
         weights=weights,
         context_tokens=next((int(text_config[key]) for key in CONTEXT_KEYS if text_config.get(key)), None),
     )
+
+
+def names_a_folder(model: str) -> bool:
+    """Return whether a model is a folder, or can only be meant as one; else it may be a name of the hub."""
+    return Path(model).expanduser().exists() or not _HUB_NAME.fullmatch(model)
 
 
 def stop_token_ids(checkpoint: Checkpoint, tokenizer_eos: int | None) -> tuple[int, ...]:
@@ -113,7 +118,7 @@ def _downloaded(name: str) -> Path:
         from huggingface_hub import snapshot_download
     except ImportError:
         raise MissingDependencyError(
-            f"no folder {name!r}, and the hub client is not installed: pip install 'agentgen-bench[transformers]'"
+            f"no folder {name!r}, and the hub client is not installed: {install_hint('transformers')}"
         ) from None
     patterns = ["*.json", "*.safetensors", "*.jinja", "*.txt", "*.model"]
     try:
@@ -171,14 +176,26 @@ def _check_whole(file: Path) -> None:
         raise PolicyError(f"{file} has {size:,} bytes, its header says {header.file_size:,}; copy or download it again")
 
 
-class _Header(NamedTuple):
-    """A safetensors header: one entry per tensor, and the size in bytes that the whole file must have."""
+class Layout(NamedTuple):
+    """A safetensors header: one entry per tensor, where the first begins, and the size that the file must have.
+
+    An entry holds `dtype`, `shape` and `data_offsets`, in bytes from `data_start`.
+    """
 
     entries: Mapping[str, Any]
+    data_start: int
     file_size: int
 
 
-def _safetensors_header(file: Path) -> _Header | None:
+def safetensors_layout(file: Path) -> Layout:
+    """Return where the tensors of a safetensors file lie; raises PolicyError where it is none."""
+    layout = _safetensors_header(file)
+    if layout is None:
+        raise PolicyError(f"{file} is no safetensors file; copy or download it again")
+    return layout
+
+
+def _safetensors_header(file: Path) -> Layout | None:
     """Return the header; None where there is no readable one.
 
     Format: https://github.com/huggingface/safetensors#format (8 bytes length, JSON, tensors).
@@ -196,4 +213,4 @@ def _safetensors_header(file: Path) -> _Header | None:
             end = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
         except (ValueError, TypeError, KeyError, AttributeError, IndexError):
             return None
-    return _Header(entries, 8 + length + end)
+    return Layout(entries, 8 + length, 8 + length + end)

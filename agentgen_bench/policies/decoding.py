@@ -121,7 +121,7 @@ def next_tokens(logits: Any, uniforms: Any, sampling: Sampling) -> tuple[Any, An
     if sampling.greedy:
         tokens = logits.argmax(dim=-1)
     else:
-        logits = _nucleus(logits / sampling.temperature, sampling)
+        logits = kept_logits(logits, sampling)
         cumulative = logits.softmax(dim=-1).double().cumsum(dim=-1)  # (B, V)
         total = cumulative[:, -1]
         target = torch.minimum(uniforms * total, torch.nextafter(total, torch.zeros_like(total)))
@@ -129,8 +129,9 @@ def next_tokens(logits: Any, uniforms: Any, sampling: Sampling) -> tuple[Any, An
     return tokens, logits.log_softmax(dim=-1).gather(-1, tokens[:, None])[:, 0]
 
 
-def _nucleus(logits: Any, sampling: Sampling) -> Any:
-    """Return the logits with those outside top_k and top_p at minus infinity; ties at the border stay in."""
+def kept_logits(logits: Any, sampling: Sampling) -> Any:
+    """Return the logits over the temperature, those outside top_k and top_p at minus infinity; border ties stay in."""
+    logits = logits / sampling.temperature
     if sampling.top_k is not None and sampling.top_k < logits.shape[-1]:
         border = logits.topk(sampling.top_k, dim=-1).values[:, -1:]
         logits = logits.masked_fill(logits < border, -float("inf"))

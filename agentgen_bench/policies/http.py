@@ -13,6 +13,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from concurrent.futures import Future
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -99,7 +100,7 @@ class HttpClient:
         self._api_key = api_key
         self._retries = retries
         self._backoff_s = backoff_s
-        self._connections = connections
+        self.connections = connections
         self._say = say or (lambda line: None)
         self._said_at = -math.inf
         self._session: aiohttp.ClientSession | None = None
@@ -113,15 +114,19 @@ class HttpClient:
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Return what a coroutine of this client returns; giving up the wait (Ctrl-C) cancels it."""
-        future = asyncio.run_coroutine_threadsafe(work, self._open())
+        future = self.start(work)
         try:
             return future.result()
         finally:
             future.cancel()
 
+    def start(self, work: Coroutine[Any, Any, Result]) -> "Future[Result]":
+        """Return the future of a coroutine of this client, begun at once."""
+        return asyncio.run_coroutine_threadsafe(work, self._open())
+
     async def gather(self, works: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:
         """Return the results in order, at most `connections` at work at once; the first exception ends the others."""
-        gate = asyncio.Semaphore(self._connections)
+        gate = asyncio.Semaphore(self.connections)
 
         async def through(work: Coroutine[Any, Any, Result]) -> Result:
             async with gate:

@@ -5,15 +5,16 @@ A back end (vllm.py, transformers.py) writes `generate`; one that is to train to
 
 import abc
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from agentgen_bench.answers import read_answer
 from agentgen_bench.errors import PolicyError
 from agentgen_bench.parsing import PARSING_VERSION, STOP_STRINGS, ParseReason, without_stop
+from agentgen_bench.policies.asking import Answered, Asking, Request
 from agentgen_bench.policies.base import Decision, TokenSample
 from agentgen_bench.policies.chat import ChatFormat, Prompt, load_chat_format
 from agentgen_bench.policies.checkpoint import Checkpoint, content_hash, open_checkpoint, stop_token_ids, tensor_names
@@ -35,6 +36,53 @@ class Generation(NamedTuple):
 
     ids: tuple[int, ...]
     logprobs: tuple[float, ...]
+
+
+class Completions(Protocol):
+    """Completions under way in a back end, each with a number of the caller's."""
+
+    def add(self, number: int, prompt: Sequence[int], seed: int) -> None:
+        """Ask for a completion of a prompt of token ids, drawn from its own seed."""
+        ...
+
+    def take(self) -> list[tuple[int, Generation]]:
+        """Go on until a completion has ended, and return all that have; called while one is asked for."""
+        ...
+
+    def close(self) -> None:
+        """Give up what is under way."""
+        ...
+
+
+class Batches:
+    """Completions of a back end that draws whole batches: as many as one takes, of those that wait.
+
+    The one that waits longest is among them, and those whose prompts are nearest to its in length, to pad little.
+    """
+
+    def __init__(
+        self, generate: Callable[[Sequence[Sequence[int]], Sequence[int]], list[Generation]], size: int | None = None
+    ) -> None:
+        """Take the function that draws a batch of at most `size`; None: of any size."""
+        self._generate, self._size = generate, size
+        self._waiting: list[tuple[int, Sequence[int], int]] = []
+
+    def add(self, number: int, prompt: Sequence[int], seed: int) -> None:
+        """Ask for a completion, in one of the next batches."""
+        self._waiting.append((number, prompt, seed))
+
+    def take(self) -> list[tuple[int, Generation]]:
+        """Draw a batch."""
+        length = len(self._waiting[0][1])
+        near = sorted(range(len(self._waiting)), key=lambda i: (i != 0, abs(len(self._waiting[i][1]) - length), i))
+        chosen = sorted(near[: self._size])
+        batch = [self._waiting[i] for i in chosen]
+        self._waiting = [one for i, one in enumerate(self._waiting) if i not in set(chosen)]
+        drawn = self._generate([prompt for _, prompt, _ in batch], [seed for _, _, seed in batch])
+        return [(number, generation) for (number, _, _), generation in zip(batch, drawn, strict=True)]
+
+    def close(self) -> None:
+        """Nothing is under way between batches."""
 
 
 @dataclass(slots=True)
@@ -84,15 +132,22 @@ class LocalPolicy(abc.ABC):
 
     def act(self, histories: Sequence[History]) -> list[Decision]:
         """Return one decision per history, from one batch of completions."""
-        budget = self.max_model_len - self.sampling.max_tokens
-        prompts = [self.chat.prompt(history, self.prompt_config, budget) for history in histories]
+        prompts = [self.prompt(history) for history in histories]
         asked = [(prompt, history) for prompt, history in zip(prompts, histories, strict=True) if prompt is not None]
         seeds = [self.sampling.request_seed(history.key) for _, history in asked]
         generations = iter(self.generate([prompt.ids for prompt, _ in asked], seeds) if asked else [])
         return [
-            _TOO_LONG if prompt is None else self._decision(history, prompt, next(generations))
+            TOO_LONG if prompt is None else self.decision(history, prompt, next(generations))
             for prompt, history in zip(prompts, histories, strict=True)
         ]
+
+    def completions(self) -> Completions:
+        """Return completions under way; a back end that can take one while it draws others says how."""
+        return Batches(self.generate)
+
+    def asking(self) -> Asking:
+        """Return a way of asking in which each request goes to the back end as it comes."""
+        return _Asking(self)
 
     def describe(self) -> dict[str, Any]:
         """Return kind, model (name and content hash), template hash, prompt, sampling and back end; plain JSON."""
@@ -110,6 +165,17 @@ class LocalPolicy(abc.ABC):
             "parsing_version": PARSING_VERSION,
             **self._describe_backend(),
         }
+
+    def with_prompt(self, prompt_config: PromptConfig) -> Self:
+        """Return this policy with other prompt settings; model and weights are shared, not copied."""
+        view = copy.copy(self)
+        view.prompt_config = prompt_config
+        return view
+
+    @property
+    def origin(self) -> Path | None:
+        """The folder whose weights play; None once a trainer has given others."""
+        return self.checkpoint.path if self._weights.from_checkpoint else None
 
     @property
     def stop_strings(self) -> tuple[str, ...]:
@@ -132,7 +198,12 @@ class LocalPolicy(abc.ABC):
     def _content_hash(self) -> str:
         return content_hash(self.checkpoint)
 
-    def _decision(self, history: History, prompt: Prompt, generation: Generation) -> Decision:
+    def prompt(self, history: History) -> Prompt | None:
+        """Return the prompt of a history; None where none leaves room for a completion."""
+        return self.chat.prompt(history, self.prompt_config, self.max_model_len - self.sampling.max_tokens)
+
+    def decision(self, history: History, prompt: Prompt, generation: Generation) -> Decision:
+        """Return what a completion decides."""
         written = self.chat.decode(generation.ids)
         completion = prompt.opening + without_stop(written, self.prompt_config.action_format)
         ended = generation.ids[-1:] and generation.ids[-1] in self.stop_ids
@@ -186,7 +257,34 @@ class TrainableLocalPolicy(LocalPolicy):
             raise PolicyError(f"no weights for {min(missing)!r} of {self.name}; give every parameter of the checkpoint")
 
 
-_TOO_LONG = Decision("", None, ParseReason.PROMPT_TOO_LONG)
+class _Asking:
+    """Requests of one loop to a model in this process."""
+
+    def __init__(self, policy: LocalPolicy) -> None:
+        self._policy = policy
+        self._completions = policy.completions()
+        self._asked: dict[int, tuple[History, Prompt]] = {}
+        self._too_long: list[int] = []
+        self.close = self._completions.close
+
+    def submit(self, requests: Sequence[Request]) -> None:
+        for number, history in requests:
+            prompt = self._policy.prompt(history)
+            if prompt is None:
+                self._too_long.append(number)
+                continue
+            self._asked[number] = history, prompt
+            self._completions.add(number, prompt.ids, self._policy.sampling.request_seed(history.key))
+
+    def poll(self) -> list[Answered]:
+        if self._too_long:
+            numbers, self._too_long = self._too_long, []
+            return [Answered(number, TOO_LONG) for number in numbers]
+        ended = self._completions.take()
+        return [Answered(number, self._policy.decision(*self._asked.pop(number), one)) for number, one in ended]
+
+
+TOO_LONG = Decision("", None, ParseReason.PROMPT_TOO_LONG)
 
 
 def _check_room(sampling: Sampling, max_model_len: int) -> None:

@@ -5,18 +5,23 @@ turn, until it fits. Whether a seeded completion repeats is the server's affair;
 tells what is sent, what is recorded and which failures are tried again.
 """
 
+import copy
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import replace
+from functools import partial
+from typing import Any, Self
 
 from agentgen_bench.address import API_KEY_VARIABLE, clean_key
 from agentgen_bench.answers import read_answer, tools_for
 from agentgen_bench.errors import PolicyError
 from agentgen_bench.parsing import PARSING_VERSION, ParseReason
+from agentgen_bench.policies.asking import Answered, Asking, Request
 from agentgen_bench.policies.backends import BackEnd, Wanted
 from agentgen_bench.policies.base import Decision
 from agentgen_bench.policies.calls import written_calls
 from agentgen_bench.policies.engines import ADDED_BY_SERVERS, Served, models_of
+from agentgen_bench.policies.flow import Flow
 from agentgen_bench.policies.http import Answer, HttpClient, is_final
 from agentgen_bench.policies.payloads import LENGTH_FIELDS, ChatRequest
 from agentgen_bench.policies.refusals import USUAL, is_overflow, refused_parameter
@@ -96,6 +101,20 @@ class OpenAIPolicy:
         """Return one decision per history; the first request that fails for good ends the batch."""
         return self._client.run(self._act(histories)) if histories else []
 
+    def asking(self) -> Asking:
+        """Return a way of asking in which each request is sent as soon as there is a connection for it."""
+        self._client.run(self._settle(ask=False))
+        return _Asking(self, self._client)
+
+    def with_prompt(self, prompt_config: PromptConfig) -> Self:
+        """Return this policy with other prompt settings; connections are shared, what is refused is asked anew."""
+        view = copy.copy(self)
+        view.prompt_config = prompt_config
+        view._request = replace(self._request, prompt_config=prompt_config)
+        view._refused, view._around = {}, None
+        view._is_settled = view._has_answered = False
+        return view
+
     def describe(self) -> dict[str, Any]:
         """Return server and model names, prompt, what is sent and what is refused; plain JSON, without any secret.
 
@@ -123,9 +142,10 @@ class OpenAIPolicy:
 
     async def _act(self, histories: Sequence[History]) -> list[Decision]:
         await self._settle(ask=False)
-        return await self._client.gather(self._decide(history) for history in histories)
+        return await self._client.gather(self.decide(history) for history in histories)
 
-    async def _decide(self, history: History) -> Decision:
+    async def decide(self, history: History) -> Decision:
+        """Return the decision of one history; a coroutine of this policy's client."""
         most = shown_turns(history, self.prompt_config)
         tools = tools_for(history) if self._calls else ()
         for turns in range(most, -1, -1):
@@ -245,6 +265,22 @@ class OpenAIPolicy:
             return None
         ids = {"model": self.name, "tokens": tokens}
         return around((await self._client.ask_once("/detokenize", ids)).body.get("prompt"))
+
+
+class _Asking:
+    """Requests of one loop to the server."""
+
+    def __init__(self, policy: OpenAIPolicy, client: HttpClient) -> None:
+        self._policy = policy
+        self._flow: Flow[Decision] = Flow(client)
+        self.close = self._flow.close
+
+    def submit(self, requests: Sequence[Request]) -> None:
+        for number, history in requests:
+            self._flow.start(number, partial(self._policy.decide, history))
+
+    def poll(self) -> list[Answered]:
+        return [Answered(number, decision) for number, decision in self._flow.take()]
 
 
 def _check(answer: Answer) -> bool:

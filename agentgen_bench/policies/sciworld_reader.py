@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from agentgen_bench.envs.paraphrasing import original_of
+from agentgen_bench.envs.sciworld.paraphrases import FORMS
 from agentgen_bench.policies.base import Decision
 from agentgen_bench.policies.demonstrators import NO_ANSWER, answer
 from agentgen_bench.policies.sciworld_memory import Memory, remembered, way
@@ -66,9 +68,9 @@ class SciWorldReader:
 def _decide(history: History) -> Decision:
     if history.family != "SciWorld":
         return NO_ANSWER
-    memory = remembered(history)
+    memory, task = remembered(history), original_of(FORMS, history.task) or history.task
     for pattern, player in PLAYERS:
-        if match := pattern.search(history.task):
+        if match := pattern.search(task):
             step = player(memory, match) if memory.room else Step("I do not know where I am.", "look around")
             return NO_ANSWER if step is None else answer(step.why, step.action)
     return NO_ANSWER

@@ -5,15 +5,17 @@ any server in words; a text tokenized again is often not the tokens that were dr
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from agentgen_bench.address import API_KEY_VARIABLE, clean_key
 from agentgen_bench.errors import PolicyError
 from agentgen_bench.policies.engines import models_of
+from agentgen_bench.policies.flow import Flow
 from agentgen_bench.policies.http import Answer, HttpClient, LostRequestError, is_final
-from agentgen_bench.policies.local import Generation, TrainableLocalPolicy
+from agentgen_bench.policies.local import Completions, Generation, TrainableLocalPolicy
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.prompts import PromptConfig
 
@@ -66,7 +68,14 @@ class TokenServerPolicy(TrainableLocalPolicy):
         self._served_name = self._client.run(self._ask_model())
 
     def generate(self, prompts: Sequence[Sequence[int]], seeds: Sequence[int]) -> list[Generation]:
-        """Return one completion per prompt, in order; requests run in threads."""
+        """Return one completion per prompt, in order."""
+        return self._client.run(self._client.gather(map(self._draw, prompts, seeds)))
+
+    def completions(self) -> Completions:
+        """Return completions that are each asked for as soon as there is a connection for it."""
+        return _Completions(self._client, self._draw)
+
+    async def _draw(self, prompt: Sequence[int], seed: int) -> Generation:
         sampling = self.sampling
         # What is not sent, the server takes from the model's generation_config: Qwen's top_k of 20, for one.
         settings: dict[str, Any] = {
@@ -82,10 +91,7 @@ class TokenServerPolicy(TrainableLocalPolicy):
         if self.stop_strings:
             settings["stop"] = list(self.stop_strings)
 
-        async def ask(prompt: Sequence[int], seed: int) -> Generation:
-            return _generation(await self._complete({**settings, "prompt": list(prompt), "seed": seed}, seed))
-
-        return self._client.run(self._client.gather(map(ask, prompts, seeds)))
+        return _generation(await self._complete({**settings, "prompt": list(prompt), "seed": seed}, seed))
 
     def token_logprobs(
         self, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]
@@ -132,6 +138,20 @@ class TokenServerPolicy(TrainableLocalPolicy):
                 f"start it with --max-model-len {self.max_model_len}, or lower max_prompt_tokens or max_tokens"
             )
         return name
+
+
+class _Completions:
+    """Completions under way at the server."""
+
+    def __init__(
+        self, client: HttpClient, draw: Callable[[Sequence[int], int], Coroutine[Any, Any, Generation]]
+    ) -> None:
+        self._flow: Flow[Generation] = Flow(client)
+        self._draw = draw
+        self.take, self.close = self._flow.take, self._flow.close
+
+    def add(self, number: int, prompt: Sequence[int], seed: int) -> None:
+        self._flow.start(number, partial(self._draw, prompt, seed))
 
 
 def _generation(choice: Mapping[str, Any]) -> Generation:

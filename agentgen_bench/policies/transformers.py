@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from agentgen_bench.errors import MissingDependencyError, PolicyError
+from agentgen_bench.errors import MissingDependencyError, PolicyError, install_hint
 from agentgen_bench.policies.backends import BackEnd, Wanted
 from agentgen_bench.policies.decoding import Rows, next_tokens
-from agentgen_bench.policies.local import Generation, TrainableLocalPolicy
+from agentgen_bench.policies.local import Batches, Completions, Generation, TrainableLocalPolicy
 from agentgen_bench.policies.prefixes import PrefixStore
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.policies.threads import leave_cores_free
@@ -77,6 +77,10 @@ class TransformersPolicy(TrainableLocalPolicy):
             batch = self._within_memory([prompts[i] for i in rows], [seeds[i] for i in rows])
             generations.update(zip(rows, batch, strict=True))
         return [generations[i] for i in range(len(prompts))]
+
+    def completions(self) -> Completions:
+        """Return completions that are drawn in batches of `batch_size`: nobody waits for more than one of them."""
+        return Batches(self.generate, self.batch_size)
 
     def token_logprobs(
         self, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]
@@ -194,7 +198,7 @@ def _device(device: str) -> Any:
         import torch
     except ImportError:
         raise MissingDependencyError(
-            "running a model needs torch and transformers: pip install 'agentgen-bench[transformers]'"
+            f"running a model needs torch and transformers: {install_hint('transformers')}"
         ) from None
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -231,4 +235,4 @@ def _load(wanted: Wanted) -> TransformersPolicy:
     )
 
 
-BACK_END = BackEnd("transformers", _load, package="transformers", install="pip install 'agentgen-bench[transformers]'")
+BACK_END = BackEnd("transformers", _load, package="transformers", install=install_hint("transformers"))

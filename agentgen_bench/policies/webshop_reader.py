@@ -112,7 +112,7 @@ def _opened(task: str, found: Sequence[Hit]) -> Decision:
         cost = f"${best.price:.2f} is within ${limit:g}."
     else:
         cost = f"All cost more than ${limit:g}." if min(h.price for h in found) > limit else f"${best.price:.2f}."
-    return answer(f"Of what is listed, {said}. {cost}", f"click[{best.number.lower()}]")
+    return answer(f"Of what is listed, {said}. {cost}", f"click[{best.number}]")
 
 
 def _best(task: str, found: Sequence[Hit]) -> Hit:

@@ -109,7 +109,7 @@ def heat_map(rows: Sequence[str], columns: Sequence[str], values: Mapping[tuple[
         + "</tr>"
         for row in rows
     )
-    return f'<table class="heat"><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<table class="heat"><thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def interval_bar(value: float | None, low: float | None, high: float | None) -> str:

@@ -3,13 +3,15 @@
 import base64
 import gzip
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from agentgen_bench.episodes import Episode, Step, read_episodes
 from agentgen_bench.evaluation.folder import EPISODES, read_manifest
+from agentgen_bench.evaluation.grid import grid_of
 from agentgen_bench.evaluation.histories import histories
 from agentgen_bench.families import is_known
 from agentgen_bench.prompts import History, PromptConfig, as_text, messages, shown_turns
@@ -28,6 +30,8 @@ class RunReport:
     episodes: tuple[Episode, ...]  # compact
     index: tuple[dict[str, Any], ...]
     packed: tuple[str, ...]  # base64 of gzip of JSON: the page unpacks one when it is opened
+    label: str = ""  # tells the run apart from the others of a page, see `labelled`
+    grid: str | None = None  # the grid of harnesses that the run is part of
 
 
 def collect(path: Path) -> RunReport:
@@ -45,7 +49,34 @@ def collect(path: Path) -> RunReport:
         compact.append(episode.compact())
         index.append(_index_entry(episode))
         packed.append(pack(details(episode, prompt)))
-    return RunReport(path.resolve().name, manifest, results(compact), tuple(compact), tuple(index), tuple(packed))
+    grid = grid_of(path)
+    return RunReport(
+        name=path.resolve().name,
+        manifest=manifest,
+        results=results(compact),
+        episodes=tuple(compact),
+        index=tuple(index),
+        packed=tuple(packed),
+        grid=None if grid is None else grid.name,
+    )
+
+
+def labelled(runs: Sequence[RunReport]) -> list[RunReport]:
+    """Return the runs with names and labels of which no two are equal: the policy where that tells, else folder too."""
+    folders = Counter(run.name for run in runs)
+    seen: Counter[str] = Counter()
+    named = []
+    for run in runs:
+        seen[run.name] += 1
+        name = f"{run.name} ({seen[run.name]})" if folders[run.name] > 1 else run.name
+        named.append(replace(run, name=name))
+    policies = Counter(str(run.manifest["policy"]["name"]) for run in runs)
+    return [replace(run, label=_label(run, policies)) for run in named]
+
+
+def _label(run: RunReport, policies: Mapping[str, int]) -> str:
+    policy = str(run.manifest["policy"]["name"])
+    return policy if policies[policy] == 1 else f"{policy} in {run.name}"
 
 
 def details(episode: Episode, prompt: PromptConfig) -> dict[str, Any]:

@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from agentgen_bench.evaluation.folder import write_text
+from agentgen_bench.families import DIFFICULTY_ORDER
+from agentgen_bench.report.answer import result_section, runs_section
 from agentgen_bench.report.charts import Point, heat_map, interval_bar, shown, small_multiples
-from agentgen_bench.report.collect import RunReport, collect
+from agentgen_bench.report.collect import RunReport, collect, labelled
+from agentgen_bench.report.harness import harness_sections
 from agentgen_bench.report.pushes import PUSHES_TITLE, push_table
 from agentgen_bench.report.run_scores import run_score_sections
 from agentgen_bench.report.study import study_sections
+from agentgen_bench.report.tables import fixed, head, percent, scrolling, section, table
 from agentgen_bench.scores.base import WRAPPER_DEFAULTS, family, setting_label
 from agentgen_bench.scores.failures import MODES
 from agentgen_bench.scores.packs import pack_scores
 from agentgen_bench.scores.study import Study
 
-DIFFICULTY_ORDER = ("paper", "easy", "medium", "hard", "extreme")
+MAX_TITLED = 3  # runs that the title names; more would push the answer off the screen
 
 
 def write_report(runs: Sequence[Path], output: Path, study: Study | None = None) -> None:
@@ -31,11 +35,13 @@ def write_report(runs: Sequence[Path], output: Path, study: Study | None = None)
 
 def page(runs: Sequence[RunReport], study: Study | None = None) -> str:
     """Return the whole HTML page; with a study, its scores come first."""
-    title = "agentgen-bench: " + ", ".join(str(run.manifest["policy"]["name"]) for run in runs)
+    runs = labelled(runs)
+    names = ", ".join(run.label for run in runs) if len(runs) <= MAX_TITLED else f"{len(runs)} runs"
+    title = f"agentgen-bench: {names}"
     studied = study_sections(study, [run.episodes for run in runs]) if study else []
     sections = [
-        _runs_section(runs),
-        *(_section(name, body) for name, body in studied),
+        result_section(runs),
+        *(section(name, body) for name, body in studied),
         _success_section(runs),
         _charts_section(runs),
         *([_matrix_section(runs)] if len(runs) > 1 and study is None else []),
@@ -43,8 +49,10 @@ def page(runs: Sequence[RunReport], study: Study | None = None) -> str:
         _endings_section(runs),
         *_packs_section(runs),
         *run_score_sections(runs),
+        *harness_sections(runs),
         _failures_section(runs),
-        *([_section(PUSHES_TITLE, _table(*pushes))] if (pushes := push_table(runs)) else []),
+        *([section(PUSHES_TITLE, table(PUSHES_TITLE, *pushes))] if (pushes := push_table(runs)) else []),
+        runs_section(runs),
         _browser_section(runs),
     ]
     return (
@@ -58,60 +66,22 @@ def page(runs: Sequence[RunReport], study: Study | None = None) -> str:
     )
 
 
-def _runs_section(runs: Sequence[RunReport]) -> str:
-    rows = "".join(
-        "<tr>"
-        + "".join(
-            f"<td>{shown(cell)}</td>"
-            for cell in (
-                run.name,
-                run.manifest["policy"]["name"],
-                (run.manifest["plan"]["suite"] or {}).get("name", "(no suite)"),
-                f"{run.results['episodes']} of {_planned(run.manifest)}",
-                run.manifest["versions"].get("agentgen-bench", "unknown"),
-                run.manifest.get("command", ""),
-            )
-        )
-        + "</tr>"
-        for run in runs
-    )
-    head = "".join(f"<th>{name}</th>" for name in ("run", "policy", "suite", "episodes", "version", "command"))
-    return _section("Runs", _table(head, rows))
-
-
-def _planned(manifest: Mapping[str, Any]) -> int:
-    plan = manifest["plan"]
-    return int(plan["repeats"]) * sum(len(cell["seeds"]) for cell in plan["cells"])
-
-
 def _success_section(runs: Sequence[RunReport]) -> str:
-    head = "".join(
-        f"<th>{name}</th>"
-        for name in (
-            "policy",
-            "environment",
-            "success %",
-            "95 %, levels only",
-            "",
-            "score",
-            "episodes",
-            "errors",
-        )
-    )
+    names = ("run", "environment", "success %", "95 %, levels only", "interval", "score", "episodes", "errors")
     rows = "".join(_success_row(run, setting) for run in runs for setting in run.results["settings"])
-    return _section("Success", _table(head, rows))
+    return section("Success", table("Success", head(names), rows))
 
 
 def _success_row(run: RunReport, setting: Mapping[str, Any]) -> str:
     success, score = setting["scores"]["success"], setting["scores"]["score"]
-    texts = (run.manifest["policy"]["name"], setting["setting"])
-    numbers = (_percent(success["value"]), f"{_percent(success['low'])} - {_percent(success['high'])}")
+    texts = (run.label, setting["setting"])
+    numbers = (percent(success["value"]), f"{percent(success['low'])} - {percent(success['high'])}")
     return (
         "<tr>"
         + "".join(f"<td>{shown(text)}</td>" for text in texts)
         + "".join(f'<td class="number">{shown(number)}</td>' for number in numbers)
         + f"<td>{interval_bar(success['value'], success['low'], success['high'])}</td>"
-        + f'<td class="number">{_fixed(score["value"], 3)}</td><td class="number">{setting["episodes"]}</td>'
+        + f'<td class="number">{fixed(score["value"], 3)}</td><td class="number">{setting["episodes"]}</td>'
         + f'<td class="number">{len(setting["crashed"])}</td></tr>'
     )
 
@@ -127,13 +97,13 @@ def _charts_section(runs: Sequence[RunReport]) -> str:
                 panels.setdefault(f"{family(spec)} ({spec['split']})", []).append(point)
     difficulties = {point.x for points in panels.values() for point in points}
     order = [*(x for x in DIFFICULTY_ORDER if x in difficulties), *sorted(difficulties - set(DIFFICULTY_ORDER))]
-    return _section("Success by family, difficulty, richness and distractors", small_multiples(panels, order))
+    return section("Success by family, difficulty, richness and distractors", small_multiples(panels, order))
 
 
 def _series(run: RunReport, spec: Mapping[str, Any], runs: Sequence[RunReport]) -> str:
-    """Return what tells two points of one panel apart: the policy where there are several, and the knobs."""
+    """Return what tells two points of one panel apart: the run where there are several, and the knobs."""
     richness = setting_label({**spec, "knobs": {}}).split()[0].partition("-")[2] or "base"
-    parts = [str(run.manifest["policy"]["name"])] if len(runs) > 1 else []
+    parts = [run.label] if len(runs) > 1 else []
     parts.append(richness)
     parts += [f"{name}={json.dumps(value)}" for name, value in sorted(spec["knobs"].items())]
     for name, default in WRAPPER_DEFAULTS.items():
@@ -150,35 +120,33 @@ def _bounds(score: Mapping[str, Any]) -> tuple[float, float, float]:
 
 def _matrix_section(runs: Sequence[RunReport]) -> str:
     values = {
-        (run.name, setting["setting"]): setting["scores"]["success"]["value"]
+        (run.label, setting["setting"]): setting["scores"]["success"]["value"]
         for run in runs
         for setting in run.results["settings"]
         if setting["scores"]["success"]["value"] is not None
     }
     columns = list(dict.fromkeys(column for _, column in values))
-    return _section("Success of each run on each environment, %", heat_map([run.name for run in runs], columns, values))
+    title = "Success of each run on each environment, %"
+    return section(title, scrolling(title, heat_map([run.label for run in runs], columns, values)))
 
 
 def _lengths_section(runs: Sequence[RunReport]) -> str:
     names = ("steps", "prompt_tokens_per_step", "completion_tokens_per_step", "invalid_action_rate", "unparsed_rate")
-    head = "<th>policy</th><th>environment</th>" + "".join(f"<th>{name.replace('_', ' ')}</th>" for name in names)
+    titles = ("run", "environment", *(name.replace("_", " ") for name in names))
     rows = "".join(
-        f"<tr><td>{shown(run.manifest['policy']['name'])}</td><td>{shown(setting['setting'])}</td>"
-        + "".join(f'<td class="number">{_fixed(setting["scores"][name]["value"], 3)}</td>' for name in names)
+        f"<tr><td>{shown(run.label)}</td><td>{shown(setting['setting'])}</td>"
+        + "".join(f'<td class="number">{fixed(setting["scores"][name]["value"], 3)}</td>' for name in names)
         + "</tr>"
         for run in runs
         for setting in run.results["settings"]
     )
-    return _section("Steps, tokens and actions", _table(head, rows))
+    return section("Steps, tokens and actions", table("Steps, tokens and actions", head(titles), rows))
 
 
 def _endings_section(runs: Sequence[RunReport]) -> str:
-    head = "".join(
-        f"<th>{name}</th>"
-        for name in ("policy", "environment", "solved or ended", "out of steps", "crashed", "unparsed completions, why")
-    )
+    names = ("run", "environment", "solved or ended", "out of steps", "crashed", "unparsed completions, why")
     rows = "".join(
-        f"<tr><td>{shown(run.manifest['policy']['name'])}</td><td>{shown(setting['setting'])}</td>"
+        f"<tr><td>{shown(run.label)}</td><td>{shown(setting['setting'])}</td>"
         + "".join(
             f'<td class="number">{setting["endings"][name]}</td>' for name in ("terminated", "truncated", "error")
         )
@@ -186,7 +154,7 @@ def _endings_section(runs: Sequence[RunReport]) -> str:
         for run in runs
         for setting in run.results["settings"]
     )
-    return _section("How episodes end", _table(head, rows))
+    return section("How episodes end", table("How episodes end", head(names), rows))
 
 
 def _packs_section(runs: Sequence[RunReport]) -> list[str]:
@@ -201,19 +169,19 @@ def _packs_section(runs: Sequence[RunReport]) -> list[str]:
                     panels.setdefault(f"{family(packs.spec)} {packs.spec['difficulty']}", []).append(point)
     order = sorted({point.x for points in panels.values() for point in points}, key=int)
     title = "Packs: score at each position, %"
-    return [_section(title, small_multiples(panels, order))] if panels else []
+    return [section(title, small_multiples(panels, order))] if panels else []
 
 
 def _failures_section(runs: Sequence[RunReport]) -> str:
-    head = "<th>policy</th><th>environment</th>" + "".join(f"<th>{mode.replace('_', ' ')}</th>" for mode in MODES)
+    names = ("run", "environment", *(mode.replace("_", " ") for mode in MODES))
     rows = "".join(
-        f"<tr><td>{shown(run.manifest['policy']['name'])}</td><td>{shown(setting)}</td>"
-        + "".join(f'<td class="number">{_percent(share)}</td>' for share in shares.values())
+        f"<tr><td>{shown(run.label)}</td><td>{shown(setting)}</td>"
+        + "".join(f'<td class="number">{percent(share)}</td>' for share in shares.values())
         + "</tr>"
         for run in runs
         for setting, shares in _mode_shares(run).items()
     )
-    return _section("Failure modes, % of episodes", _table(head, rows))
+    return section("Failure modes, % of episodes", table("Failure modes", head(names), rows))
 
 
 def _mode_shares(run: RunReport) -> dict[str, dict[str, float | None]]:
@@ -230,7 +198,7 @@ def _mode_shares(run: RunReport) -> dict[str, dict[str, float | None]]:
 
 def _browser_section(runs: Sequence[RunReport]) -> str:
     n_episodes = sum(len(run.index) for run in runs)
-    return _section(
+    return section(
         f"Episodes ({n_episodes:,})",
         '<div id="browser"><div class="filters">'
         '<label>run <select id="filter-run"></select></label>'
@@ -245,29 +213,10 @@ def _browser_section(runs: Sequence[RunReport]) -> str:
 
 
 def _payload(runs: Sequence[RunReport]) -> str:
-    data = [
-        {"name": run.name, "policy": run.manifest["policy"]["name"], "index": run.index, "packed": run.packed}
-        for run in runs
-    ]
+    data = [{"name": run.name, "label": run.label, "index": run.index, "packed": run.packed} for run in runs]
     # No "<" survives, so nothing inside can close the script element.
     text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     return f'<script type="application/json" id="data">{text}</script>\n'
-
-
-def _section(title: str, body: str) -> str:
-    return f"<section><h2>{shown(title)}</h2>\n{body}\n</section>\n"
-
-
-def _table(head: str, rows: str) -> str:
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f}"
-
-
-def _fixed(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _asset(name: str) -> str:

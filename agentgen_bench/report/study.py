@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from agentgen_bench.episodes import Episode
 from agentgen_bench.report.charts import curve, heat_map, shown
+from agentgen_bench.report.tables import head, scrolling, table
 from agentgen_bench.scores.study import Study
 from agentgen_bench.scores.study_scores import StudyScores, score_study
 from agentgen_bench.scores.units import in_units, interval_in_units, interval_over, why_no_interval
@@ -31,7 +32,8 @@ def _rates(scores: StudyScores) -> dict[tuple[str, str], float]:
 def _transfer_matrix(scores: StudyScores) -> str:
     rates = _rates(scores)
     rows = [condition.label for condition in scores.study.conditions]
-    return heat_map(rows, list(dict.fromkeys(environment for _, environment in rates)), rates)
+    columns = list(dict.fromkeys(environment for _, environment in rates))
+    return scrolling("Transfer matrix", heat_map(rows, columns, rates))
 
 
 def _stage_curves(scores: StudyScores) -> str:
@@ -56,11 +58,9 @@ def _score_table(scores: StudyScores) -> str:
         for line in scores.lines
         if line.section != "success"
     )
-    head = "".join(
-        f"<th>{name}</th>" for name in ("kind", "about", "score", "value", "95 % interval", "over", "remark")
-    )
+    names = ("kind", "about", "score", "value", "95 % interval", "over", "remark")
     missing = "".join(f"<li>{shown(line)}</li>" for line in (*scores.notes, *scores.missing))
-    table = f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    body = table("Scores of the study", head(names), rows)
     unhealthy = "".join(f"<li>{shown(line)}</li>" for line in scores.study.unhealthy)
-    table = (f"<p>Training that went wrong:</p><ul>{unhealthy}</ul>" if unhealthy else "") + table
-    return table + (f"<p>Left out, or not computed for want of a run:</p><ul>{missing}</ul>" if missing else "")
+    body = (f"<p>Training that went wrong:</p><ul>{unhealthy}</ul>" if unhealthy else "") + body
+    return body + (f"<p>Left out, or not computed for want of a run:</p><ul>{missing}</ul>" if missing else "")

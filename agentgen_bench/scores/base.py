@@ -12,7 +12,7 @@ from agentgen_bench.episodes import Episode, canonical_json
 from agentgen_bench.errors import ScoreError
 
 _ENV_ID = re.compile(r"\w+/(?P<name>(?P<family>\w+?)(?:-[a-z]+)?)-v(?P<version>\d+)")
-WRAPPER_DEFAULTS = {"distractors": "none", "interface": "original", "lifecycle": "none"}
+WRAPPER_DEFAULTS = {"distractors": "none", "interface": "original", "lifecycle": "none", "faults": "none"}
 
 
 class Interval(NamedTuple):

@@ -29,7 +29,8 @@ from agentgen_bench.scores.bootstrap import (
 from agentgen_bench.scores.success import succeeded
 from agentgen_bench.seeding import stream
 
-VIEWS = ("richness", "distractors", "interface")  # knobs that leave the level alone: settings may be paired across
+# Knobs that leave the level alone: settings may be paired across them.
+VIEWS = ("richness", "distractors", "interface", "faults")
 
 
 @dataclass(frozen=True, slots=True)

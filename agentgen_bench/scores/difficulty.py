@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from agentgen_bench.families import DIFFICULTIES
 from agentgen_bench.scores.base import NO_INTERVAL, Interval, Score, mean, undefined
 from agentgen_bench.scores.ood import Rates, holds_zero
-
-DIFFICULTIES = ("easy", "medium", "hard")
 
 
 def difficulty_transfer(initial: Rates, trained: Rates, target: str) -> Score:

@@ -30,6 +30,7 @@ from agentgen_bench.scores.base import Score, family, is_crash, scores_json, und
 from agentgen_bench.scores.success import per_episode, rate
 
 LOOP_VISITS = 3  # the same action in the same state for the third time: the second may be an honest retry
+FAULTY = "where steps fail, what is shown is not always the state"
 NO_TEXTS = "the record holds no observation texts; record with texts, or replay the run"
 
 _CLICK = re.compile(r"click\[(?P<name>.*)\]", re.DOTALL)
@@ -68,10 +69,10 @@ ANALYSES = ("first_fatal_push", "regret_moves", "regret_pushes")
 
 def failures(episode: Episode) -> Failures:
     """Return the failure modes of one episode."""
-    states = _states(episode)
+    states = None if _is_faulty(episode) else _states(episode)
     unknown, unknown_reason = _unknown_name(episode)
     analysed = {name: _analysed(episode, name) for name in ANALYSES}
-    texts_reason = NO_TEXTS if states is None else None
+    texts_reason = FAULTY if _is_faulty(episode) else NO_TEXTS if states is None else None
     found = {
         "repeated_action": texts_reason,
         "loop": texts_reason,
@@ -165,6 +166,10 @@ def _states(episode: Episode) -> list[str] | None:
     return ["".join(section.text for section in sections if section.source == "state") for sections in shown]
 
 
+def _is_faulty(episode: Episode) -> bool:
+    return "faults" in episode.spec
+
+
 def _shown(episode: Episode) -> list[Sections] | None:
     """Return the sections of every observation, the first included, None where texts are not recorded."""
     shown = [episode.first_sections, *(step.sections for step in episode.steps)]
@@ -180,6 +185,8 @@ def _unknown_name(episode: Episode) -> tuple[bool | None, str | None]:
         return None, f"actions of {name} name nothing"
     if episode.spec.get("interface", "original") != "original":
         return None, "the interface renames the command words"
+    if _is_faulty(episode):
+        return None, FAULTY
     found = unknown_names(episode)
     return (None, NO_TEXTS) if found is None else (bool(found), None)
 

@@ -13,7 +13,8 @@
 
 `source` names a family. Several seeds of one role are training seeds of the same recipe. `also: [runs/a-130, ...]`
 names runs of further checkpoints of the same training: their episodes count as repeats of the same levels, so that a
-rate is the mean over the checkpoints. `health: [...]` says what was wrong with the training, as a study writes it.
+rate is the mean over the checkpoints. Runs that name one `grid` are one model under several harnesses. `health: [...]`
+says what was wrong with the training, as a study writes it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -68,6 +69,7 @@ class StudyRun:
     seed: int = 0
     also: tuple[str, ...] = ()
     health: tuple[str, ...] = ()
+    grid: str | None = None
 
     def __post_init__(self) -> None:
         """Check that the role has what it needs, and nothing that it has no use for."""
@@ -127,6 +129,10 @@ class Study:
         """The folders of all runs in order, each run followed by those of its other checkpoints."""
         return tuple(folder for run in self.runs for folder in (run.run, *run.also))
 
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values from which `study_from_data` reads the study again; what is not said is left out."""
+        return {"study": self.name, "runs": [_run_json(run) for run in self.runs]}
+
     def by_run(self, played: Sequence[Sequence[Episode]]) -> dict[str, list[Episode]]:
         """Return the episodes of each run, those of its other checkpoints among them as further repeats.
 
@@ -152,6 +158,12 @@ class Study:
         return {condition: sorted(runs, key=lambda run: run.seed) for condition, runs in groups.items()}
 
     @property
+    def grids(self) -> dict[str, list[str]]:
+        """The runs of each grid of harnesses."""
+        names = dict.fromkeys(run.grid for run in self.runs if run.grid is not None)
+        return {name: [run.run for run in self.runs if run.grid == name] for name in names}
+
+    @property
     def stages(self) -> list[Condition]:
         """The conditions with role stage, in order."""
         return sorted((c for c in self.conditions if c.role == "stage"), key=lambda c: c.stage or 0)
@@ -170,6 +182,13 @@ class Study:
         return [c for c in self.conditions if c.role == "trained" and c.augmented == augmented and c.difficulty is None]
 
 
+def _run_json(run: StudyRun) -> dict[str, Any]:
+    data = {field.name: getattr(run, field.name) for field in fields(run)}
+    data |= {"also": list(run.also), "health": list(run.health)}
+    kept = {name: value for name, value in data.items() if value not in (None, False, [])}
+    return kept if run.seed else {**kept, "seed": 0}
+
+
 def read_study(text: str, origin: str = "study") -> Study:
     """Return the study written in YAML; `origin` names it in errors.
 
@@ -180,6 +199,11 @@ def read_study(text: str, origin: str = "study") -> Study:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ScoreError(f"{origin} is not YAML: {' '.join(str(error).split())}") from None
+    return study_from_data(data, origin)
+
+
+def study_from_data(data: Any, origin: str) -> Study:
+    """Return the study of parsed YAML; raises ScoreError as `read_study` does."""
     if not isinstance(data, Mapping) or set(data) != {"study", "runs"}:
         got = sorted(map(str, data)) if isinstance(data, Mapping) else type(data).__name__
         raise ScoreError(f"{origin} needs the keys study and runs, got {got}")
@@ -199,6 +223,7 @@ def _study_run(entry: Any, origin: str) -> StudyRun:
         "seed": int,
         "also": list,
         "health": list,
+        "grid": str,
     }
     if not isinstance(entry, Mapping) or "run" not in entry:
         raise ScoreError(f"{origin}: each entry of runs needs the key run, got {entry!r}")

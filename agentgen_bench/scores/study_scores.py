@@ -8,10 +8,12 @@ from typing import Any
 
 from agentgen_bench.episodes import Episode
 from agentgen_bench.errors import ScoreError
+from agentgen_bench.families import DIFFICULTIES
 from agentgen_bench.scores.aggregate import iqm
 from agentgen_bench.scores.base import Interval, Score, family
 from agentgen_bench.scores.bootstrap import wilson
-from agentgen_bench.scores.difficulty import DIFFICULTIES, difficulty_slope, difficulty_transfer, recovery
+from agentgen_bench.scores.difficulty import difficulty_slope, difficulty_transfer, recovery
+from agentgen_bench.scores.harness import harness_scores
 from agentgen_bench.scores.lines import Line, Table
 from agentgen_bench.scores.missing import missing
 from agentgen_bench.scores.ood import (
@@ -79,7 +81,7 @@ def score_study(study: Study, runs: Runs) -> StudyScores:
         raise ScoreError(f"no episodes of {', '.join(empty)}; evaluate the policy first")
     by_family = sample({run.run: runs[run.run] for run in study.runs}, family)
     by_difficulty = sample({run.run: runs[run.run] for run in study.runs}, _family_and_difficulty)
-    families, difficulties = _table(study, by_family), _table(study, by_difficulty)
+    families, difficulties = rates_by_condition(study, by_family), rates_by_condition(study, by_difficulty)
     lines = [
         *_success(families, difficulties),
         *_aggregates(study, by_family),
@@ -91,6 +93,7 @@ def score_study(study: Study, runs: Runs) -> StudyScores:
         *sequence_lines(study, families, difficulties),
         *_life_cycles(study, runs),
         *_single_runs(study, runs),
+        *_harnesses(study, runs),
     ]
     return StudyScores(study, tuple(lines), tuple(missing(study)), by_family.notes)
 
@@ -99,7 +102,8 @@ def _family_and_difficulty(spec: Mapping[str, Any]) -> str:
     return f"{family(spec)} {spec['difficulty']}"
 
 
-def _table(study: Study, sampled: Sample) -> dict[Condition, PolicyRates]:
+def rates_by_condition(study: Study, sampled: Sample) -> dict[Condition, PolicyRates]:
+    """Return the rates of each condition: the mean over its training seeds, which keeps those of each."""
     chained = len({tuple(run.seed for run in study.conditions[stage]) for stage in study.stages}) == 1
     return {
         condition: pooled([sampled.runs[run.run] for run in runs], _lineage(condition, len(runs), chained))
@@ -125,13 +129,18 @@ def _success(families: Table, difficulties: Table) -> Iterable[Line]:
 
 def _success_lines(condition: Condition, policy: PolicyRates, environments: Sequence[str]) -> Iterable[Line]:
     for environment in environments:
-        formula = partial(_rate, environment)
-        score = bootstrapped(formula, policy)
-        if score.low is None:  # all levels alike
-            levels = policy.levels[environment]
-            score = score.within(wilson(policy.rates[environment] * levels, levels))
-            score = over_seeds(score, formula, [policy])
-        yield Line("success", f"{condition.label}: {environment}", replace(score, n=policy.episodes[environment]))
+        yield Line("success", f"{condition.label}: {environment}", success_on(environment, policy))
+
+
+def success_on(environment: str, policy: PolicyRates) -> Score:
+    """Return a policy's success on an environment with its interval; `n` counts episodes."""
+    formula = partial(_rate, environment)
+    score = bootstrapped(formula, policy)
+    if score.low is None:  # all levels alike
+        levels = policy.levels[environment]
+        score = score.within(wilson(policy.rates[environment] * levels, levels))
+        score = over_seeds(score, formula, [policy])
+    return replace(score, n=policy.episodes[environment])
 
 
 def _rate(environment: str, rates: Rates) -> Score:
@@ -260,13 +269,21 @@ def _by_environment(rates: Rates) -> dict[str, dict[str, float]]:
 
 
 def _single_runs(study: Study, runs: Runs) -> Iterable[Line]:
-    """Yield reliability, cost and horizon of each run; runs of several checkpoints repeat no policy, so have none."""
+    """Yield the scores of each run by itself; runs of several checkpoints repeat no policy, so have none."""
     for condition, entries in study.conditions.items():
         for entry in [entry for entry in entries if not entry.also]:
             label = condition.label if len(entries) == 1 else f"{condition.label}, seed {entry.seed}"
             for one in run_scores(runs[entry.run]):
                 for score in one.scores:
                     yield Line(one.section, f"{label}: {one.setting}", score)
+
+
+def _harnesses(study: Study, runs: Runs) -> Iterable[Line]:
+    """Yield mean and variance of each grid's success over its harnesses, per family and over all."""
+    for grid, names in study.grids.items():
+        for one in harness_scores({name: runs[name] for name in names}) if len(names) > 1 else ():
+            for score in one.scores:
+                yield Line("harness", f"{grid}: {one.subject}", score)
 
 
 def _life_cycles(study: Study, runs: Runs) -> Iterable[Line]:

@@ -100,11 +100,6 @@ def _by_family(settings: Mapping[str, list[Episode]]) -> dict[str, dict[str, lis
     return {name: families[name] for name in sorted(families)}
 
 
-def summarize(episodes: Iterable[Episode]) -> list[SettingSummary]:
-    """Return one summary per environment setting, settings sorted by their spec."""
-    return [summary(group) for group in by_setting(episodes).values()]
-
-
 def summary(episodes: Sequence[Episode]) -> SettingSummary:
     """Return the summary of the episodes (at least one) of one setting."""
     spec = episodes[0].spec

@@ -18,13 +18,19 @@ POINTS = {
     "forgetting_max",
     "forgetting_end",
     "cod_effect",
+    "fault_change",
     "stateful_gain",
+    "interface_reliance",
 }
-RAW = {"ood_rank_score", "tokens_per_success", "horizon_50", "horizon_slope"}
+RAW = {"ood_rank_score", "harness_variance", "tokens_per_success", "horizon_50", "horizon_slope"}
 NO_INTERVAL_FOR = {
     "forgetting_max": "the largest of noisy rates is too large, by 1 to 3 points where nothing is forgotten, and "
     "redraws of it are larger still; forgetting_end has an interval",
     "iqm_success": "redraws of three seeds cover 77 %, not 95",
+    **dict.fromkeys(
+        ("interface_reliance", "originals_where_shown", "originals_where_aliases_are_shown"),
+        "fewer than 30 levels show the originals, or the aliases, and redraws of so few cover 87 to 92 %",
+    ),
     "ood_rank_score": "redraws cover 20 to 58 % where models are equal in truth; nothing is ordered by it",
 }
 

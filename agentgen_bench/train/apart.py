@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from agentgen_bench.errors import AgentGenError, RunError
 
 if TYPE_CHECKING:
-    from agentgen_bench.train.grpo import Config
+    from agentgen_bench.train.grpo_config import Config
 
 
 def in_own_process(work: Callable[[], Any]) -> None:

@@ -13,7 +13,7 @@ from agentgen_bench.train.settings import Source, env_id, refuse_held_out_levels
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-SPEC_FIELDS = ("richness", "difficulty", "split", "distractors", "interface", "lifecycle")
+SPEC_FIELDS = ("richness", "difficulty", "split", "distractors", "interface", "lifecycle", "faults")
 
 
 class Option(NamedTuple):

@@ -1,6 +1,6 @@
 """collect: play levels of the training split with a policy and turn what it solved into demonstrations."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from agentgen_bench.evaluation.folder import EPISODES
 from agentgen_bench.evaluation.histories import histories
 from agentgen_bench.evaluation.plan import Plan
 from agentgen_bench.evaluation.run import evaluate
-from agentgen_bench.policies.base import Player, Policy
+from agentgen_bench.policies.base import Decision, Player, Policy
 from agentgen_bench.policies.demonstrators import Imitable
 from agentgen_bench.policies.names import DEMONSTRATORS, scripted_policy, to_be_imitated
 from agentgen_bench.prompts import PromptConfig
@@ -36,8 +36,11 @@ def collect(
     only_solved: bool = True,
     workers: int = DEFAULT_WORKERS,
     resume: bool = False,
+    retry_errors: bool = False,
     command: str = "",
+    on_start: Callable[[Sequence[Episode]], None] | None = None,
     on_episode: Callable[[Episode], None] | None = None,
+    on_decisions: Callable[[Sequence[Decision]], None] | None = None,
 ) -> Collected:
     """Play the plan into the run folder `output` and write its demonstrations to `samples.jsonl` there.
 
@@ -48,7 +51,19 @@ def collect(
     """
     refuse_held_out_levels((cell.spec for cell in plan.cells), "collecting demonstrations")
     held = to_be_imitated(policy, prompt)
-    evaluate(plan, held, prompt, output, workers=workers, resume=resume, command=command, on_episode=on_episode)
+    evaluate(
+        plan,
+        held,
+        prompt,
+        output,
+        workers=workers,
+        resume=resume,
+        retry_errors=retry_errors,
+        command=command,
+        on_start=on_start,
+        on_episode=on_episode,
+        on_decisions=on_decisions,
+    )
     return _written(output, prompt, only_solved)
 
 

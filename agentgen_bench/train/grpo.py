@@ -50,7 +50,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
@@ -58,15 +58,16 @@ import numpy.typing as npt
 import torch
 
 from agentgen_bench.episodes import Episode
-from agentgen_bench.errors import RunError, SpecError
+from agentgen_bench.errors import RunError
+from agentgen_bench.evaluation.training import PlayedLevels
 from agentgen_bench.make import make
-from agentgen_bench.parsing import ActionFormat
+from agentgen_bench.policies.asking import Watched
 from agentgen_bench.policies.backends import Resources, Wanted, back_end
 from agentgen_bench.policies.backends import trainable as trainable_policy
 from agentgen_bench.policies.base import Decision, Policy, TokenSample, TrainablePolicy
 from agentgen_bench.policies.sampling import Sampling
-from agentgen_bench.prompts import ActionHints, History, PromptConfig, Protocol, RepeatHints
-from agentgen_bench.rollout import DEFAULT_WORKERS, Job, job_key, play
+from agentgen_bench.prompts import History
+from agentgen_bench.rollout import Job, job_key, play
 from agentgen_bench.scores.packs import task_scores
 from agentgen_bench.seeding import seed_from, stream
 from agentgen_bench.spec import TaskSpec
@@ -79,11 +80,11 @@ from agentgen_bench.train.checkpoints import (
     save_state,
     write_checkpoint,
 )
+from agentgen_bench.train.grpo_config import Config as Config
 from agentgen_bench.train.health import cross_input
-from agentgen_bench.train.logs import Logs, SilentLogs, Tracker
+from agentgen_bench.train.logs import Logs, SilentLogs
 from agentgen_bench.train.models import (
     ADAPTER_FOLDER,
-    Lora,
     load_model,
     load_tokenizer,
     merged_tensors,
@@ -91,7 +92,6 @@ from agentgen_bench.train.models import (
     trainable,
 )
 from agentgen_bench.train.optimizing import (
-    Schedule,
     accelerator_for,
     learning_rate,
     out_of_memory_explained,
@@ -100,12 +100,14 @@ from agentgen_bench.train.optimizing import (
     tokens_per_pass,
 )
 from agentgen_bench.train.pack_credit import ROUNDING, pack_advantages, pack_rewards
-from agentgen_bench.train.packing import Kernel, attention_kernel, set_attention
-from agentgen_bench.train.settings import Source, open_training, refuse_held_out_levels, to_json, training_jobs
+from agentgen_bench.train.packing import attention_kernel, set_attention
+from agentgen_bench.train.provenance import of_sources, played_before, record_training
+from agentgen_bench.train.settings import open_training, to_json, training_jobs
 from agentgen_bench.train.sharding import (
     clip_gradients,
     equal_passes,
     frozen,
+    gathered_texts,
     gathered_weights,
     gradients_meet,
     is_split,
@@ -121,7 +123,7 @@ from agentgen_bench.train.tokens import (
     joined,
     n_targets,
     passes,
-    plain,
+    row_lists,
     scattered,
 )
 
@@ -130,186 +132,6 @@ SHOWN = ("reward/mean", "success/mean", "kl", "clip_frac", "tokens/per_s")
 CROSS_INPUTS = 8  # completions that are scored after each other's prompts, per process
 # Largest difference in a log-probability between trainer and sampler that a sync may leave, by precision.
 PROBE_TOLERANCE = {"float32": 1e-3, "bfloat16": 0.1}
-
-
-# --------------------------------------------------------------------------------------------------------------------
-# Settings
-# --------------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Config:
-    """Everything that decides a run; equal settings give equal parameters on a CPU."""
-
-    model: str
-    """The initial policy: a Hugging Face folder, or a hub name."""
-    output: str
-    """The run's folder: settings, log, checkpoints."""
-    sources: tuple[Source, ...]
-    """The environments to train on, with weights."""
-
-    steps: int = 150
-    """Training steps; each plays new episodes and learns from them."""
-    levels_per_step: int = 16
-    """Groups per step, over all processes: levels drawn from the sources by weight."""
-    group_size: int = 8
-    """Episodes of each level."""
-    seed: int = 0
-    """Decides levels, sampling and the order of samples."""
-
-    history_length: int = 2
-    """Past steps shown in each prompt."""
-    action_hints: ActionHints = "templates"
-    """Whether prompts show no actions, what they look like, or all admissible ones."""
-    thinking: bool = True
-    """Ask for reasoning before the action."""
-    action_format: ActionFormat = "tagged"
-    """How the answer marks its action."""
-    protocol: Protocol = "window"
-    """Each step a prompt of its own, one growing chat, or a chat that answers by function calls."""
-    repeat_hints: RepeatHints = "all"
-    """In a chat with full hints: all of them in each turn, or what changed since the turn before."""
-    system_prompt: str = ""
-    """A system message before all else; empty: none."""
-
-    temperature: float = 1.0
-    """Of sampling, above 0; log-probabilities and ratios are of the distribution at this temperature."""
-    max_tokens: int = 512
-    """Tokens of a completion at most."""
-    max_prompt_tokens: int | None = None
-    """Tokens of a prompt at most; older steps are left out to fit. None: what the model's context leaves."""
-    sampler: Literal["transformers", "vllm"] = "transformers"
-    """What draws the completions: transformers shares the trainer's weights, vllm gets them after each step."""
-    sampler_batch: int = 64
-    """Completions that the transformers sampler draws at once."""
-    vllm_memory: float = 0.4
-    """Share of each GPU's memory for vLLM, in (0, 1]; the trainer needs the rest."""
-    workers: int = DEFAULT_WORKERS
-    """Environments that run at once, per process."""
-
-    reward: Literal["success", "score", "return"] = "success"
-    """What an episode earns: success_reward if solved, success_reward times its score, or the environment's rewards."""
-    success_reward: float = 10.0
-    """Reward of a solved episode, at its last step."""
-    invalid_penalty: float = 0.1
-    """Taken off for each step without a valid action."""
-    invalid_penalty_on: Literal["episode", "row"] = "episode"
-    """Whose reward it is taken off: the episode's, so all its steps share it, or that of the invalid step alone."""
-    divide_by_std: bool = True
-    """Divide a group's advantages by its standard deviation."""
-    statistics: Literal["episodes", "rows"] = "episodes"
-    """Whether mean and deviation of a group are taken over episodes or over their steps."""
-    credit: Literal["episode", "cod"] = "episode"
-    """Rewards that a step is credited with: its episode's; in packs (lifecycle pack-4), its own and later tasks'."""
-    step_credit_weight: float = 0.0
-    """Weight of GiGPO's step-level advantage; 0 turns it off."""
-    step_discount: float = 0.95
-    """Discount per step of the returns that GiGPO compares, in [0, 1]."""
-
-    clip_low: float = 0.2
-    """The ratio is clipped at 1 - clip_low."""
-    clip_high: float = 0.2
-    """The ratio is clipped at 1 + clip_high."""
-    kl_coef: float = 0.01
-    """Weight of the KL penalty to the initial policy; 0 keeps no copy of it in memory."""
-    loss_mean: Literal["tokens", "samples"] = "tokens"
-    """Whether the loss is a mean over tokens, or over samples of their token means."""
-    importance_cap: float | None = 2.0
-    """Cap of the weight trainer / sampler of a token; None: the sampler's log-probabilities stand in the ratio."""
-    mini_batch: int = 256
-    """Samples per optimizer step, over all processes."""
-    epochs: int = 1
-    """Passes over the samples of a step."""
-
-    learning_rate: float = 1e-6
-    """Peak learning rate of AdamW."""
-    schedule: Schedule = "constant"
-    """Course of the learning rate after the warm-up."""
-    warmup_steps: int = 0
-    """Steps over which the learning rate rises to its peak."""
-    weight_decay: float = 0.0
-    """Decay of matrices per unit of learning rate."""
-    max_gradient_norm: float = 1.0
-    """Gradients are scaled down to this norm."""
-    lora_rank: int = 0
-    """Rank of LoRA adapters; 0 trains all parameters."""
-    lora_alpha: int = 32
-    """Scale of the adapters, over their rank."""
-    packing: bool = True
-    """Put rows of different length one after another, instead of padding them; the log says where a model cannot."""
-    micro_batch_tokens: int | None = None
-    """Tokens of a forward and backward pass at most, padding included; decides memory and speed, not the result.
-    None: what suits the device."""
-    gradient_checkpointing: bool = False
-    """Compute activations twice to need less memory."""
-    bf16: bool = False
-    """Compute in bfloat16 (parameters stay in float32)."""
-    shard: bool = False
-    """Split parameters, gradients and optimizer over the processes (FSDP2); each sampler keeps a copy of its own."""
-    attention: Kernel | None = None
-    """Kernel of attention; None: eager on a CPU in bf16, where it is faster for short rows (its memory grows with
-    their square), else sdpa."""
-
-    cross_input_every: int = 5
-    """Steps between measurements of how far completions depend on their prompts (template collapse); 0: never."""
-    save_every: int = 15
-    """Steps between checkpoints; the last step always has one."""
-    keep: int = 4
-    """Newest checkpoints kept."""
-    tracker: Tracker | None = None
-    """Where numbers go besides log.jsonl: TensorBoard's event file, Weights & Biases, or nowhere."""
-
-    def __post_init__(self) -> None:
-        """Raise SpecError for values out of range."""
-        if not self.sources:
-            raise SpecError("sources is empty; name at least one environment to train on")
-        refuse_held_out_levels((source.spec for source in self.sources), "training")
-        for name in ("steps", "levels_per_step", "mini_batch", "epochs", "workers", "save_every"):
-            _check(name, getattr(self, name), getattr(self, name) >= 1, "1 or more")
-        _check("group_size", self.group_size, self.group_size >= 2, "2 or more: one episode has nothing to compare to")
-        _check("temperature", self.temperature, self.temperature > 0, "a number above 0: greedy play does not vary")
-        _check("clip_low", self.clip_low, 0 < self.clip_low <= 1, "a number in (0, 1]")
-        _check("clip_high", self.clip_high, self.clip_high > 0, "a number above 0")
-        for name in ("kl_coef", "step_credit_weight", "warmup_steps", "lora_rank", "weight_decay", "cross_input_every"):
-            _check(name, getattr(self, name), getattr(self, name) >= 0, "0 or more")
-        _check("step_discount", self.step_discount, 0 <= self.step_discount <= 1, "a number in [0, 1]")
-        _check("keep", self.keep, self.keep >= 1, "1 or more")
-        budget = self.micro_batch_tokens
-        _check("micro_batch_tokens", budget, budget is None or budget >= 1, "1 or more")
-        packs = [source.spec.lifecycle_spec for source in self.sources]
-        kept = all(pack is not None and pack.context == "kept" for pack in packs)
-        _check("credit", self.credit, self.credit != "cod" or kept, "episode, or lifecycle pack-4 for all sources")
-        on_row = self.invalid_penalty_on == "row"
-        _check("invalid_penalty_on", "row", not (on_row and self.credit == "cod"), "episode where credit is cod")
-        _check("lora_rank", self.lora_rank, not (self.shard and self.lora_rank), "0 with shard: adapters are not split")
-
-    @property
-    def shares_weights(self) -> bool:
-        """Whether the sampler draws with the very weights that are trained; else it is given them after each step."""
-        return self.sampler == "transformers" and not self.shard
-
-    @property
-    def prompt(self) -> PromptConfig:
-        """How a history becomes a prompt."""
-        return PromptConfig(
-            self.history_length,
-            self.action_hints,
-            self.thinking,
-            self.action_format,
-            self.protocol,
-            self.repeat_hints,
-            self.system_prompt,
-        )
-
-    @property
-    def lora(self) -> Lora:
-        """The adapters."""
-        return Lora(self.lora_rank, self.lora_alpha)
-
-
-def _check(name: str, value: Any, is_right: bool, right: str) -> None:
-    if not is_right:
-        raise SpecError(f"{name}={value!r} is out of range; choose {right}")
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -538,24 +360,6 @@ class Row(NamedTuple):
 FILLER = Row((0, 0), (Span(1, 2),), (0.0,), (0.0,))
 
 
-class _Keeper:
-    """A policy that plays as another does and keeps what each decision sampled."""
-
-    def __init__(self, policy: Policy) -> None:
-        self.name = policy.name
-        self.kept: dict[tuple[str | int, ...], list[TokenSample | None]] = {}
-        self._policy = policy
-
-    def act(self, histories: Sequence[History]) -> list[Decision]:
-        decisions = self._policy.act(histories)
-        for history, decision in zip(histories, decisions, strict=True):
-            self.kept.setdefault(history.key[:3], []).append(decision.sample)
-        return decisions
-
-    def describe(self) -> dict[str, Any]:
-        return self._policy.describe()
-
-
 def play_groups(
     groups: Sequence[Sequence[Job]],
     policy: Policy,
@@ -568,9 +372,13 @@ def play_groups(
 
     `with_anchors` keeps what each decision saw, which step-level credit needs.
     """
-    keeper = _Keeper(policy)
+    kept: dict[tuple[str | int, ...], list[TokenSample | None]] = {}
+
+    def keep(history: History, decision: Decision) -> None:
+        kept.setdefault(history.key[:3], []).append(decision.sample)
+
     jobs = [job for group in groups for job in group]
-    played = play(jobs, keeper, workers=workers, record_text=with_anchors, make_env=make_env)
+    played = play(jobs, Watched(policy, keep), workers=workers, record_text=with_anchors, make_env=make_env)
     by_key = {episode.key: episode for episode in played}
     rollouts, crashed = [], []
     for number, group in enumerate(groups):
@@ -579,7 +387,7 @@ def play_groups(
             if episode.ending == "error":
                 crashed.append(episode)
                 continue
-            samples = keeper.kept[episode.level_id, job.seed, job.repeat]
+            samples = kept[episode.level_id, job.seed, job.repeat]
             rollouts.append(Rollout(number, episode, anchors_of(episode), tuple(samples)))
     return rollouts, crashed
 
@@ -730,7 +538,7 @@ def _optimizer_step(
             sums[name] += counts * value
     norm = clip_gradients(accelerator, learner.model, config.max_gradient_norm)
     totals = dict(zip(sums, learner.total(*sums.values()), strict=True))
-    bad_batch = {"rows": [plain(rows[i]) for i in indices], "step": step}
+    bad_batch = {"rows": [row_lists(rows[i]) for i in indices], "step": step}
     stop_unless_finite(totals["loss"], norm, bad_batch, Path(config.output), step)
     learner.optimizer.step()
     learner.optimizer.zero_grad()
@@ -857,11 +665,12 @@ def train(config: Config, *, resume: bool = False, make_env: Callable[[TaskSpec]
         logs: Logs | SilentLogs = SilentLogs()
         if accelerator.is_main_process:
             logs = Logs(run, done, config.tracker, SHOWN, config.steps)
+        levels = played_before(start)
         try:
             for step in range(done + 1, config.steps + 1):
-                logs.write(step, _step(learner, sampler, config, step, make_env))
+                logs.write(step, _step(learner, sampler, config, step, make_env, levels))
                 if step % config.save_every == 0 or step == config.steps:
-                    _save(learner, config, step)
+                    _save(learner, config, step, levels)
         finally:
             logs.close()
     return checkpoint_path(run, config.steps)
@@ -873,8 +682,9 @@ def _step(
     config: Config,
     step: int,
     make_env: Callable[[TaskSpec], gym.Env[str, str]],
+    levels: PlayedLevels,
 ) -> dict[str, float]:
-    """Play, learn, hand the weights on; returns the step's numbers."""
+    """Play, learn, hand the weights on; returns the step's numbers and adds to the levels played."""
     accelerator = learner.accelerator
     began = time.perf_counter()
     groups = training_jobs(config.sources, config.seed, step, config.levels_per_step, config.group_size)
@@ -882,6 +692,7 @@ def _step(
     sampler.sampling = replace(sampler.sampling, seed=seed_from("grpo", config.seed, step))
     learner.model.eval()  # nothing here has dropout; eval keeps it so for models that do
     rollouts, crashed = play_groups(mine, sampler, config.workers, make_env, with_anchors=config.step_credit_weight > 0)
+    levels.add(_played_everywhere(learner, [*(one.episode for one in rollouts), *crashed]))
     rows = training_rows(rollouts, config)
     played = time.perf_counter()
     lr = learning_rate(step, config.steps, config.learning_rate, config.warmup_steps, config.schedule)
@@ -905,6 +716,11 @@ def _step(
         "time/sync_s": ended - updated,
         "tokens/per_s": numbers["tokens/step"] / (ended - began),
     }
+
+
+def _played_everywhere(learner: Learner, episodes: Sequence[Episode]) -> list[str]:
+    """Return the ids of the levels of a step, those of all processes, in the order of the processes."""
+    return gathered_texts(learner.accelerator, list(dict.fromkeys(episode.level_id for episode in episodes)))
 
 
 def _rollout_numbers(
@@ -1014,7 +830,7 @@ def _loaded(config: Config, accelerator: Any, start: Path | None) -> tuple[Learn
     return Learner(accelerator, learner_model, optimizer, reference), sampler, done
 
 
-def _save(learner: Learner, config: Config, step: int) -> None:
+def _save(learner: Learner, config: Config, step: int, levels: PlayedLevels) -> None:
     accelerator = learner.accelerator
     weights = gathered_weights(accelerator, learner.model)
     state = {"step": step, "optimizer": optimizer_state(learner.model, learner.optimizer)}
@@ -1024,6 +840,16 @@ def _save(learner: Learner, config: Config, step: int) -> None:
         def write(folder: Path) -> None:
             save_model(learner.plain_model, tokenizer, folder, weights)
             save_state(folder, state)
+            record_training(
+                folder,
+                "grpo",
+                parent=config.model,
+                run=Path(config.output),
+                step=step,
+                settings=to_json(config),
+                sources=of_sources(config.sources),
+                levels=levels,
+            )
 
         write_checkpoint(Path(config.output), step, write, config.keep)
     accelerator.wait_for_everyone()

@@ -9,17 +9,20 @@ arguments give the same bytes in every process.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
-from agentgen_bench.errors import AgentGenError, MissingDependencyError, RunError
+from agentgen_bench.errors import AgentGenError, MissingDependencyError, RunError, install_hint
+from agentgen_bench.evaluation.training import PlayedLevels
 from agentgen_bench.policies.base import Decision
 from agentgen_bench.policies.scripted import RandomPolicy
 from agentgen_bench.prompts import History, PromptConfig, messages
 from agentgen_bench.rollout import Job, play
 from agentgen_bench.seeding import seed_from
 from agentgen_bench.spec import TaskSpec
+from agentgen_bench.train.provenance import of_specs, record_training
 from agentgen_bench.train.settings import refuse_held_out_levels
 
 END_OF_TEXT, TURN_START, TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
@@ -34,8 +37,11 @@ CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-# With whole words, a digit is a token with or without the space before it.
-WORDS = r" ?[A-Z]?[a-z]+| ?[0-9]|[\s\S]"
+# With whole words, a digit or an opening bracket is a token with or without the space before it, and so is a label of
+# capitals in brackets, such as the [SEP] between the parts of a shop's page. Capitals elsewhere and the other signs
+# stand alone: they are the squares of grids.
+WORDS = r" ?\[[A-Z]+\]| ?[A-Z]?[a-z]+| ?[0-9(\[<]|[\s\S]"
+ROLES = ("system", "user", "assistant", "tool")  # of messages: the chat template writes them, no text of a corpus does
 BYTE_ALPHABET = 256
 TokenizerKind = Literal["pieces", "words"]
 TOKENIZERS: tuple[TokenizerKind, ...] = get_args(TokenizerKind)
@@ -83,8 +89,16 @@ class InitSummary(NamedTuple):
     vocab_size: int
 
 
-def init_model(output: str | Path, texts: Iterable[str], shape: ModelShape | None = None, seed: int = 0) -> InitSummary:
+def init_model(
+    output: str | Path,
+    texts: Iterable[str],
+    shape: ModelShape | None = None,
+    seed: int = 0,
+    sources: Sequence[TaskSpec] = (),
+) -> InitSummary:
     """Write a small model with random weights and a tokenizer trained on `texts` to the folder `output`.
+
+    Its training record names the `sources`, whose text that was.
 
     Raises:
         RunError: the folder exists and is not empty, or cannot be written.
@@ -92,23 +106,33 @@ def init_model(output: str | Path, texts: Iterable[str], shape: ModelShape | Non
     """
     shape = shape or ModelShape()
     folder = Path(output)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RunError(f"{folder} exists and is not empty; choose another folder or remove it")
-    try:
-        import torch  # noqa: F401
-        import transformers  # noqa: F401
-    except ImportError:
-        raise MissingDependencyError(
-            "init-model needs torch and transformers: pip install 'agentgen-bench[transformers]'"
-        ) from None
+    check_possible(folder)
     tokenizer = train_tokenizer(texts, shape)
     model = random_model(len(tokenizer), shape, tokenizer, seed)
     try:
         tokenizer.save_pretrained(folder)
         model.save_pretrained(folder, safe_serialization=True)
+        record_training(
+            folder,
+            "init-model",
+            parent=None,
+            run=None,
+            step=0,
+            settings={**asdict(shape), "seed": seed},
+            sources=of_specs(sources),
+            levels=PlayedLevels(),
+        )
     except OSError as error:
         raise RunError(f"cannot write the model to {folder}: {error}") from None
     return InitSummary(folder, sum(p.numel() for p in model.parameters()), len(tokenizer))
+
+
+def check_possible(folder: Path) -> None:
+    """Raise as `init_model` does for a folder that is taken, or a package that is not installed; loads none."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RunError(f"{folder} exists and is not empty; choose another folder or remove it")
+    if find_spec("torch") is None or find_spec("transformers") is None:
+        raise MissingDependencyError(f"init-model needs torch and transformers: {install_hint('transformers')}")
 
 
 def environment_text(specs: Sequence[TaskSpec], episodes: int = 4, seed: int = 0) -> list[str]:
@@ -195,7 +219,7 @@ def _words(texts: Iterable[str], vocab_size: int) -> Any:
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(word for word, _ in split.pre_tokenize_str(text))
-    tokens = [*SPECIAL_TOKENS, *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    tokens = [*SPECIAL_TOKENS, *sorted(pre_tokenizers.ByteLevel.alphabet()), *ROLES]
     known = set(tokens)
     frequent = sorted((word for word in counts if word not in known), key=lambda word: (-counts[word], word))
     tokens += frequent[: vocab_size - len(tokens)]

@@ -133,4 +133,5 @@ _TRACKERS: dict[str, Callable[[Path, int], _Tracking]] = {"tensorboard": _Tensor
 def _bar(done: int, total: int) -> Any:
     from tqdm import tqdm
 
-    return tqdm(initial=done, total=total, unit="step", file=sys.stderr, disable=None)
+    interval = 0.2 if sys.stderr.isatty() else 10.0
+    return tqdm(initial=done, total=total, unit="step", file=sys.stderr, dynamic_ncols=True, mininterval=interval)

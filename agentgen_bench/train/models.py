@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agentgen_bench.errors import MissingDependencyError, PolicyError
+from agentgen_bench.errors import MissingDependencyError, PolicyError, install_hint
 from agentgen_bench.policies.checkpoint import open_checkpoint
 
 ADAPTER_FOLDER = "adapter"
-INSTALL = "training needs torch, transformers, accelerate and peft: pip install 'agentgen-bench[train]'"
+INSTALL = f"training needs torch, transformers, accelerate and peft: {install_hint('train')}"
 
 
 class Lora(NamedTuple):

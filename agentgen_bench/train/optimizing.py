@@ -8,11 +8,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from agentgen_bench.errors import RunError, SpecError
+from agentgen_bench.train.settings import Schedule
 
 # Accelerate's names of the set-ups in which every process holds the whole model: one process, or DDP.
 WHOLE_MODELS = ("NO", "MULTI_CPU", "MULTI_GPU")
@@ -20,8 +21,6 @@ WHOLE_MODELS = ("NO", "MULTI_CPU", "MULTI_GPU")
 GPU_TOKENS, CPU_TOKENS = 16_384, 2_048
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's malloc.h
 NO_BF16 = "bf16 is off: this CPU has no bfloat16 instructions, and without them it is 20 times slower than float32"
-
-Schedule = Literal["constant", "cosine", "linear"]
 
 
 def learning_rate(step: int, steps: int, peak: float, warmup_steps: int, schedule: Schedule) -> float:

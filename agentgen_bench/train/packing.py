@@ -8,12 +8,13 @@ attention never looks.
 
 import sys
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-Kernel = Literal["sdpa", "eager"]
+from agentgen_bench.train.settings import Kernel
+
 WASTE = 0.25  # of a stack, at most, is padding
 NAMES: dict[Kernel, str] = {"sdpa": "agentgen_packed", "eager": "agentgen_packed_eager"}
 OWN_WAYS = ("sliding_window", "softcap", "s_aux", "position_bias")  # what transformers passes to kernels that have it

@@ -5,6 +5,7 @@ groups into a queue as rows. Players neither use a GPU nor import TRL; they end 
 killed.
 """
 
+import contextlib
 import multiprocessing
 import os
 import queue
@@ -16,41 +17,18 @@ from typing import Any
 
 import numpy as np
 
-from agentgen_bench.errors import RunError, SpecError
+from agentgen_bench.errors import RunError
 from agentgen_bench.make import make
 from agentgen_bench.policies.base import Decision, Policy
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.policies.token_server import TokenServerPolicy
-from agentgen_bench.train.grpo import Config
+from agentgen_bench.train.grpo_config import Config
 from agentgen_bench.train.streaming import MakeEnv, Sample, endless_groups, played_groups
+from agentgen_bench.train.trl_config import Engine
 
-MakePolicy = Callable[[Config, "Engine"], Policy]
+MakePolicy = Callable[[Config, Engine], Policy]
 # What accelerate's launcher sets for its processes; a process that only plays must not take itself for one of them.
 LAUNCHER_VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-
-
-@dataclass(frozen=True)
-class Engine:
-    """What the asynchronous trainer needs beside a `grpo.Config`."""
-
-    server: str = "http://localhost:8000"
-    """Root of the vLLM server, which serves the same model."""
-    play_processes: int = 4
-    """Processes that play, each with a loop of its own and the config's `workers` environments."""
-    max_staleness: int = 4
-    """Rows drawn by weights more updates old than this are dropped."""
-    queue_rows: int = 1024
-    """Rows that wait for the trainer at most; the players wait while it is full."""
-    heartbeat_s: float = 1800.0
-    """Seconds without a decision after which a player counts as hung."""
-
-    def __post_init__(self) -> None:
-        """Raise SpecError for values out of range."""
-        for name in ("play_processes", "queue_rows"):
-            if getattr(self, name) < 1:
-                raise SpecError(f"{name}={getattr(self, name)!r} is out of range; choose 1 or more")
-        if self.max_staleness < 0:
-            raise SpecError(f"max_staleness={self.max_staleness!r} is out of range; choose 0 or more")
 
 
 class _StoppedError(Exception):
@@ -64,6 +42,7 @@ class _Shared:
     samples: "Queue[Sample]"
     numbers: "Queue[dict[str, tuple[float, float]]]"
     failures: "Queue[str]"
+    levels: "Queue[str]"  # ids of those played
     version: Any  # of the weights that the server has
     stop: Any
     heartbeats: Any  # by player: time of its last decision
@@ -107,11 +86,13 @@ def _play_for_ever(
         groups = endless_groups(config, stream_seed, part, engine.play_processes)
         for played in played_groups(groups, policy, config, lambda: int(shared.version.value), make_env, beat):
             shared.numbers.put(played.numbers)
+            shared.levels.put(played.level_id)
             for sample in played.samples:
                 _put(shared.samples, sample, beat)
     except _StoppedError:
         shared.samples.cancel_join_thread()  # nobody reads what is still in the pipe
         shared.numbers.cancel_join_thread()
+        shared.levels.cancel_join_thread()
     except Exception as error:  # noqa: BLE001 - whatever ends a player, the trainer must hear of it
         shared.failures.put(f"{type(error).__name__}: {error}")
 
@@ -171,6 +152,7 @@ class RolloutWorker:
             samples=spawned.Queue(engine.queue_rows),
             numbers=spawned.Queue(),
             failures=spawned.Queue(),
+            levels=spawned.Queue(),
             version=spawned.Value("q", 0),
             stop=spawned.Event(),
             heartbeats=spawned.Array("d", engine.play_processes),
@@ -191,6 +173,14 @@ class RolloutWorker:
         for part, player in enumerate(self._players):
             self._shared.heartbeats[part] = time.time()
             player.start()
+
+    def level_ids(self) -> list[str]:
+        """Return the levels that the players have finished since this was asked last."""
+        found: list[str] = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                found.append(self._shared.levels.get_nowait())
+        return found
 
     def update_model_version(self, model_version: int) -> None:
         """Note which weights the server has from now on."""

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
+from agentgen_bench import families
 from agentgen_bench.errors import RunError, SpecError
 from agentgen_bench.evaluation.folder import write_json
-from agentgen_bench.families import names
 from agentgen_bench.rollout import Job
 from agentgen_bench.seeding import stream
 from agentgen_bench.spec import NAMESPACE, TaskSpec
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 SETTINGS = "settings.json"
+Schedule = Literal["constant", "cosine", "linear"]  # course of the learning rate after the warm-up
+Kernel = Literal["sdpa", "eager"]  # of attention
 LEVEL_SEEDS = 2**31
 LEARNED_SPLITS = ("train", "valid")  # all others are held out: test, and those of other kinds than trained on
 
@@ -35,8 +37,10 @@ class Source(NamedTuple):
 
 
 def refuse_held_out_levels(specs: Iterable[TaskSpec], purpose: str) -> None:
-    """Raise SpecError for a split that is held out: what is measured there must not have been learned there."""
+    """Raise SpecError for what is held out, a split or a family: what is measured there is not learned there."""
     for spec in specs:
+        if families.is_known(spec.family) and families.family(spec.family).evaluation_only:
+            raise SpecError(f"{purpose} uses {spec.label}; {spec.family} is for evaluation only, choose another family")
         if spec.split not in LEARNED_SPLITS:
             raise SpecError(
                 f"{purpose} uses {spec.label}, levels of the {spec.split} split; choose split train or valid"
@@ -52,9 +56,9 @@ def env_id(name: str) -> str:
     """
     if "/" in name:
         return name
-    family = next((family for family in names() if family.lower() == name.lower()), None)
+    family = next((family for family in families.names() if family.lower() == name.lower()), None)
     if family is None:
-        known = ", ".join(family.lower() for family in names())
+        known = ", ".join(family.lower() for family in families.names())
         raise SpecError(f"unknown environment {name!r}; choose one of: {known}, or an id such as {NAMESPACE}/...")
     return TaskSpec(family).env_id
 

@@ -8,14 +8,14 @@ weight, so that one with long episodes does not take over.
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from agentgen_bench.errors import DataError, SpecError
+from agentgen_bench.errors import DataError
+from agentgen_bench.evaluation.training import PlayedLevels
 from agentgen_bench.policies.chat import ChatFormat
 from agentgen_bench.seeding import seed_from, stream
 from agentgen_bench.train.checkpoints import (
@@ -27,10 +27,9 @@ from agentgen_bench.train.checkpoints import (
     write_checkpoint,
 )
 from agentgen_bench.train.demonstrations import Demonstration, read_demonstrations
-from agentgen_bench.train.logs import Logs, SilentLogs, Tracker
+from agentgen_bench.train.logs import Logs, SilentLogs
 from agentgen_bench.train.models import ADAPTER_FOLDER, Lora, load_model, load_tokenizer, save_model, trainable
 from agentgen_bench.train.optimizing import (
-    Schedule,
     accelerator_for,
     learning_rate,
     out_of_memory_explained,
@@ -38,8 +37,10 @@ from agentgen_bench.train.optimizing import (
     stop_unless_finite,
     tokens_per_pass,
 )
-from agentgen_bench.train.packing import Kernel, attention_kernel, set_attention, takes_packs
+from agentgen_bench.train.packing import attention_kernel, set_attention, takes_packs
+from agentgen_bench.train.provenance import record_training
 from agentgen_bench.train.settings import open_training, to_json
+from agentgen_bench.train.sft_config import Config as Config
 from agentgen_bench.train.sharding import (
     clip_gradients,
     equal_passes,
@@ -56,91 +57,23 @@ from agentgen_bench.train.tokens import (
     packed,
     padded,
     passes,
-    plain,
+    row_lists,
     target_logprobs,
 )
 
 SHOWN = ("loss", "tokens/per_s")
 
 
-@dataclass(frozen=True)
-class Config:
-    """Everything that decides a run; equal settings give equal parameters on a CPU."""
-
-    model: str
-    """The model to start from: a Hugging Face folder, or a hub name."""
-    output: str
-    """The run's folder: settings, log, checkpoints."""
-    data: tuple[str, ...]
-    """Folders (or files) of demonstrations, as collect writes them."""
-
-    mix: tuple[tuple[str, float], ...] = ()
-    """Environments with their weights in the mix; empty: every demonstration weighs the same."""
-    steps: int = 100
-    """Optimizer steps."""
-    batch: int = 32
-    """Demonstrations per step, over all processes."""
-    seed: int = 0
-    """Decides the order of the demonstrations."""
-    learning_rate: float = 5e-6
-    """Peak learning rate of AdamW."""
-    schedule: Schedule = "cosine"
-    """Course of the learning rate after the warm-up."""
-    warmup_share: float = 0.1
-    """Share of the steps over which the learning rate rises to its peak."""
-    weight_decay: float = 0.0
-    """Decay of matrices per unit of learning rate."""
-    max_gradient_norm: float = 1.0
-    """Gradients are scaled down to this norm."""
-    lora_rank: int = 0
-    """Rank of LoRA adapters; 0 trains all parameters."""
-    lora_alpha: int = 32
-    """Scale of the adapters, over their rank."""
-    prompt_weight: float = 0.0
-    """Weight of a prompt token's loss beside a completion token's 1, in [0, 1]; the mean is over these weights."""
-    packing: bool = True
-    """Put rows of different length one after another, instead of padding them; the log says where a model cannot."""
-    max_sample_tokens: int = 4096
-    """Longer demonstrations are left out; the log says how many."""
-    micro_batch_tokens: int | None = None
-    """Tokens of a forward and backward pass at most, padding included; None: what suits the device."""
-    gradient_checkpointing: bool = False
-    """Compute activations twice to need less memory."""
-    bf16: bool = False
-    """Compute in bfloat16 (parameters stay in float32)."""
-    shard: bool = False
-    """Split parameters, gradients and optimizer over the processes (FSDP2)."""
-    attention: Kernel | None = None
-    """Kernel of attention; None: eager on a CPU in bf16, where it is faster for short rows (its memory grows with
-    their square), else sdpa."""
-    save_every: int = 100
-    """Steps between checkpoints; the last step always has one."""
-    keep: int = 1
-    """Newest checkpoints kept."""
-    tracker: Tracker | None = None
-    """Where numbers go besides log.jsonl: TensorBoard's event file, Weights & Biases, or nowhere."""
-
-    def __post_init__(self) -> None:
-        """Raise SpecError for values out of range."""
-        if not self.data:
-            raise SpecError(
-                "data is empty; name at least one folder of demonstrations, or a demonstrator to record some"
-            )
-        for name in ("steps", "batch", "max_sample_tokens", "micro_batch_tokens", "save_every", "keep"):
-            if getattr(self, name) is not None and getattr(self, name) < 1:
-                raise SpecError(f"{name}={getattr(self, name)!r} is out of range; choose 1 or more")
-        if self.shard and self.lora_rank:
-            raise SpecError(f"lora_rank={self.lora_rank} is out of range; choose 0 with shard: adapters are not split")
-        for name in ("warmup_share", "prompt_weight"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise SpecError(f"{name}={getattr(self, name)!r} is out of range; choose a number in [0, 1]")
-
-
 class Data(NamedTuple):
-    """The demonstrations of each environment, in tokens, and how many were too long to be among them."""
+    """The demonstrations of each environment, in tokens, how many were too long to be among them, and their levels.
+
+    `sources` are (family, split) pairs.
+    """
 
     samples: dict[str, list[TokenRow]]
     left_out: int
+    sources: tuple[tuple[str, str], ...]
+    level_ids: tuple[str, ...]
 
 
 def tokenized(items: Sequence[Demonstration], chat: ChatFormat) -> list[TokenRow]:
@@ -171,9 +104,11 @@ def load_data(config: Config, tokenizer: Any) -> Data:
         tokens = tokenized(by_environment[name], chat)
         samples[name] = [sample for sample in tokens if len(sample.ids) <= config.max_sample_tokens]
         left_out += len(tokens) - len(samples[name])
+    items = [item for own in by_environment.values() for item in own]
     if not any(samples.values()):
         raise DataError(f"no demonstration of at most {config.max_sample_tokens} tokens in {', '.join(config.data)}")
-    return Data(samples, left_out)
+    sources = tuple(sorted({(item.environment, item.split) for item in items}))
+    return Data(samples, left_out, sources, tuple(dict.fromkeys(item.level_id for item in items)))
 
 
 def batches(counts: Mapping[str, int], config: Config) -> list[list[tuple[str, int]]]:
@@ -233,7 +168,7 @@ def train(config: Config, *, resume: bool = False) -> Path:
                 numbers = _step(accelerator, model, optimizer, batch, config, step)
                 logs.write(step, {**numbers, "data/left_out": float(data.left_out)})
                 if step % config.save_every == 0 or step == config.steps:
-                    _save(accelerator, model, optimizer, tokenizer, config, step)
+                    _save(accelerator, model, optimizer, tokenizer, config, step, data)
         finally:
             logs.close()
     return checkpoint_path(run, config.steps)
@@ -266,7 +201,9 @@ def _step(
         loss_sum += float(loss.detach())
     total = float(accelerator.reduce(torch.tensor(loss_sum, device=accelerator.device)))
     norm = clip_gradients(accelerator, model, config.max_gradient_norm)
-    stop_unless_finite(total, norm, {"samples": [plain(row) for row in batch], "step": step}, Path(config.output), step)
+    stop_unless_finite(
+        total, norm, {"samples": [row_lists(row) for row in batch], "step": step}, Path(config.output), step
+    )
     optimizer.step()
     optimizer.zero_grad()
     tokens = sum(len(row.ids) for row in batch)
@@ -312,7 +249,7 @@ def _loaded(config: Config, accelerator: Any, start: Path | None) -> tuple[Any, 
     return model, optimizer, int(state["step"])
 
 
-def _save(accelerator: Any, model: Any, optimizer: Any, tokenizer: Any, config: Config, step: int) -> None:
+def _save(accelerator: Any, model: Any, optimizer: Any, tokenizer: Any, config: Config, step: int, data: Data) -> None:
     weights = gathered_weights(accelerator, model)
     state = {"step": step, "optimizer": optimizer_state(model, optimizer)}
     if accelerator.is_main_process:
@@ -320,6 +257,18 @@ def _save(accelerator: Any, model: Any, optimizer: Any, tokenizer: Any, config: 
         def write(folder: Path) -> None:
             save_model(accelerator.unwrap_model(model), tokenizer, folder, weights)
             save_state(folder, state)
+            levels = PlayedLevels()
+            levels.add(data.level_ids)
+            record_training(
+                folder,
+                "sft",
+                parent=config.model,
+                run=Path(config.output),
+                step=step,
+                settings=to_json(config),
+                sources=[{"environment": name, "split": split} for name, split in data.sources],
+                levels=levels,
+            )
 
         write_checkpoint(Path(config.output), step, write, config.keep)
     accelerator.wait_for_everyone()

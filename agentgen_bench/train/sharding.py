@@ -100,6 +100,15 @@ def equal_passes(accelerator: Any, n_passes: int) -> int:
     return int(accelerator.gather(torch.tensor([n_passes], device=accelerator.device)).max())
 
 
+def gathered_texts(accelerator: Any, own: list[str]) -> list[str]:
+    """Return the texts of all processes, in the order of the processes."""
+    if accelerator.num_processes == 1:
+        return own
+    from accelerate.utils import gather_object
+
+    return [str(text) for text in gather_object(own)]
+
+
 def gathered_weights(accelerator: Any, model: Any) -> dict[str, torch.Tensor] | None:
     """Return the whole weights of a split model, on the CPU of the first process; None where a model saves itself."""
     if not is_split(model):

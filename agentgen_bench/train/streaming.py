@@ -6,17 +6,19 @@ waits for the slowest episode of a step. Each row says which weights drew it.
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import gymnasium as gym
 
 from agentgen_bench.episodes import Episode
 from agentgen_bench.make import make
+from agentgen_bench.policies.asking import Watched
 from agentgen_bench.policies.base import Decision, Policy, TokenSample
 from agentgen_bench.prompts import History
 from agentgen_bench.rollout import Job, job_key, play
 from agentgen_bench.spec import TaskSpec
-from agentgen_bench.train.grpo import Config, Rollout, advantages, anchors_of, step_rewards
+from agentgen_bench.train.grpo import Rollout, advantages, anchors_of, step_rewards
+from agentgen_bench.train.grpo_config import Config
 from agentgen_bench.train.settings import training_jobs
 
 MakeEnv = Callable[[TaskSpec], gym.Env[str, str]]
@@ -32,8 +34,9 @@ class Sample(NamedTuple):
 
 
 class Played(NamedTuple):
-    """A finished group: its rows, and sums over it for the log, as (numerator, denominator)."""
+    """A finished group: its level, its rows, and sums over it for the log, as (numerator, denominator)."""
 
+    level_id: str
     samples: list[Sample]
     numbers: dict[str, tuple[float, float]]
 
@@ -44,24 +47,20 @@ class _Seen(NamedTuple):
 
 
 class _Recorder:
-    """A policy that plays as another does and keeps what each step drew, and with which weights."""
+    """Keeps what each step drew, and with which weights."""
 
-    def __init__(self, policy: Policy, version: Callable[[], int]) -> None:
-        self.name = policy.name
-        self._policy, self._version = policy, version
+    def __init__(self, version: Callable[[], int]) -> None:
+        self._version = version
+        self._asked: dict[tuple[str | int, ...], int] = {}
         self._seen: dict[tuple[str | int, ...], list[_Seen]] = {}
 
-    def act(self, histories: Sequence[History]) -> list[Decision]:
-        version = (
-            self._version()
-        )  # before drawing: weights that arrive meanwhile only make the row younger than it says
-        decisions = self._policy.act(histories)
-        for history, decision in zip(histories, decisions, strict=True):
-            self._seen.setdefault(history.key[:3], []).append(_Seen(decision.sample, version))
-        return decisions
+    def asked(self, history: History) -> None:
+        # Before drawing: weights that arrive meanwhile only make the row younger than it says.
+        self._asked[history.key[:3]] = self._version()
 
-    def describe(self) -> dict[str, Any]:
-        return self._policy.describe()
+    def decided(self, history: History, decision: Decision) -> None:
+        key = history.key[:3]
+        self._seen.setdefault(key, []).append(_Seen(decision.sample, self._asked.pop(key)))
 
     def take(self, episode: Episode) -> list[_Seen]:
         """Return what was kept of an episode, and forget it."""
@@ -86,7 +85,7 @@ def played_groups(
     on_decisions: Callable[[Sequence[Decision]], None] | None = None,
 ) -> Iterator[Played]:
     """Yield each group as its last episode ends; the rollout loop is never empty between them."""
-    recorder = _Recorder(policy, version)
+    recorder = _Recorder(version)
     under_way: dict[tuple[str, int, int], int] = {}
     finished: dict[int, list[tuple[Episode, list[_Seen]]]] = {}
 
@@ -97,7 +96,7 @@ def played_groups(
 
     stream = play(
         jobs(),
-        recorder,
+        Watched(policy, recorder.decided, recorder.asked),
         workers=config.workers,
         record_text=config.step_credit_weight > 0,
         make_env=make_env,
@@ -127,6 +126,7 @@ def _played(number: int, group: Sequence[tuple[Episode, list[_Seen]]], config: C
     invalid = sum(not step.is_action_valid for step in played)
     drawn = sum(len(sample.tokens.completion_ids) for sample in samples)
     return Played(
+        next((episode.level_id for episode, _ in group if episode.level_id), ""),
         samples,
         {
             "reward/mean": (sum(returns), len(whole)),

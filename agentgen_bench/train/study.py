@@ -7,7 +7,6 @@ for `agentgen-bench score`, and `matrix.json`: the success of every policy on ev
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,15 +25,16 @@ from agentgen_bench.scores.base import by_setting, setting_label
 from agentgen_bench.scores.study import Study, read_study
 from agentgen_bench.scores.success import succeeded
 from agentgen_bench.spec import TaskSpec
-from agentgen_bench.train import grpo, sft
 from agentgen_bench.train.apart import in_own_process, launch
 from agentgen_bench.train.checkpoints import checkpoint_path
 from agentgen_bench.train.choices import checked
 from agentgen_bench.train.collect import collect
 from agentgen_bench.train.estimates import Estimate, Profile, estimate, profile
+from agentgen_bench.train.grpo_config import Config as GrpoConfig
 from agentgen_bench.train.health import diagnosis
 from agentgen_bench.train.init_model import ModelShape, environment_text, init_model
 from agentgen_bench.train.logs import read_log
+from agentgen_bench.train.sft_config import Config as SftConfig
 from agentgen_bench.train.study_file import INITIAL, PolicyPlan, StudyPlan
 
 PLAN, SCORES, MATRIX = "study.json", "scores.yaml", "matrix.json"
@@ -52,19 +52,33 @@ def training_specs(plan: StudyPlan) -> list[TaskSpec]:
     return list(dict.fromkeys(source.spec for policy in plan.policies for source in policy.sources))
 
 
-def grpo_config(plan: StudyPlan, policy: PolicyPlan, seed: int, model: str, output: Path) -> grpo.Config:
+def grpo_config(plan: StudyPlan, policy: PolicyPlan, seed: int, model: str, output: Path) -> GrpoConfig:
     """Return the settings of one policy's training; raises SpecError for unknown or mistyped ones."""
-    settings = checked(grpo.Config, {**plan.grpo, **policy.grpo}, f"policy {policy.name}, grpo")
+    settings = checked(GrpoConfig, {**plan.grpo, **policy.grpo}, f"policy {policy.name}, grpo")
     if plan.prompt.examples:
         raise SpecError("training shows no examples; leave examples out of the study's prompt")
     prompt = {name: getattr(plan.prompt, name) for name in plan.prompt.__dataclass_fields__ if name != "examples"}
     own = {**settings, **prompt, "model": model, "output": str(output), "seed": seed}
-    return grpo.Config(**own, sources=policy.sources)
+    return GrpoConfig(**own, sources=policy.sources)
+
+
+def check_settings(plan: StudyPlan) -> None:
+    """Raise SpecError for a setting of any part that is wrong, before hours are spent; loads nothing."""
+    for policy in plan.policies:
+        counted_steps(grpo_config(plan, policy, 0, INITIAL, Path()), plan)
+    if plan.initial.model is None:
+        checked(ModelShape, plan.initial.make, "initial, make")
+        ModelShape(**plan.initial.make)
+    if plan.initial.levels:
+        _sft_config(plan, INITIAL, Path())
+    measure = plan.evaluation
+    Sampling(measure.temperature, max_tokens=measure.max_tokens)
 
 
 def parts(plan: StudyPlan) -> list[Part]:
     """Return what the study will play, part by part, from two random episodes of each setting."""
-    specs = {*training_specs(plan), *plan.environments}
+    check_settings(plan)
+    specs = {*training_specs(plan), *(cell.spec for cell in plan.played.cells)}
     profiles = {spec: profile(spec, plan.prompt) for spec in sorted(specs, key=lambda spec: spec.label)}
     return [*_initial_parts(plan, profiles), *_policy_parts(plan, profiles)]
 
@@ -90,9 +104,8 @@ def _policy_parts(plan: StudyPlan, profiles: dict[TaskSpec, Profile]) -> Iterato
 
 
 def _evaluation_estimate(plan: StudyPlan, profiles: dict[TaskSpec, Profile]) -> Estimate:
-    measure = plan.evaluation
-    rollouts = measure.episodes * measure.repeats * len(plan.environments)
-    return estimate(rollouts, [profiles[spec] for spec in plan.environments], measure.max_tokens)
+    played = plan.played
+    return estimate(played.n_episodes, [profiles[cell.spec] for cell in played.cells], plan.evaluation.max_tokens)
 
 
 def measured_tokens_per_s(output: Path) -> float | None:
@@ -116,9 +129,10 @@ def run_study(plan: StudyPlan, output: Path, say: Callable[[str], None], launche
         RunError: the folder holds another study.
         SpecError: settings of a training are wrong, or it leaves fewer checkpoints than are to be evaluated.
     """
-    for policy in plan.policies:
-        counted_steps(grpo_config(plan, policy, 0, INITIAL, output), plan)  # raises before hours are spent
+    check_settings(plan)
     _open(plan, output)
+    for line in not_of_its_protocol(plan):
+        say(f"{plan.evaluation.suite}: {line}; the study can be run, but not submitted")
     models = {INITIAL: _initial_model(plan, output, say)}
     entries = [_evaluated(plan, models[INITIAL], output, INITIAL, {"role": "initial"}, say)]
     for seed in plan.seeds:
@@ -147,7 +161,26 @@ def run_study(plan: StudyPlan, output: Path, say: Callable[[str], None], launche
     return output / SCORES
 
 
-def counted_steps(config: grpo.Config, plan: StudyPlan) -> list[int]:
+def planned_study(plan: StudyPlan) -> Study:
+    """Return the runs that a study will have, with their roles."""
+    entries: list[dict[str, Any]] = [{"run": f"runs/{INITIAL}", "role": "initial"}]
+    for seed in plan.seeds:
+        stage = 0
+        for policy in plan.policies:
+            stage += policy.role == "stage"
+            name = f"runs/{policy.name}-seed-{seed}"
+            also = [f"{name}-{number}" for number in range(1, plan.evaluation.checkpoints)]
+            entries.append({"run": name, **_role(policy, seed, stage), "also": also})
+    return read_study(yaml.safe_dump({"study": plan.name, "runs": entries}))
+
+
+def not_of_its_protocol(plan: StudyPlan) -> list[str]:
+    """Return a line for whatever keeps the study from being one of its protocol; none where it names none."""
+    protocol = plan.evaluation.protocol
+    return [] if protocol is None else protocol.missing(planned_study(plan))
+
+
+def counted_steps(config: GrpoConfig, plan: StudyPlan) -> list[int]:
     """Return the steps of the checkpoints that are evaluated, the last one at the end.
 
     Raises:
@@ -192,16 +225,25 @@ def success_matrix(study: Study, folder: Path) -> dict[str, Any]:
     }
 
 
+def holds_another(output: Path, plan: StudyPlan) -> bool:
+    """Return whether a folder holds a study other than this one."""
+    return bool(_changed(output, plan))
+
+
+def _changed(output: Path, plan: StudyPlan) -> list[str]:
+    """Return the keys in which the study of a folder differs; none where the folder holds none."""
+    path, data = output / PLAN, plan.to_json()
+    if not path.exists():
+        return []
+    recorded = json.loads(path.read_text(encoding="utf-8"))
+    return sorted(key for key in recorded.keys() | data.keys() if recorded.get(key) != data.get(key))
+
+
 def _open(plan: StudyPlan, output: Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
-    path = output / PLAN
-    data = plan.to_json()
-    if not path.exists():
-        write_json(path, data)
-        return
-    recorded = json.loads(path.read_text(encoding="utf-8"))
-    changed = sorted(key for key in recorded.keys() | data.keys() if recorded.get(key) != data.get(key))
-    if changed:
+    if not (output / PLAN).exists():
+        write_json(output / PLAN, plan.to_json())
+    elif changed := _changed(output, plan):
         raise RunError(f"{output} holds another study: {', '.join(changed)} differ; choose another --output")
 
 
@@ -227,7 +269,8 @@ def _initial_model(plan: StudyPlan, output: Path, say: Callable[[str], None]) ->
         made = folder / "made"
         if not (made / "config.json").exists():
             say("making the initial model")
-            init_model(made, environment_text(training_specs(plan), 8), ModelShape(**initial.make))
+            specs = training_specs(plan)
+            init_model(made, environment_text(specs, 8), ModelShape(**initial.make), sources=specs)
         model = str(made)
     if not initial.levels:
         return model
@@ -237,18 +280,27 @@ def _initial_model(plan: StudyPlan, output: Path, say: Callable[[str], None]) ->
         specs = training_specs(plan)
         policy = scripted_policy(initial.demonstrator)
         collect(single_plan(specs, initial.levels), policy, plan.prompt, data, resume=data.exists())
-    settings = checked(sft.Config, initial.sft, "initial, sft")
-    config = sft.Config(**{**settings, "model": model, "output": str(folder / "sft"), "data": (str(data),)})
+    config = _sft_config(plan, model, folder)
     final = checkpoint_path(folder / "sft", config.steps)
     if not final.exists():
+        from agentgen_bench.train import sft
+
         say(f"cloning {initial.demonstrator}")
         sft.train(config, resume=(folder / "sft").exists())
     return str(final)
 
 
-def _trained(config: grpo.Config, output: Path, launcher: Sequence[str], say: Callable[[str], None]) -> str:
+def _sft_config(plan: StudyPlan, model: str, folder: Path) -> SftConfig:
+    settings = checked(SftConfig, plan.initial.sft, "initial, sft")
+    data = (str(folder / "demonstrations"),)
+    return SftConfig(**{**settings, "model": model, "output": str(folder / "sft"), "data": data})
+
+
+def _trained(config: GrpoConfig, output: Path, launcher: Sequence[str], say: Callable[[str], None]) -> str:
     final = checkpoint_path(output, config.steps)
     if not final.exists():
+        from agentgen_bench.train import grpo
+
         say(f"training {output.name}")
         train = partial(grpo.train, config, resume=output.exists())
         if launcher:
@@ -266,8 +318,7 @@ def _evaluated(
     """Evaluate a policy where that is not done, and return its entry in `scores.yaml`."""
     path = output / "runs" / name
     entry = {"run": f"runs/{name}", **role}
-    measure = plan.evaluation
-    cells = replace(single_plan(plan.environments, measure.episodes), repeats=measure.repeats)
+    cells = plan.played
     if not (path / "results.json").exists():
         say(f"evaluating {name}: {cells.n_episodes} episodes")
         work = partial(_evaluate, plan, cells, model, path)

@@ -18,19 +18,23 @@
       - {name: both, role: joint, train_on: {sokoban: 1, webshop: 2}}
 
 Roles are those of `agentgen-bench score --study`. Every policy is evaluated on every environment, on the test split;
-with `evaluation: {checkpoints: 4}` its last four checkpoints are, and its rates are their mean. `base: OTHER.yaml`
+with `evaluation: {checkpoints: 4}` its last four checkpoints are, and its rates are their mean.
+`evaluation: {suite: transfer-v1}` names a frozen protocol (docs/studies.md): every run then plays just its levels, as
+often and at the temperature that it says, and `environments` are for training alone. `base: OTHER.yaml`
 takes everything from another file but the keys given; under `prompt`, `evaluation`, `initial` and `grpo`, key by key.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from agentgen_bench.errors import SpecError
+from agentgen_bench.evaluation.plan import Plan, single_plan
+from agentgen_bench.evaluation.protocol import Protocol, load_protocol
 from agentgen_bench.policies.names import DEMONSTRATOR, SCRIPTED
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.scores.study import ROLES
@@ -40,7 +44,7 @@ from agentgen_bench.train.presets import load_preset
 from agentgen_bench.train.settings import Source, refuse_held_out_levels, to_json
 
 if TYPE_CHECKING:
-    from agentgen_bench.train.grpo import Config
+    from agentgen_bench.train.grpo_config import Config
 
 INITIAL = "initial"
 KEYS = ("study", "base", "seeds", "initial", "prompt", "environments", "evaluation", "grpo", "policies", "tokens_per_s")
@@ -73,12 +77,18 @@ class Evaluation:
     temperature: float = 0.0
     max_tokens: int = 512
     checkpoints: int = 1  # of each training, the last ones
+    suite: str | None = None  # a protocol, which then decides all of these but max_tokens
 
     def __post_init__(self) -> None:
         """Raise SpecError for numbers that measure nothing."""
         for name in ("episodes", "repeats", "checkpoints"):
             if getattr(self, name) < 1:
                 raise SpecError(f"evaluation: {name}={getattr(self, name)!r} is out of range; choose 1 or more")
+
+    @property
+    def protocol(self) -> Protocol | None:
+        """The protocol that the study is one of; None where it plays levels of its own."""
+        return None if self.suite is None else load_protocol(self.suite)
 
 
 @dataclass(frozen=True)
@@ -128,7 +138,17 @@ class StudyPlan:
         """Return the plan as plain JSON, which names it when it is resumed."""
         data: dict[str, Any] = json.loads(json.dumps(to_json(self), default=asdict))
         data.pop("tokens_per_s")
+        if data["evaluation"]["suite"] is None:  # studies of before have no such key
+            del data["evaluation"]["suite"]
         return data
+
+    @property
+    def played(self) -> Plan:
+        """What every policy is evaluated on."""
+        if (protocol := self.evaluation.protocol) is not None:
+            return protocol.plan_for(policy.family for policy in self.policies if policy.role == "trained")
+        cells = single_plan(self.environments, self.evaluation.episodes)
+        return replace(cells, repeats=self.evaluation.repeats)
 
 
 def read_plan(path: Path) -> StudyPlan:
@@ -178,11 +198,24 @@ def _plan(data: Mapping[str, Any], path: Path) -> StudyPlan:
         initial=Initial(**_only(initial, _fields(Initial), "initial")),
         prompt=PromptConfig(**{**own, **_only(data.get("prompt") or {}, _fields(PromptConfig), "prompt")}),
         environments=tuple(spec.with_(split="test") for spec in training.values()),
-        evaluation=Evaluation(**_only(data.get("evaluation") or {}, _fields(Evaluation), "evaluation")),
+        evaluation=_evaluation(_only(data.get("evaluation") or {}, _fields(Evaluation), "evaluation")),
         grpo=settings,
         policies=tuple(_policy(entry, training) for entry in data["policies"]),
         tokens_per_s=data.get("tokens_per_s"),
     )
+
+
+def _evaluation(given: Mapping[str, Any]) -> Evaluation:
+    """Return how policies are measured; a protocol decides all but the length of completions."""
+    if given.get("suite") is None:
+        return Evaluation(**given)
+    protocol = load_protocol(str(given["suite"]))
+    decided = {name: getattr(protocol, name) for name in ("repeats", "temperature", "checkpoints")}
+    wrong = [name for name in given if name not in ("suite", "max_tokens") and given[name] != decided.get(name)]
+    if wrong:
+        right = f"; it is {decided[wrong[0]]}" if wrong[0] in decided else ""
+        raise SpecError(f"evaluation: {wrong[0]} is decided by {protocol.name}{right}, leave it out")
+    return Evaluation(**{**given, **decided})
 
 
 def _spec(entry: Mapping[str, Any], preset: Mapping[str, Any], where: str) -> TaskSpec:

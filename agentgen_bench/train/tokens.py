@@ -114,7 +114,7 @@ def n_targets(row: Tokens) -> int:
     return sum(span.end - span.start for span in row.spans)
 
 
-def plain(row: Tokens) -> dict[str, list[Any]]:
+def row_lists(row: Tokens) -> dict[str, list[Any]]:
     """Return tokens and spans as lists, for a file that is read without this package."""
     return {"ids": list(row.ids), "spans": [list(span) for span in row.spans]}
 

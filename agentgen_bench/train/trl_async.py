@@ -25,34 +25,20 @@ from pathlib import Path
 from typing import Any
 
 from agentgen_bench.address import shown_url
-from agentgen_bench.errors import MissingDependencyError, SpecError
+from agentgen_bench.errors import MissingDependencyError, SpecError, install_hint
 from agentgen_bench.make import make
 from agentgen_bench.policies.local import DEFAULT_CONTEXT_TOKENS
 from agentgen_bench.seeding import seed_from
-from agentgen_bench.train.grpo import Config
+from agentgen_bench.train.grpo_config import Config
 from agentgen_bench.train.logs import Logs
 from agentgen_bench.train.optimizing import tokens_per_pass
-from agentgen_bench.train.players import Engine, MakePolicy, RolloutWorker, server_policy
+from agentgen_bench.train.players import MakePolicy, RolloutWorker, server_policy
+from agentgen_bench.train.provenance import of_sources, played_before, record_training
 from agentgen_bench.train.settings import open_training, to_json
 from agentgen_bench.train.streaming import MakeEnv
+from agentgen_bench.train.trl_config import Engine, check_settings
 
-INSTALL = "training by TRL needs TRL: pip install 'agentgen-bench[trl]'"
-# What TRL's asynchronous trainer does and cannot do otherwise.
-FIXED: dict[str, Any] = {
-    "kl_coef": 0.0,
-    "importance_cap": None,
-    "loss_mean": "tokens",
-    "epochs": 1,
-    "lora_rank": 0,
-    "shard": False,  # accelerate's own FSDP2 splits the parameters there
-}
-
-
-def check_settings(config: Config) -> None:
-    """Raise SpecError for settings that TRL's asynchronous trainer cannot follow."""
-    for name, value in FIXED.items():
-        if getattr(config, name) != value:
-            raise SpecError(f"{name}={getattr(config, name)!r} is not what TRL's asynchronous trainer does: {value!r}")
+INSTALL = f"training by TRL needs TRL: {install_hint('trl')}"
 
 
 def rows_per_pass(config: Config, n_processes: int) -> int:
@@ -146,13 +132,14 @@ def train(
         open_training(run, settings, resume, (*free, "steps") if config.schedule == "constant" else free)
     start = get_last_checkpoint(str(run)) if resume else None
     done = int(start.rsplit("-", 1)[1]) if start else 0
+    worker = RolloutWorker(config, engine, seed_from("trl", config.seed, done), make_policy, make_env)
     trainer = AsyncGRPOTrainer(
         model=config.model,
         args=arguments,
         train_dataset=Dataset.from_dict({"prompt": ["the worker draws the levels"]}),  # TRL asks for one
-        rollout_worker=RolloutWorker(config, engine, seed_from("trl", config.seed, done), make_policy, make_env),
+        rollout_worker=worker,
         weight_transfer=weight_transfer,
-        callbacks=[_log_lines(run, done, config.steps)] if is_main else [],
+        callbacks=[_log_lines(run, done, config.steps), _records(config, worker, start)] if is_main else [],
     )
     trainer.remove_callback(PrinterCallback)  # it prints every step's numbers; they are in the log
     trainer.train(resume_from_checkpoint=start)
@@ -177,6 +164,33 @@ def _has_gpu() -> bool:
     import torch
 
     return bool(torch.cuda.is_available())
+
+
+def _records(config: Config, worker: RolloutWorker, start: str | None) -> Any:
+    """Return a callback that writes each checkpoint's training record: all levels that were finished by then."""
+    from transformers import TrainerCallback
+
+    class Records(TrainerCallback):  # type: ignore[misc]
+        """A training.json in each checkpoint."""
+
+        def __init__(self) -> None:
+            self.levels = played_before(None if start is None else Path(start))
+
+        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            """Write the record of the checkpoint that was just written."""
+            self.levels.add(worker.level_ids())
+            record_training(
+                Path(args.output_dir) / f"checkpoint-{state.global_step}",
+                "trl",
+                parent=config.model,
+                run=Path(config.output),
+                step=state.global_step,
+                settings=to_json(config),
+                sources=of_sources(config.sources),
+                levels=self.levels,
+            )
+
+    return Records()
 
 
 def _log_lines(run: Path, done: int, steps: int) -> Any:

@@ -65,6 +65,34 @@ def command_translator(family_name: str, names: Naming) -> Callable[[str], str |
     return translate
 
 
+class Named(NamedTuple):
+    """An action in the original words, and whether it was given under an alias; None where it names no action."""
+
+    command: str
+    is_alias: bool | None
+
+
+def either_reader(family_name: str, names: Naming) -> Callable[[str], Named]:
+    """Return a function that reads a command under its alias or under its original name.
+
+    Which one it was is said by the action word; a label of WebShop's buttons may be either beside both.
+    """
+    to_alias, to_original = (command_translator(family_name, Naming(n.words, {})) for n in (names, names.inverse()))
+    labels = {other.lower(): label.lower() for label, other in names.buttons.items()}
+    click = {"click", names.words.get("click")}
+
+    def read(command: str) -> Named:
+        word, bracket, argument = command.partition("[")
+        if bracket and word.strip() in click and (label := argument[:-1].lower()) in labels:
+            command = f"{word}[{labels[label]}]"
+        original = to_original(command)
+        if original is not None:
+            return Named(original, True)
+        return Named(command, None if to_alias(command) is None else False)
+
+    return read
+
+
 def _webshop_translator(names: Naming) -> Callable[[str], str | None]:
     start = re.compile(rf"({_either(names.words)})\[")
     buttons = {label.lower(): other.lower() for label, other in names.buttons.items()}

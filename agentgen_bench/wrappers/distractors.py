@@ -1,6 +1,7 @@
 """Distractors: text that has nothing to do with the goal, put into the observation and nowhere else."""
 
-from typing import Any, SupportsFloat, cast
+from collections.abc import Callable
+from typing import Any, NamedTuple, SupportsFloat, cast
 
 import gymnasium as gym
 from gymnasium.utils import RecordConstructorArgs
@@ -15,10 +16,18 @@ from agentgen_bench.wrappers import contextual, cross_env
 from agentgen_bench.wrappers.contextual import Draws, Style, episode_words
 from agentgen_bench.wrappers.insertion import inserted
 
-MAX_TEXT_CHARS = 240  # longer than any contextual text with its separators; checked by a test
-MAX_GLIMPSE_CHARS = 1200
-_STYLES = {"contextual": contextual.style, "cross_env": cross_env.style}
-KINDS = tuple(_STYLES)
+
+class Kind(NamedTuple):
+    """A kind of distractor: how it is written in a family, by its name, and more characters than any text of it has."""
+
+    style: Callable[[str], Style]
+    max_chars: int
+
+
+KINDS = {
+    "contextual": Kind(contextual.style, max_chars=240),
+    "cross_env": Kind(cross_env.style, max_chars=1200),
+}
 
 
 class Distractors(TextWrapper, RecordConstructorArgs):
@@ -49,11 +58,10 @@ class Distractors(TextWrapper, RecordConstructorArgs):
             chosen("distractor kind", kind, KINDS), volume, probability, seed
         )
         self._n_rows = self._style.most(volume)
-        longest = MAX_TEXT_CHARS if kind == "contextual" else MAX_GLIMPSE_CHARS
         space = env.observation_space
         if not isinstance(space, TextSpace):
             raise TypeError(f"Distractors wraps text environments, got observations of {space!r}")
-        self.observation_space = TextSpace(space.max_length + self._n_rows * longest)
+        self.observation_space = TextSpace(space.max_length + self._n_rows * KINDS[kind].max_chars)
         self._reset_seed: int | None = None
         self._resets = 0
         self.is_on: bool = False
@@ -91,7 +99,7 @@ class Distractors(TextWrapper, RecordConstructorArgs):
 
     @property
     def _style(self) -> Style:
-        return _STYLES[self.settings.kind](self.family)
+        return KINDS[self.settings.kind].style(self.family)
 
     def _with_distractors(self, observation: str, info: Info) -> tuple[str, Info]:
         if self.is_on:

@@ -8,13 +8,14 @@ import gymnasium as gym
 from gymnasium.utils import RecordConstructorArgs
 
 from agentgen_bench.checks import checked_action, chosen
-from agentgen_bench.contract import Info, TextWrapper
+from agentgen_bench.contract import Analysis, Info, TextWrapper
 from agentgen_bench.envs.base import NO_ACTION
 from agentgen_bench.families import family
+from agentgen_bench.seeding import stream
 from agentgen_bench.spaces import TextSpace
-from agentgen_bench.spec import ALIASES, InterfaceSpec
+from agentgen_bench.spec import ACCEPTS, ALIASES, InterfaceSpec
 from agentgen_bench.text import Section, Spans, render
-from agentgen_bench.wrappers.aliases import command_translator, naming, span_translator
+from agentgen_bench.wrappers.aliases import Named, command_translator, either_reader, naming, span_translator
 
 EXTRA_CHARS = 4096  # what longer words may add to an observation; lists of commands are the most that is rewritten
 
@@ -27,15 +28,27 @@ class Interface(TextWrapper, RecordConstructorArgs):
     The names change in the observation, the task, `admissible_commands`, `action_templates` and what the expert
     says. The original words are no actions any more: they do nothing and use up a step. Dynamics are untouched.
     Distractors are left as they are. "original" changes nothing.
+
+    With `accepts="both"` originals are actions too. Half the levels, by a draw of the level, then show the originals
+    and half the aliases; templates list both names, those shown first. The analysis counts the actions under either
+    (`named_original`, `named_alias`) and says which were shown (`shown_names`), from which
+    `scores.reliance` tells an agent that knows the originals by heart (interface reliance: arXiv 2602.01611).
     """
 
-    def __init__(self, env: gym.Env[str, str], aliases: str = "synonym", seed: int = 0) -> None:
+    def __init__(
+        self, env: gym.Env[str, str], aliases: str = "synonym", seed: int = 0, accepts: str = "aliases"
+    ) -> None:
         """Wrap `env`; raises SpecError for an unknown scheme."""
-        RecordConstructorArgs.__init__(self, aliases=aliases, seed=seed)
+        RecordConstructorArgs.__init__(self, aliases=aliases, seed=seed, accepts=accepts)
         TextWrapper.__init__(self, env)
-        self.settings: InterfaceSpec = InterfaceSpec(chosen("aliases", aliases, ALIASES), seed)
+        self.settings: InterfaceSpec = InterfaceSpec(
+            chosen("aliases", aliases, ALIASES), seed, chosen("accepts", accepts, ACCEPTS)
+        )
         self._seed = seed
         self._is_on = aliases != "original"
+        self._takes_both = self._is_on and accepts == "both"
+        self._shows_aliases = self._is_on
+        self._used = {False: 0, True: 0}  # actions by whether they were given under an alias
         if not self._is_on:
             return
         space = env.observation_space
@@ -45,14 +58,18 @@ class Interface(TextWrapper, RecordConstructorArgs):
 
     @property
     def action_templates(self) -> tuple[str, ...]:
-        """What an action looks like, in the aliases."""
-        return tuple(self.aliased(template) for template in self.inner.action_templates)
+        """What an action looks like, in the aliases; where both names are accepted, in those shown, then the others."""
+        originals = self.inner.action_templates
+        if not self._takes_both:
+            return tuple(self.aliased(template) for template in originals)
+        aliases = tuple(self._translators.to_alias(template) or template for template in originals)
+        return (*aliases, *originals) if self._shows_aliases else (*originals, *aliases)
 
     @property
     def task_spans(self) -> Spans:
         """What the task is made of, its actions under their aliases."""
         spans = self.inner.task_spans
-        return tuple(map(self._translators.span, spans)) if self._is_on else spans
+        return tuple(map(self._translators.span, spans)) if self._shows_aliases else spans
 
     @property
     def task(self) -> str:
@@ -64,8 +81,8 @@ class Interface(TextWrapper, RecordConstructorArgs):
         return self.aliased(self.inner.expert_action())
 
     def aliased(self, action: str) -> str:
-        """Return an original action in the aliases; one that starts with no known word stays as it is."""
-        if not self._is_on:
+        """Return an original action in the aliases, where they are shown; one that starts with no known word stays."""
+        if not self._shows_aliases:
             return action
         translated = self._translators.to_alias(action)
         return action if translated is None else translated
@@ -74,6 +91,8 @@ class Interface(TextWrapper, RecordConstructorArgs):
         """Return what an action in the aliases is to the bare environment; NO_ACTION where it is none."""
         if not self._is_on or (family(self.family).actions.menu_numbers and action.strip().isdecimal()):
             return action
+        if self._takes_both:
+            return self._translators.either(action).command
         translated = self._translators.to_original(action)
         return NO_ACTION if translated is None else translated
 
@@ -84,14 +103,28 @@ class Interface(TextWrapper, RecordConstructorArgs):
         others = dict(options or {})
         self._seed = InterfaceSpec(self.settings.aliases, others.pop("interface_seed", self.settings.seed)).seed
         observation, info = self.env.reset(seed=seed, options=others or None)
+        self._used = {False: 0, True: 0}
+        if self._takes_both:
+            drawn = stream("interface", "shown", self.family, self.settings.aliases, self._seed, info["level_id"])
+            self._shows_aliases = bool(drawn.integers(2))
         self._task = self.task
         return self._renamed(observation, cast(Info, info))
 
     def step(self, action: str) -> tuple[str, SupportsFloat, bool, bool, Info]:  # type: ignore[override]
         """Execute the action that `action` stands for."""
+        if self._takes_both and (is_alias := self._translators.either(checked_action(action)).is_alias) is not None:
+            self._used[is_alias] += 1
         observation, reward, terminated, truncated, found = self.env.step(self.original(checked_action(action)))
         observation, info = self._renamed(observation, cast(Info, found))
         return observation, reward, terminated, truncated, info
+
+    def analysis(self) -> Analysis:
+        """Return the analysis inside; where both names are accepted, also which were shown and which were used."""
+        if not self._takes_both:
+            return self.inner.analysis()
+        shown = "alias" if self._shows_aliases else "original"
+        used = {"named_original": self._used[False], "named_alias": self._used[True]}
+        return {**self.inner.analysis(), **used, "shown_names": shown}
 
     def render(self) -> Any:
         """Return the observation as the agent reads it in mode ansi, else None."""
@@ -102,8 +135,8 @@ class Interface(TextWrapper, RecordConstructorArgs):
         return _translators(self.family, self.settings.aliases, self._seed)
 
     def _renamed(self, observation: str, info: Info) -> tuple[str, Info]:
-        if self._is_on:
-            to_alias, _, span = self._translators
+        if self._shows_aliases:
+            to_alias, span = self._translators.to_alias, self._translators.span
             sections = tuple([_renamed_section(section, span) for section in info["sections"]])
             commands = info["admissible_commands"]
             info = {
@@ -124,10 +157,11 @@ def _renamed_section(section: Section, translate: Callable[[str], str]) -> Secti
 
 
 class _Translators(NamedTuple):
-    """A naming at work: commands into aliases and back, spans into aliases."""
+    """A naming at work: commands into aliases and back, under either name, spans into aliases."""
 
     to_alias: Callable[[str], str | None]
     to_original: Callable[[str], str | None]
+    either: Callable[[str], Named]
     span: Callable[[str], str]
 
 
@@ -137,4 +171,9 @@ def _translators(family_name: str, aliases: str, seed: int) -> _Translators:
     names = naming(family_name, aliases, seed)
     to_alias, to_original = (command_translator(family_name, n) for n in (names, names.inverse()))
     # SciWorld lists about 70 commands a state, mostly those of the state before.
-    return _Translators(lru_cache(maxsize=4096)(to_alias), lru_cache(maxsize=1024)(to_original), span_translator(names))
+    return _Translators(
+        lru_cache(maxsize=4096)(to_alias),
+        lru_cache(maxsize=1024)(to_original),
+        either_reader(family_name, names),
+        span_translator(names),
+    )

@@ -5,9 +5,10 @@ from typing import NamedTuple
 from agentgen_bench.envs.alfworld import tasks
 from agentgen_bench.envs.alfworld.engine import Engine
 from agentgen_bench.envs.alfworld.gamefile import Dialect, Game
-from agentgen_bench.envs.alfworld.generator import BANDS, Knobs, generate_level
+from agentgen_bench.envs.alfworld.generator import generate_level
 from agentgen_bench.envs.alfworld.pddl import Fact
 from agentgen_bench.envs.alfworld.planner import shortest_plan
+from agentgen_bench.envs.alfworld.settings import PRESETS, LevelSettings
 
 MALFORMED = (
     "", " ", "go", "go to", "go to nowhere 1", "take", "take mug 1", "Look", "look around", "inventory ", "  look",
@@ -29,13 +30,13 @@ class Difference(NamedTuple):
 
 def drawn_game(seed: int, twists: tuple[int, ...], dialect: Dialect) -> Game:
     """Return a generated game with an adversarial start: each twist changes some facts."""
-    knobs = Knobs(
-        difficulty=tuple(BANDS)[seed % 3],
+    knobs = LevelSettings(
+        difficulty=tuple(PRESETS)[seed % 3],
         task_types=(tuple(tasks.TASK_TYPES)[seed % len(tasks.TASK_TYPES)],) if seed % 5 else tasks.OFFICIAL_TASK_TYPES,
         colocated=seed % 2 == 0,
     )
     if knobs.difficulty == "easy":  # few of the longer tasks are easy
-        knobs = Knobs(knobs.difficulty, task_types=tasks.OFFICIAL_TASK_TYPES, colocated=knobs.colocated)
+        knobs = LevelSettings(knobs.difficulty, task_types=tasks.OFFICIAL_TASK_TYPES, colocated=knobs.colocated)
     game = generate_level(knobs, seed).game._replace(dialect=dialect)
     for twist in twists:
         game = _twisted(game, twist)

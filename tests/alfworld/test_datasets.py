@@ -9,7 +9,8 @@ from agentgen_bench.cli import main
 from agentgen_bench.data.alfworld import EXTRAS, GAMES
 from agentgen_bench.envs.alfworld.env import ALFWorldEnv
 from agentgen_bench.envs.alfworld.gamefile import Dialect, game_json
-from agentgen_bench.envs.alfworld.generator import Knobs, generate_level
+from agentgen_bench.envs.alfworld.generator import generate_level
+from agentgen_bench.envs.alfworld.settings import LevelSettings
 from agentgen_bench.errors import DataError, MissingDependencyError, SpecError
 from tests.conftest import reference_json
 from tests.data.serve import served
@@ -18,7 +19,7 @@ SPLITS = ("train", "valid_seen", "valid_unseen")
 
 
 def game_of(seed, dialect=Dialect.V04):
-    return game_json(generate_level(Knobs(), seed).game._replace(dialect=dialect))
+    return game_json(generate_level(LevelSettings(), seed).game._replace(dialect=dialect))
 
 
 def write_games(folder, n_games=3):
@@ -219,7 +220,7 @@ def test_settings_of_generated_levels_do_not_go_with_official_games(folder):
 def test_a_missing_official_stack_names_the_command_that_installs_it(monkeypatch):
     monkeypatch.delenv("AGENTGEN_ALFWORLD_PYTHON", raising=False)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'agentgen-bench\[alfworld\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install '.\[alfworld\]'"):
         ALFWorldEnv(backend="textworld")
 
 

@@ -7,17 +7,11 @@ import pytest
 from agentgen_bench.envs.alfworld import catalogue, tasks
 from agentgen_bench.envs.alfworld.engine import Engine
 from agentgen_bench.envs.alfworld.gamefile import game_json, parse_game, read_game, write_game
-from agentgen_bench.envs.alfworld.generator import (
-    BANDS,
-    SPLITS,
-    Knobs,
-    expected_search_steps,
-    generate_level,
-    is_held_out,
-)
+from agentgen_bench.envs.alfworld.generator import expected_search_steps, generate_level, is_held_out
 from agentgen_bench.envs.alfworld.goals import LookGoal, parse_goal
 from agentgen_bench.envs.alfworld.pddl import parse_problem
 from agentgen_bench.envs.alfworld.scene import build_scene
+from agentgen_bench.envs.alfworld.settings import PRESETS, SPLITS, LevelSettings
 from agentgen_bench.errors import SpecError
 
 SEEDS = range(12)
@@ -30,7 +24,7 @@ def task_types(split):
 @pytest.mark.parametrize("split", SPLITS)
 def test_the_stored_plan_wins_in_as_many_steps_as_it_has(split):
     for seed in SEEDS:
-        level = generate_level(Knobs("medium", split, task_types(split)), seed)
+        level = generate_level(LevelSettings("medium", split, task_types(split)), seed)
         engine = Engine(level.scene)
         for number, command in enumerate(level.plan, start=1):
             assert not engine.won
@@ -38,42 +32,45 @@ def test_the_stored_plan_wins_in_as_many_steps_as_it_has(split):
             assert engine.won == (number == len(level.plan))
 
 
-@pytest.mark.parametrize("difficulty", BANDS)
+@pytest.mark.parametrize("difficulty", PRESETS)
 def test_the_reference_searcher_needs_as_long_as_the_band_says(difficulty):
-    band = BANDS[difficulty]
+    band = PRESETS[difficulty]
     for seed in SEEDS:
-        level = generate_level(Knobs(difficulty), seed)
+        level = generate_level(LevelSettings(difficulty), seed)
         assert band.low <= level.search_steps <= band.high
         assert level.search_steps == expected_search_steps(level.scene)
 
 
 def test_bands_do_not_overlap():
-    bounds = [bound for band in BANDS.values() for bound in (band.low, band.high)]
+    bounds = [bound for band in PRESETS.values() for bound in (band.low, band.high)]
     assert all(low < high for low, high in pairwise(bounds))
 
 
 def test_no_two_splits_share_a_level():
     digests = {
         split: {
-            generate_level(Knobs(difficulty, split, task_types(split)), seed).scene.digest
-            for difficulty in BANDS
+            generate_level(LevelSettings(difficulty, split, task_types(split)), seed).scene.digest
+            for difficulty in PRESETS
             for seed in SEEDS
         }
         for split in SPLITS
     }
     assert (
-        sum(map(len, digests.values())) == len(set().union(*digests.values())) == len(SPLITS) * len(BANDS) * len(SEEDS)
+        sum(map(len, digests.values()))
+        == len(set().union(*digests.values()))
+        == len(SPLITS) * len(PRESETS) * len(SEEDS)
     )
 
 
 def test_equal_keys_give_equal_levels_and_other_seeds_others():
-    assert generate_level(Knobs(), 5).game == generate_level(Knobs(), 5).game
-    assert generate_level(Knobs(), 5).game != generate_level(Knobs(), 6).game
+    assert generate_level(LevelSettings(), 5).game == generate_level(LevelSettings(), 5).game
+    assert generate_level(LevelSettings(), 5).game != generate_level(LevelSettings(), 6).game
 
 
 def test_test_rooms_are_unseen():
     rooms = {
-        split: {generate_level(Knobs(split=split), seed).room for seed in range(60)} for split in ("train", "test")
+        split: {generate_level(LevelSettings(split=split), seed).room for seed in range(60)}
+        for split in ("train", "test")
     }
     numbers = {split: {int(name.split()[1]) for name in names} for split, names in rooms.items()}
     assert max(numbers["train"]) < catalogue.TRAIN_ROOMS <= min(numbers["test"])
@@ -89,7 +86,7 @@ def test_no_two_rooms_of_a_kind_have_the_same_receptacles():
 def test_held_out_pairs_occur_in_their_split_only(split):
     held_out = {
         is_held_out(_spelled(goal.object_type), _spelled(_destination(goal)))
-        for goal in (generate_level(Knobs(split=split), seed).game.goal for seed in SEEDS)
+        for goal in (generate_level(LevelSettings(split=split), seed).game.goal for seed in SEEDS)
     }
     assert held_out == {split == "ood_pairs"}
 
@@ -105,28 +102,28 @@ def _spelled(lower):
 
 @pytest.mark.parametrize("task_type", tasks.TASK_TYPES)
 def test_every_task_type_can_be_asked_for(task_type):
-    level = generate_level(Knobs("medium", "train", (task_type,)), 0)
+    level = generate_level(LevelSettings("medium", "train", (task_type,)), 0)
     assert level.task_type == task_type
     assert tasks.read_task(level.game.task) == level.game.goal
 
 
 def test_the_number_of_receptacles_is_kept():
     for number in (6, 9, 14):
-        knobs = Knobs("medium", n_receptacles=number, task_types=("pick_and_place_simple",))
+        knobs = LevelSettings("medium", n_receptacles=number, task_types=("pick_and_place_simple",))
         assert {len(generate_level(knobs, seed).scene.receptacle_names) for seed in range(4)} <= set(
             range(3, number + 1)
         )
 
 
 def test_targets_are_as_many_as_asked_for():
-    level = generate_level(Knobs("medium", n_instances=4, n_targets=2), 0)
+    level = generate_level(LevelSettings("medium", n_instances=4, n_targets=2), 0)
     assert level.task_type == "pick_two_obj_and_place"
     assert len(level.scene.target_objects) == 4
 
 
 def test_hidden_targets_lie_in_what_can_be_closed():
     def share_hidden(p_hidden):
-        knobs = Knobs("medium", task_types=("pick_heat_then_place_in_recep",), p_hidden=p_hidden)
+        knobs = LevelSettings("medium", task_types=("pick_heat_then_place_in_recep",), p_hidden=p_hidden)
         scenes = [generate_level(knobs, seed).scene for seed in SEEDS]
         holders = [
             scene.openable[r]
@@ -141,27 +138,27 @@ def test_hidden_targets_lie_in_what_can_be_closed():
 
 
 def test_colocated_rooms_share_stand_points():
-    shared = [generate_level(Knobs("medium", colocated=True), seed).scene for seed in SEEDS]
-    apart = [generate_level(Knobs("medium"), seed).scene for seed in SEEDS]
+    shared = [generate_level(LevelSettings("medium", colocated=True), seed).scene for seed in SEEDS]
+    apart = [generate_level(LevelSettings("medium"), seed).scene for seed in SEEDS]
     assert any(len(set(scene.receptacle_location)) < len(scene.receptacle_location) for scene in shared)
     assert all(len(set(scene.receptacle_location)) == len(scene.receptacle_location) for scene in apart)
 
 
 def test_knobs_that_no_level_satisfies_are_refused():
     with pytest.raises(SpecError, match="n_targets=2"):
-        generate_level(Knobs(task_types=("pick_and_place_simple",), n_targets=2), 0)
+        generate_level(LevelSettings(task_types=("pick_and_place_simple",), n_targets=2), 0)
     with pytest.raises(SpecError, match="no level found in 400 draws"):
-        generate_level(Knobs("hard", n_receptacles=5, task_types=("pick_and_place_simple",)), 0)
+        generate_level(LevelSettings("hard", n_receptacles=5, task_types=("pick_and_place_simple",)), 0)
 
 
 def test_a_level_written_as_a_game_file_is_the_same_scene(tmp_path):
-    level = generate_level(Knobs("hard", colocated=True), 1)
+    level = generate_level(LevelSettings("hard", colocated=True), 1)
     write_game(tmp_path / "game.tw-pddl", level.game, level.plan)
     assert build_scene(read_game(tmp_path / "game.tw-pddl")) == level.scene
 
 
 @pytest.mark.parametrize("task_type", tasks.TASK_TYPES)
 def test_every_goal_is_stated_in_pddl_that_reads_back(task_type):
-    game = generate_level(Knobs("medium", "train", (task_type,)), 1).game
+    game = generate_level(LevelSettings("medium", "train", (task_type,)), 1).game
     assert parse_goal(parse_problem(game_json(game)["pddl_problem"]).goal) == game.goal
     assert parse_game(game_json(game)).goal == game.goal

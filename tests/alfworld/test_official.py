@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from agentgen_bench.envs.alfworld.engine import Engine
 from agentgen_bench.envs.alfworld.env import ALFWorldEnv
 from agentgen_bench.envs.alfworld.gamefile import Dialect, game_json
-from agentgen_bench.envs.alfworld.generator import Knobs, generate_level
+from agentgen_bench.envs.alfworld.generator import generate_level
 from agentgen_bench.envs.alfworld.official import OfficialGame, OfficialStackError, official_python
 from agentgen_bench.envs.alfworld.planner import shortest_plan
 from agentgen_bench.envs.alfworld.scene import build_scene
+from agentgen_bench.envs.alfworld.settings import LevelSettings
 from agentgen_bench.envs.alfworld.tasks import OFFICIAL_TASK_TYPES
 from agentgen_bench.errors import MissingDependencyError
 from tests.alfworld.differential import drawn_command, drawn_game
@@ -135,7 +136,7 @@ def test_the_official_stack_plays_rules_that_the_engine_does_not_know(official):
 
 def test_the_official_planner_answers_in_game_after_game(official):
     for seed in (0, 1):
-        level = generate_level(Knobs(task_types=("look_at_obj_in_light",)), seed)
+        level = generate_level(LevelSettings(task_types=("look_at_obj_in_light",)), seed)
         official.load(game_json(level.game))
         assert len(official.plan()) == len(level.plan)
         official.step(level.plan[0])
@@ -151,7 +152,7 @@ def test_what_the_stack_cannot_load_is_an_error(official):
 @pytest.mark.parametrize("task_type", OFFICIAL_TASK_TYPES)
 def test_our_plans_are_no_longer_than_fast_downwards(official, task_type):
     for seed in range(200):  # mostly easy: on full rooms the official planner can search for minutes
-        level = generate_level(Knobs("medium" if seed % 5 == 4 else "easy", task_types=(task_type,)), seed)
+        level = generate_level(LevelSettings("medium" if seed % 5 == 4 else "easy", task_types=(task_type,)), seed)
         official.load(game_json(level.game))
         assert len(level.plan) <= len(official.plan())
 

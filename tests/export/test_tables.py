@@ -106,7 +106,7 @@ def test_parquet_holds_the_same_rows_typed_and_unchanged(talk):
 
 def test_parquet_without_pyarrow_names_the_command_that_installs_it(talk, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'agentgen-bench\[parquet\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install '.\[parquet\]'"):
         parquet_files(read_source(talk))
 
 

@@ -9,9 +9,11 @@ import pytest
 from agentgen_bench import PromptConfig, load_agent
 from agentgen_bench.evaluation.plan import suite_plan
 from agentgen_bench.evaluation.run import evaluate
+from agentgen_bench.leaderboard.columns import board_json
+from agentgen_bench.leaderboard.markdown import markdown
 from agentgen_bench.leaderboard.page import page
 from agentgen_bench.leaderboard.submit import submit
-from agentgen_bench.leaderboard.table import markdown, read_boards
+from agentgen_bench.leaderboard.table import read_boards
 from agentgen_bench.leaderboard.verify import verify
 from agentgen_bench.suites import Suite
 
@@ -35,9 +37,9 @@ def test_an_agents_run_is_submitted_and_verifies(name: str, suite: Suite, tmp_pa
 def test_a_row_of_an_agent_says_so(suite: Suite, tmp_path: Path) -> None:
     agent_entry("first", suite, tmp_path)
     boards = read_boards(tmp_path / "board")
-    assert boards[0].rows[0].to_json()["kind"] == "agent"
+    assert board_json(boards[0])["rows"][0]["kind"] == "agent"
     assert "(agent)" in markdown(boards)
-    assert "Lab, agent" in page(boards)
+    assert "</a> <small>agent</small>" in page(boards)
 
 
 @pytest.mark.parametrize(

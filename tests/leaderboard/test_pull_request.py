@@ -1,23 +1,22 @@
-"""The check of a pull request, and the shell steps of its workflow, run on a real repository."""
+"""The check of a pull request: what it may touch, and what is said about the rest."""
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from agentgen_bench.errors import EntryError
+from agentgen_bench.leaderboard import likeness
 from agentgen_bench.leaderboard.audit import Record, append, entry_name
 from agentgen_bench.leaderboard.entry import digests, slug
+from agentgen_bench.leaderboard.markdown import BEGIN, END, markdown, with_table
+from agentgen_bench.leaderboard.page import page
 from agentgen_bench.leaderboard.pull_request import one_line, problems
-from agentgen_bench.leaderboard.table import BEGIN, END, markdown, read_boards, with_table
+from agentgen_bench.leaderboard.table import read_boards
 from agentgen_bench.leaderboard.verify import verify
 from agentgen_bench.suites import Suite
-
-REPOSITORY = Path(__file__).parents[2]
+from tests.leaderboard.attacks import as_model
 
 
 def update_table(board: Path) -> None:
@@ -27,6 +26,14 @@ def update_table(board: Path) -> None:
 
 def record(path: Path, event: str = "added") -> None:
     append(path.parent.parent, Record("2026-02-01", event, entry_name(path), "", digests(path)))  # type: ignore[arg-type]
+
+
+def record_anew(merged: Path, entry: Path) -> None:
+    """Let the trail's last line be the addition of the entry as it is now, and the tables be current."""
+    lines = (merged / "audit.jsonl").read_bytes().splitlines(keepends=True)
+    (merged / "audit.jsonl").write_bytes(b"".join(lines[:-1]))
+    record(entry)
+    update_table(merged)
 
 
 @pytest.fixture
@@ -95,6 +102,19 @@ def test_an_entry_must_be_on_record(check, base, merged):
 def test_trust_cannot_be_claimed(check, merged):
     record(merged / "tiny-v1" / "20260131_Some-Lab__second", "verified")
     assert "records additions only, not 'verified'" in check(merged)[0]
+
+
+def test_a_copy_under_a_new_name_is_refused_and_its_row_says_so(check, merged, monkeypatch):
+    monkeypatch.setattr(likeness, "COPY_LEVELS", 4)  # of the 8 of the tiny suite
+    entry = merged / "tiny-v1" / SECOND
+    as_model(entry)
+    record_anew(merged, entry)
+    (found,) = check(merged)
+    said = "makes the same mistakes as tiny-v1/20260131_Some-Lab__lab-random-3 (8 of 8 in Sokoban): a copy, or"
+    assert found.startswith(f"tiny-v1/{SECOND} {said}")
+    boards = read_boards(merged)
+    assert "makes the same mistakes as tiny" in markdown(boards).replace("\\", "")
+    assert said in page(boards)
 
 
 def test_a_table_of_ones_own_is_refused(check, merged):
@@ -263,50 +283,12 @@ def test_entries_come_alone(check, base, merged):
     assert same == []
 
 
+def test_a_repository_within_the_leaderboards_is_refused(base):
+    (base / "tiny-v1" / "module").mkdir()  # what a checkout leaves of one
+    (found, *_) = problems(base, base, changed=["leaderboards/README.md", "leaderboards/tiny-v1/module"], workers=1)
+    assert found == "leaderboards/tiny-v1/module is no file; leaderboards hold no repositories"
+
+
 def test_what_is_printed_is_one_line_that_no_runner_obeys():
     assert one_line("a\n::set-output name=x::y\x1b[31m\u2028b") == "- a ::set-output name=x::y [31m b"
     assert len(one_line("x" * 10_000)) < 600
-
-
-def git(folder: Path, *arguments: str) -> None:
-    names = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"]
-    subprocess.run(["git", *names, *arguments], cwd=folder, check=True, capture_output=True)
-
-
-def test_the_workflows_steps_judge_a_hostile_pull_request_and_execute_nothing_of_it(tmp_path):
-    workflow = yaml.safe_load((REPOSITORY / ".github" / "workflows" / "verify-entries.yml").read_text())
-    place = tmp_path / "merged"
-    (place / "leaderboards" / "smoke").mkdir(parents=True)
-    (place / "leaderboards" / "README.md").write_text(f"{BEGIN}\nNo entries yet.\n{END}\n")
-    git(tmp_path, "init", "-q", "-b", "main", "merged")
-    git(place, "add", "-A")
-    git(place, "commit", "-q", "-m", "base")
-    trap = f"open({str(tmp_path / 'sprung')!r}, 'w')\n"
-    for name in ("multiprocessing", "agentgen_bench", "yaml", "git", "encodings"):
-        (place / name).mkdir()
-        (place / name / "__init__.py").write_text(trap)
-    (place / "sitecustomize.py").write_text(trap)
-    evil = place / "leaderboards" / "smoke" / "$(touch sprung); `touch sprung`\n::error::x"
-    evil.mkdir()
-    (evil / "metadata.yaml").write_text("!!python/object/apply:os.system ['touch sprung']")
-    git(place, "add", "-A")
-    git(place, "commit", "-q", "-m", "pull request")
-    binaries = tmp_path / "bin"
-    binaries.mkdir()
-    (binaries / "python").symlink_to(sys.executable)
-    (binaries / "pip").write_text("#!/bin/sh\n")  # the code is installed already
-    (binaries / "pip").chmod(0o755)
-    env = os.environ | workflow["env"] | {"PATH": f"{binaries}:{os.environ['PATH']}", "PYTHONPATH": str(REPOSITORY)}
-    # A link to a virtual environment's interpreter loses the environment; name it.
-    env["PYTHONPATH"] += os.pathsep + os.pathsep.join(path for path in sys.path if path.endswith("site-packages"))
-    commands = [step["run"] for step in workflow["jobs"]["verify"]["steps"] if "run" in step]
-    done = [
-        subprocess.run(
-            ["bash", "-eo", "pipefail", "-c", command], cwd=tmp_path, env=env, capture_output=True, text=True
-        )
-        for command in commands
-    ]
-    assert [each.returncode for each in done] == [0, 1], done[-1].stderr
-    assert "- smoke/$(touch sprung); `touch sprung` ::error::x is there, but the audit trail" in done[-1].stdout
-    assert not any(line.lstrip().startswith("::") for line in done[-1].stdout.splitlines())
-    assert not list(tmp_path.rglob("sprung"))

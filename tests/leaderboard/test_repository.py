@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from agentgen_bench.leaderboard.audit import audit_problems, entry_folders
-from agentgen_bench.leaderboard.table import markdown, read_boards, with_table
+from agentgen_bench.leaderboard.markdown import markdown, with_table
+from agentgen_bench.leaderboard.table import read_boards
 from agentgen_bench.leaderboard.verify import verify
 
 LEADERBOARDS = Path(__file__).parents[2] / "leaderboards"

@@ -18,14 +18,15 @@ from agentgen_bench.evaluation.folder import read_run, write_json
 from agentgen_bench.evaluation.plan import limited, single_plan, suite_plan
 from agentgen_bench.evaluation.run import evaluate
 from agentgen_bench.evaluation.sessions import made
-from agentgen_bench.leaderboard.entry import slug
+from agentgen_bench.leaderboard import submit as submit_module
+from agentgen_bench.leaderboard.entry import least_repeats, slug
 from agentgen_bench.leaderboard.submit import submit
 from agentgen_bench.leaderboard.verify import json_text, verify
 from agentgen_bench.policies.scripted import RandomPolicy
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.scores.success import results
 from agentgen_bench.spec import TaskSpec
-from agentgen_bench.suites import Suite
+from agentgen_bench.suites import Cell, Suite, from_text, load_suite, to_text
 
 CLAIMS = {"org": "Some Lab", "model": "m", "date": "2026-01-31"}
 
@@ -47,6 +48,26 @@ def refused(run: Path, suite: Suite, tmp_path: Path) -> str:
 def edited(run: Path, edit: Callable[[list[str]], list[str]]) -> None:
     path = run / "episodes.jsonl"
     path.write_text("".join(edit(path.read_text().splitlines(keepends=True))))
+
+
+@pytest.mark.parametrize(
+    ("claim", "value", "problem"),
+    [
+        ("org", "some-lab", "the org 'some-lab' looks like 'Some Lab', which is on the board; write it so"),
+        ("model", "1ab/random-3", "the model '1ab/random-3' looks like 'lab/random-3', which is on the board"),
+        ("date", "2131-01-01", "its date is 2131-01-01; tiny-v1 is of"),
+    ],
+)
+def test_names_and_days_are_refused_as_a_pull_request_would_be(
+    claim: str, value: str, problem: str, made: Path, run: Path, suite: Suite, tmp_path: Path
+) -> None:
+    board = tmp_path / "board"
+    shutil.copytree(made, board / "tiny-v1" / made.name)
+    before = sorted(board.rglob("*"))
+    with pytest.raises(EntryError) as error:
+        submit(run, **CLAIMS | {claim: value}, leaderboards=board, suite=suite, workers=1)
+    assert problem in str(error.value)
+    assert sorted(board.rglob("*")) == before
 
 
 def test_an_entry_holds_four_files_under_its_date_org_and_model(made: Path) -> None:
@@ -153,7 +174,7 @@ def test_the_verbs_make_verify_and_show_an_entry(
     assert main(["submit", "own", "--org", "o", "--model", "m"]) == 1
     assert "own is not a run of a frozen suite; evaluate with --suite NAME" in capsys.readouterr().err
     assert main(["verify", "own", "--workers", "1"]) == 2
-    assert "unknown suite" in capsys.readouterr().err
+    assert "own: this is a run, not an entry of a leaderboard; to replay it" in capsys.readouterr().err
 
 
 def test_verifying_nothing_says_what_to_name(capsys: pytest.CaptureFixture[str]) -> None:
@@ -204,3 +225,45 @@ def test_a_run_of_before_makes_an_entry_that_says_nothing_of_it(run: Path, suite
     (run / "results.json").write_text(json_text(results(read_run(run).episodes)))
     path = submit(run, **CLAIMS, leaderboards=tmp_path / "board", suite=suite, workers=1)
     assert "made" not in yaml.safe_load((path / "metadata.yaml").read_text())
+
+
+def nested(suite: Suite, n_levels: int) -> Suite:
+    cells = tuple(Cell(cell.spec, cell.seeds[:n_levels], cell.level_ids[:n_levels]) for cell in suite.cells)
+    return from_text("tiny-mini", to_text("part of tiny-v1", cells))
+
+
+def test_a_run_gives_the_row_of_a_nested_suite_too(
+    suite: Suite, run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mini = nested(suite, 2)
+    monkeypatch.setattr(submit_module, "load_suite", {"tiny-v1": suite, "tiny-mini": mini}.__getitem__)
+    path = submit(run_path, **CLAIMS, leaderboards=tmp_path, suite=mini, within="tiny-mini", workers=1)
+    assert path.parent.name == "tiny-mini"
+    assert verify(path, suite=mini, workers=1).episodes == 2 * 2 * 2  # cells, levels, repeats
+    own = tmp_path / "own"
+    evaluate(suite_plan(mini, repeats=2), RandomPolicy(3), PromptConfig(), own)
+    alone = submit(own, **CLAIMS, leaderboards=tmp_path / "alone", suite=mini, workers=1)
+    for name in ("episodes.jsonl.gz", "results.json"):
+        assert (path / name).read_bytes() == (alone / name).read_bytes()
+
+
+def test_a_suite_that_is_not_nested_is_refused(
+    suite: Suite, run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submit_module, "load_suite", lambda name: suite)
+    with pytest.raises(EntryError, match="plays tiny-v1, in which smoke is not nested"):
+        submit(run_path, **CLAIMS, leaderboards=tmp_path, suite=load_suite("smoke"), within="smoke", workers=1)
+
+
+@pytest.mark.parametrize(
+    ("policy", "least"),
+    [
+        ({"kind": "oracle"}, 1),
+        ({"kind": "model", "sampling": {"temperature": 0}}, 1),
+        ({"kind": "model", "sampling": {"temperature": 0.4}}, 3),
+        ({"kind": "agent"}, 3),
+    ],
+)
+def test_what_samples_plays_core_mini_three_times(policy: dict[str, object], least: int) -> None:
+    assert least_repeats("core-mini-v1", policy) == least
+    assert least_repeats("core-v1", policy) == 1

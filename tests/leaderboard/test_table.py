@@ -1,9 +1,12 @@
 """Rows, ranks and their stability, the audit trail, Markdown and the page."""
 
+import csv
 import json
+import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from agentgen_bench.errors import EntryError
 from agentgen_bench.evaluation.folder import read_run
 from agentgen_bench.evaluation.plan import suite_plan
 from agentgen_bench.evaluation.run import evaluate
+from agentgen_bench.export.boards import boards_csv
 from agentgen_bench.leaderboard.audit import (
     Record,
     append,
@@ -20,12 +24,14 @@ from agentgen_bench.leaderboard.audit import (
     read_audit,
     trust,
 )
+from agentgen_bench.leaderboard.columns import board_json, plain_cells, with_families
 from agentgen_bench.leaderboard.entry import digests
+from agentgen_bench.leaderboard.markdown import markdown, with_table
 from agentgen_bench.leaderboard.page import page
 from agentgen_bench.leaderboard.pull_request import trail_problems
 from agentgen_bench.leaderboard.rerun import rerun_note
 from agentgen_bench.leaderboard.submit import submit
-from agentgen_bench.leaderboard.table import Board, markdown, read_boards, with_table
+from agentgen_bench.leaderboard.table import Board, read_boards
 from agentgen_bench.policies.scripted import NoopPolicy, OraclePolicy, RandomPolicy
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.suites import Suite
@@ -137,6 +143,30 @@ def test_markdown_shows_names_as_they_are_and_nothing_more(boards: list[Board]) 
     evil = next(line for line in text.splitlines() if "alert" in line)
     header = next(line for line in text.splitlines() if line.startswith("| rank"))
     assert evil.replace("\\|", "").count("|") == header.count("|")
+
+
+def test_table_page_json_and_csv_hold_the_same_columns(boards: list[Board]) -> None:
+    (tiny,) = boards
+    columns = with_families(tiny.families)
+    header = next(line for line in markdown(boards).splitlines() if line.startswith("| rank"))
+    assert header == f"| {' | '.join(column.name for column in columns if column.place != 'data')} |"
+    heads = re.findall(r"<th [^>]*><button[^>]*>([^<]*)</button>", page(boards))
+    assert heads == [column.name for column in columns if column.place == "own"]
+    expected = [name for column in columns for name in plain_cells(column, tiny.rows[0])]
+    header, *lines = csv.reader(StringIO(boards_csv(boards)))
+    assert header == ["suite", *expected]
+    assert [line[header.index("model")] for line in lines] == ["oracle", "noop", EVIL]
+    row = board_json(tiny)["rows"][0]
+    assert {name for name in expected if not name.startswith(("success", "Sokoban"))} < row.keys()
+    assert row["success"] == tiny.rows[0].success.to_json()
+    assert row["families"] == {"Sokoban": tiny.rows[0].families["Sokoban"].to_json()}
+
+
+def test_a_number_in_the_csv_file_reads_back_to_the_same_bits(boards: list[Board]) -> None:
+    header, *lines = csv.reader(StringIO(boards_csv(boards)))
+    oracle = dict(zip(header, lines[0], strict=True))
+    assert float(oracle["success_low"]) == boards[0].rows[0].success.low
+    assert (oracle["rank_low"], oracle["rank_high"], oracle["episodes"]) == ("1", "1", "8")
 
 
 def test_a_document_gets_its_table_between_the_marks() -> None:

@@ -338,20 +338,33 @@ def test_a_model_that_answers_otherwise_than_its_completions_is_found(entry: Pat
     assert "step 3: the action '" in problem(entry, suite)
 
 
-def test_several_processes_find_the_same(entry: Path) -> None:
-    # In a process of its own: spawned workers import the main module, which for pytest is pytest.
+def in_processes(entry: Path, before: str = "") -> str:
+    """Return what a verification over two processes prints, in a process of its own.
+
+    Spawned workers import the main module, which for pytest is pytest.
+    """
     script = (
         "import sys; from pathlib import Path; from tests.leaderboard.conftest import SPECS\n"
         "from agentgen_bench.evaluation.freeze import frozen_cell\n"
         "from agentgen_bench.suites import from_text, to_text\n"
+        "from agentgen_bench.leaderboard import replay\n"
         "from agentgen_bench.leaderboard.verify import verify\n"
         "if __name__ == '__main__':\n"
+        f"    {before}\n"
         "    suite = from_text('tiny-v1', to_text('for tests', tuple(frozen_cell(spec, 4) for spec in SPECS)))\n"
         "    print(verify(Path(sys.argv[1]), suite=suite, workers=2).problems)\n"
     )
-    change(set_(0, "steps", 3, "reward", to=1.0))(entry)
     path = entry.parent / "script.py"
     path.write_text(script)
     env = {**os.environ, "PYTHONPATH": os.getcwd()}
-    out = subprocess.run([sys.executable, path, entry], capture_output=True, text=True, check=True, env=env)
-    assert "step 4: reward is recorded as 1.0, the replay gives -0.1" in out.stdout
+    return subprocess.run([sys.executable, path, entry], capture_output=True, text=True, check=True, env=env).stdout
+
+
+def test_several_processes_find_the_same(entry: Path) -> None:
+    change(set_(0, "steps", 3, "reward", to=1.0))(entry)
+    assert "step 4: reward is recorded as 1.0, the replay gives -0.1" in in_processes(entry)
+
+
+def test_a_replay_that_hangs_ends_with_a_verdict(entry: Path) -> None:
+    said = in_processes(entry, "replay.CHUNK_LIMIT_S = 0.001")
+    assert "a replaying process was ended: by the limit of" in said

@@ -107,13 +107,18 @@ def test_impossible_shapes_are_refused(shape: dict[str, int], said: str) -> None
 
 @pytest.fixture(scope="module")
 def words() -> object:
-    texts = ["go to drawer 3", "You open the drawer 3. On it you see a mug 1.", "<action>go to mug</action>"] * 3
-    return train_tokenizer(texts, ModelShape(vocab_size=300, tokenizer="words"))
+    texts = ["go to drawer 3", "You open the drawer 3. On it you see a mug 1.", "<action>go to mug</action>"]
+    return train_tokenizer([*texts, "a [SEP] b"] * 3, ModelShape(vocab_size=300, tokenizer="words"))
 
 
 def test_with_words_every_known_name_and_every_digit_is_one_token(words: object) -> None:
     pieces = words.convert_ids_to_tokens(words("go to drawer 31 mug")["input_ids"])  # type: ignore[operator, attr-defined]
     assert [piece.replace("Ġ", " ") for piece in pieces] == ["go", " to", " drawer", " 3", "1", " mug"]
+
+
+def test_with_words_roles_and_labels_in_brackets_are_one_token(words: object) -> None:
+    pieces = words.convert_ids_to_tokens(words("assistant [SEP] B0")["input_ids"])  # type: ignore[operator, attr-defined]
+    assert [piece.replace("Ġ", " ") for piece in pieces] == ["assistant", " [SEP]", " ", "B", "0"]
 
 
 @given(text=st.text())

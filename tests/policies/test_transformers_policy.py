@@ -344,3 +344,15 @@ def test_a_cut_thought_holds_no_action_as_from_a_server(greedy: TransformersPoli
     assert {decision.finish_reason for decision in cut} <= {"stop", "length"}
     for decision in cut:
         assert decision.action == parsing.parse(decision.completion, cut=decision.finish_reason == "length").action
+
+
+def test_other_prompt_settings_need_no_other_model(tiny_model: Path, histories: list[History]) -> None:
+    """A grid of harnesses asks one loaded model; it answers as one that was loaded with those settings."""
+    first = TransformersPolicy(tiny_model, PromptConfig(), GREEDY, device="cpu")
+    chat = PromptConfig(protocol="chat", action_hints="full", thinking=False)
+    view = first.with_prompt(chat)
+    assert view.model is first.model
+    assert first.prompt_config == PromptConfig()
+    alone = TransformersPolicy(tiny_model, chat, GREEDY, device="cpu")
+    assert view.act(histories[:6]) == alone.act(histories[:6])
+    assert view.describe() == alone.describe()

@@ -15,6 +15,7 @@ pytestmark = [
 from agentgen_bench import parsing  # noqa: E402
 from agentgen_bench.errors import PolicyError  # noqa: E402
 from agentgen_bench.parsing import ParseReason  # noqa: E402
+from agentgen_bench.policies.asking import Request  # noqa: E402
 from agentgen_bench.policies.base import Decision, Policy  # noqa: E402
 from agentgen_bench.policies.loading import choose_backend  # noqa: E402
 from agentgen_bench.policies.sampling import Sampling  # noqa: E402
@@ -116,6 +117,32 @@ def test_a_prompt_that_never_fits_does_not_disturb_the_batch(policy: VLLMPolicy,
     reasons = [decision.reason for decision in decisions]
     assert 0 < reasons.count(ParseReason.PROMPT_TOO_LONG) < len(histories)
     assert sum(decision.dropped_turns for decision in decisions) > 0
+
+
+# Before other engines begin in this process: they take the first one's process group with them.
+def test_completions_that_join_while_others_are_drawn_are_those_of_one_batch(
+    policy: VLLMPolicy, histories: list[History]
+) -> None:
+    sampled = policy.with_sampling(SAMPLED)
+    expected = sampled.act(histories[:6])
+    asking = sampled.asking()
+    found: dict[int, Decision] = {}
+    waiting = [Request(number, history) for number, history in enumerate(histories[:6])]
+    asking.submit(waiting[:2])
+    for request in waiting[2:]:
+        found.update(asking.poll())
+        asking.submit([request])
+    while len(found) < len(waiting):
+        found.update(asking.poll())
+    assert [found[number] for number in range(6)] == expected
+
+
+def test_completions_that_are_given_up_leave_the_engine_empty(policy: VLLMPolicy, histories: list[History]) -> None:
+    asking = policy.asking()
+    asking.submit([Request(number, history) for number, history in enumerate(histories[:3])])
+    asking.close()
+    assert not policy.engine.llm_engine.has_unfinished_requests()
+    assert policy.act(histories[:3]) == policy.act(histories[:3])
 
 
 @pytest.mark.usefixtures("restored")

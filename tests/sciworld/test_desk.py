@@ -9,9 +9,10 @@ import pytest
 
 from agentgen_bench.envs.sciworld.backend import shared_jvm
 from agentgen_bench.envs.sciworld.cell import DESK, simulator_folder
-from agentgen_bench.envs.sciworld.levels import TASKS, Level, simplifications, task_named
+from agentgen_bench.envs.sciworld.levels import Level
 from agentgen_bench.envs.sciworld.registration import MAKERS, registration
 from agentgen_bench.envs.sciworld.seat import Seat
+from agentgen_bench.envs.sciworld.settings import TASKS, simplifications, task_named
 from agentgen_bench.errors import SpecError
 
 COMMANDS = (

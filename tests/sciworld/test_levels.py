@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentgen_bench.envs.sciworld import levels
 from agentgen_bench.envs.sciworld.backend import Simulator
 from agentgen_bench.envs.sciworld.env import SciWorldEnv
-from agentgen_bench.envs.sciworld.levels import GROUPS, TASKS, UNSOLVED, Level, level_order, variations
+from agentgen_bench.envs.sciworld.levels import UNSOLVED, Level, level_order, variations
+from agentgen_bench.envs.sciworld.settings import PRESETS, TASKS, simplifications, task_named
 from agentgen_bench.errors import SpecError
 
 SPLITS = ("train", "valid", "test")
-settings = st.tuples(st.sampled_from(sorted(GROUPS)), st.sampled_from(SPLITS))
+settings = st.tuples(st.sampled_from(sorted(PRESETS)), st.sampled_from(SPLITS))
 
 
 def test_splits_have_the_published_sizes():
@@ -33,7 +33,7 @@ def test_splits_are_the_simulators_own():
 @given(settings)
 def test_every_level_of_a_setting_comes_once_before_any_comes_twice(setting):
     difficulty, split = setting
-    tasks = [task for task in TASKS if task.group in GROUPS[difficulty]]
+    tasks = [task for task in TASKS if task.group in PRESETS[difficulty]]
     wanted = {(task.name, i) for task in tasks for i in variations(task, split)} - UNSOLVED
     order = level_order(difficulty, split, None)
     assert len(order) == len(wanted)
@@ -46,7 +46,7 @@ def test_tasks_are_balanced_until_their_variations_are_used_up(setting, n):
     counts = Counter(name for name, _ in level_order(difficulty, split, None)[:n])
     most = max(counts.values())
     for task in TASKS:
-        if task.group in GROUPS[difficulty]:
+        if task.group in PRESETS[difficulty]:
             size = sum((task.name, i) not in UNSOLVED for i in variations(task, split))
             assert counts[task.name] >= min(size, most - 1)
 
@@ -79,10 +79,10 @@ def test_seeds_go_round_after_the_last_level():
     ],
 )
 def test_simplifications_are_named_in_one_normal_form(task, difficulty, chosen, expected):
-    assert levels.simplifications(levels.task_named(task), difficulty, chosen) == expected
+    assert simplifications(task_named(task), difficulty, chosen) == expected
 
 
 def test_a_task_goes_by_its_id_or_its_name():
-    assert levels.task_named("10-2") is levels.task_named("mendelian-genetics-unknown-plant")
+    assert task_named("10-2") is task_named("mendelian-genetics-unknown-plant")
     with pytest.raises(SpecError, match="unknown SciWorld task '11-1'; choose a name or an id of: 1-1 boil, "):
-        levels.task_named("11-1")
+        task_named("11-1")

@@ -4,12 +4,13 @@ import pytest
 
 from agentgen_bench.envs.sciworld.env import SciWorldEnv
 from agentgen_bench.envs.sciworld.gold import save, shipped, step_limit
-from agentgen_bench.envs.sciworld.levels import TASKS, Level, level_order, simplifications, task_named
+from agentgen_bench.envs.sciworld.levels import Level, level_order
 from agentgen_bench.envs.sciworld.oracle import IDLE, Executed, Plan, position, without_answers
+from agentgen_bench.envs.sciworld.settings import TASKS, simplifications, task_named
 from agentgen_bench.envs.sciworld.ship_gold import table
+from agentgen_bench.families import DIFFICULTIES
 from agentgen_bench.suites import load_suite
 
-DIFFICULTIES = ("easy", "medium", "hard")
 SUITE_SEEDS = range(500)
 
 

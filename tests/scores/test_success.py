@@ -9,26 +9,31 @@ from hypothesis import strategies as st
 
 from agentgen_bench.episodes import Episode
 from agentgen_bench.errors import ScoreError
-from agentgen_bench.scores.base import Score
+from agentgen_bench.scores import success
+from agentgen_bench.scores.base import Score, by_setting
 from agentgen_bench.scores.bootstrap import wilson
-from agentgen_bench.scores.success import results, summarize
+from agentgen_bench.scores.success import SettingSummary, results
 from tests.scores.build import cell, episode, runs, step
 
 
+def summaries(episodes: list[Episode]) -> list[SettingSummary]:
+    return [success.summary(group) for group in by_setting(episodes).values()]
+
+
 def scores(episodes: list[Episode]) -> dict[str, Score]:
-    (summary,) = summarize(episodes)
+    (summary,) = summaries(episodes)
     return {score.name: score for score in summary.scores}
 
 
 def test_success_is_the_share_of_solved_episodes_with_its_wilson_interval() -> None:
-    success = scores(cell(3, 10))["success"]
-    assert (success.value, success.n) == (0.3, 10)
-    assert (success.low, success.high) == wilson(3, 10)
+    rate = scores(cell(3, 10))["success"]
+    assert (rate.value, rate.n) == (0.3, 10)
+    assert (rate.low, rate.high) == wilson(3, 10)
 
 
 def test_a_crashed_episode_is_a_failure_and_stays_in_the_denominator() -> None:
     crash = episode(True, seed=9, ending="error", error="RuntimeError: JVM: gone", score=0.7)
-    (summary,) = summarize([*cell(1, 1), crash])
+    (summary,) = summaries([*cell(1, 1), crash])
     assert summary.score("success").value == 0.5
     assert summary.score("score").value == 0.5
     assert summary.errors == {"RuntimeError": 1}
@@ -51,7 +56,7 @@ def test_steps_tokens_and_invalid_actions_are_counted() -> None:
 
 def test_parse_reasons_are_counted_by_name() -> None:
     bad = [step(None, parse_reason="empty"), step(None, parse_reason="bad_json"), step(None, parse_reason="empty")]
-    (summary,) = summarize([episode(steps=bad)])
+    (summary,) = summaries([episode(steps=bad)])
     assert summary.parse_reasons == {"bad_json": 1, "empty": 2}
 
 
@@ -86,16 +91,16 @@ def test_views_of_levels_that_are_all_solved_count_each_level_once() -> None:
 
 def test_repeats_of_a_level_are_clustered() -> None:
     alike = [episode(seed < 5, seed=seed, repeat=repeat) for seed in range(20) for repeat in range(4)]
-    success = scores(alike)["success"]
+    rate = scores(alike)["success"]
     low, high = wilson(5, 20)
-    assert success.low is not None
-    assert success.high is not None
-    assert success.high - success.low > 0.8 * (high - low)  # Wilson over the 80 episodes would be half as wide
+    assert rate.low is not None
+    assert rate.high is not None
+    assert rate.high - rate.low > 0.8 * (high - low)  # Wilson over the 80 episodes would be half as wide
 
 
 def test_two_seeds_with_one_level_are_one_cluster() -> None:
     got = [episode(seed % 2 == 0, seed=seed, level_id=f"level {seed // 2}") for seed in range(8)]
-    (summary,) = summarize(got)
+    (summary,) = summaries(got)
     assert (summary.episodes, summary.levels) == (8, 4)
 
 
@@ -119,7 +124,7 @@ def test_the_order_of_episodes_does_not_change_a_byte(episodes: list[Episode], r
 @settings(max_examples=30)
 @given(runs(min_size=1))
 def test_scores_stay_in_range_and_inside_their_interval(episodes: list[Episode]) -> None:
-    for summary in summarize(episodes):
+    for summary in summaries(episodes):
         for name in ("success", "score"):
             score = summary.score(name)
             assert score.value is not None
@@ -132,9 +137,9 @@ def test_scores_stay_in_range_and_inside_their_interval(episodes: list[Episode])
 @settings(max_examples=30)
 @given(runs(min_size=1))
 def test_no_episode_is_dropped(episodes: list[Episode]) -> None:
-    summaries = summarize(episodes)
-    assert sum(summary.episodes for summary in summaries) == len(episodes)
-    assert sum(sum(summary.endings.values()) for summary in summaries) == len(episodes)
+    found = summaries(episodes)
+    assert sum(summary.episodes for summary in found) == len(episodes)
+    assert sum(sum(summary.endings.values()) for summary in found) == len(episodes)
 
 
 @settings(max_examples=30)

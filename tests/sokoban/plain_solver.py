@@ -45,3 +45,22 @@ def fewest(rows, count_pushes):
             weight = found[2] if count_pushes else 1
             (queue.append if weight else queue.appendleft)((cost + weight, found[0], found[1]))
     return None
+
+
+def count_fewest(rows):
+    """Return in how many ways the fewest moves solve the board, 0 if nothing does: counting layer by layer."""
+    floor, goals, boxes, player = parsed(rows)
+    ways, seen = {(boxes, player): 1}, set()
+    while ways:
+        solved = sum(count for (boxes, _), count in ways.items() if boxes == goals)
+        if solved:
+            return solved
+        seen |= ways.keys()
+        following = {}
+        for (boxes, player), count in ways.items():
+            for step in STEPS.values():
+                found = after(floor, boxes, player, step)
+                if found is not None and found[:2] not in seen:
+                    following[found[:2]] = following.get(found[:2], 0) + count
+        ways = following
+    return 0

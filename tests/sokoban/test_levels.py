@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentgen_bench.envs.sokoban import bitboards as bb
-from agentgen_bench.envs.sokoban.levels import generate, level_at
+from agentgen_bench.envs.sokoban.levels import generate, generated_level
 from agentgen_bench.envs.sokoban.rooms import room_splits
 from agentgen_bench.envs.sokoban.settings import PRESETS, level_settings
 from agentgen_bench.errors import SpecError
@@ -129,7 +129,7 @@ def test_how_many_rooms_fit_into_memory_together_leaves_the_levels_alone(monkeyp
 
 
 def test_seeds_and_splits_give_different_levels():
-    levels = [level_at(PRESETS["medium"], split, seed) for split in SPLITS for seed in range(50)]
+    levels = [generated_level(PRESETS["medium"], split, seed) for split in SPLITS for seed in range(50)]
     assert len(set(levels)) > 140
 
 

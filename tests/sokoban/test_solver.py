@@ -3,13 +3,13 @@ import pytest
 from hypothesis import example, given, settings
 
 from agentgen_bench.envs.sokoban.levels import generate
-from agentgen_bench.envs.sokoban.moves import UNSOLVABLE, Starts, fewest_moves, shortest_plan
+from agentgen_bench.envs.sokoban.moves import UNSOLVABLE, Starts, count_shortest_plans, fewest_moves, shortest_plan
 from agentgen_bench.envs.sokoban.rules import moved, neighbours, open_directions
 from agentgen_bench.envs.sokoban.settings import PRESETS
 from agentgen_bench.envs.sokoban.solver import Layer, Merger, batch_of, push_distances, push_layers
 from tests.conftest import reference_json
 from tests.sokoban.boards import small_boards, start
-from tests.sokoban.plain_solver import fewest
+from tests.sokoban.plain_solver import count_fewest, fewest
 
 # A step off the left or right edge of the 8 x 8 interior, taken as a plain shift, would end in the next row.
 OFF_THE_LEFT = ["##########", "######.$ #", "#@########", *["##########"] * 7]
@@ -66,6 +66,14 @@ def test_a_plan_solves_the_board_in_the_fewest_moves(rows):
     plan = shortest_plan(*position[1:5])
     assert plan is None or replayed(position, plan) == position.goals
     assert (UNSOLVABLE if plan is None else len(plan)) == moves_of(position)
+
+
+@settings(max_examples=150)
+@given(small_boards())
+@example(["#####", "#@  #", "# $ #", "#  .#", "#####"])
+@example(["####", "#@.#", "# $#", "####"])
+def test_shortest_plans_are_counted_as_a_plain_search_counts_them(rows):
+    assert count_shortest_plans(*start(rows)[1:5]) == count_fewest(rows)
 
 
 @pytest.mark.parametrize("difficulty", ["easy", "medium", "paper"])

@@ -27,7 +27,7 @@ def test_from_nothing_to_a_trained_and_evaluated_model(tmp_path, capsys):
     assert settings["sources"][0]["spec"]["difficulty"] == "paper"
 
 
-def test_options_stand_above_the_preset_and_the_preset_above_the_defaults(tmp_path, monkeypatch):
+def test_options_stand_above_the_preset_and_the_preset_above_the_defaults(tmp_path, monkeypatch, tiny_model):
     from agentgen_bench.train import grpo
 
     seen = []
@@ -36,7 +36,7 @@ def test_options_stand_above_the_preset_and_the_preset_above_the_defaults(tmp_pa
         "train",
         "grpo",
         "--model",
-        "m",
+        tiny_model,
         "--output",
         str(tmp_path),
         "--envs",
@@ -49,13 +49,13 @@ def test_options_stand_above_the_preset_and_the_preset_above_the_defaults(tmp_pa
     assert (second.seed, second.output) == (4, str(tmp_path / "seed-4"))
 
 
-def test_trls_trainer_gets_the_same_settings_less_what_it_cannot_do(tmp_path, monkeypatch, capsys):
+def test_trls_trainer_gets_the_same_settings_less_what_it_cannot_do(tmp_path, monkeypatch, capsys, tiny_model):
     from agentgen_bench.train import trl_async
 
     seen = []
     monkeypatch.setattr(trl_async, "train", lambda *both, resume: seen.extend(both) or tmp_path)
     options = ["--preset", "paper-2601.18217", "--server", "http://host:1", "--max-staleness", "2"]
-    assert main(["train", "trl", "--model", "m", "--output", "o", "--envs", "sokoban", *options]) == 0
+    assert main(["train", "trl", "--model", tiny_model, "--output", "o", "--envs", "sokoban", *options]) == 0
     config, engine = seen
     assert (config.group_size, config.kl_coef, config.importance_cap, config.statistics) == (8, 0.0, None, "rows")
     assert (engine.server, engine.max_staleness, engine.play_processes) == ("http://host:1", 2, 4)

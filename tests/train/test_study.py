@@ -11,13 +11,14 @@ from agentgen_bench.cli import main
 from agentgen_bench.errors import RunError, SpecError
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.scores.study import read_study
+from agentgen_bench.suites import load_suite
 from agentgen_bench.train import study as study_module
 from agentgen_bench.train.apart import in_own_process, launch
 from agentgen_bench.train.choices import sources
 from agentgen_bench.train.estimates import Estimate, estimate, profile
 from agentgen_bench.train.grpo import train
 from agentgen_bench.train.settings import Source
-from agentgen_bench.train.study import counted_steps, grpo_config, parts, run_study
+from agentgen_bench.train.study import counted_steps, grpo_config, not_of_its_protocol, parts, run_study
 from agentgen_bench.train.study_file import curriculum_plan, read_plan
 from tests.train.test_grpo import config
 
@@ -40,7 +41,7 @@ def test_every_shipped_study_is_well_formed(path):
 
 
 def test_every_full_study_has_a_tiny_variant():
-    names = {path.stem for path in STUDIES.glob("*.yaml")}
+    names = {path.stem for path in STUDIES.glob("*.yaml")} - {"transfer-smoke"}  # of a protocol, and tiny itself
     full = {name for name in names if not name.endswith("-tiny")}
     assert full == {"difficulty", "sequential", "transfer", "transfer-no-thinking"}
     assert {f"{name}-tiny" for name in full} == names - full
@@ -63,6 +64,15 @@ def test_every_full_study_has_a_tiny_variant():
         ),
         ({"environments": {"near": {"env": "sokoban", "split": "test"}}}, "training uses .* levels of the test split"),
         ({"evaluation": {"episode": 3}}, "evaluation: unknown key 'episode'"),
+        ({"evaluation": {"suite": "core-v1"}}, "unknown protocol 'core-v1'; choose one of: difficulty-v2"),
+        (
+            {"evaluation": {"suite": "transfer-v1", "temperature": 1.0}},
+            "evaluation: temperature is decided by transfer-v1; it is 0.4, leave it out",
+        ),
+        (
+            {"evaluation": {"suite": "transfer-v1", "episodes": 9}},
+            "evaluation: episodes is decided by transfer-v1, lea",
+        ),
         ({"environments": {"near": {"difficulty": "easy"}}}, "environment near: the key 'env' is missing"),
     ],
 )
@@ -85,6 +95,24 @@ def test_a_study_cannot_be_its_own_base(tmp_path):
     (tmp_path / "b.yaml").write_text("study: b\nbase: a.yaml\n")
     with pytest.raises(SpecError, match=r"b\.yaml: the base .*a\.yaml rests on this file; a study cannot be its own"):
         read_plan(tmp_path / "a.yaml")
+
+
+def test_a_study_of_a_protocol_plays_its_levels_as_it_says(tmp_path):
+    plan = read_plan(changed(tmp_path, evaluation={"suite": "difficulty-v2", "max_tokens": 9}))
+    assert (plan.evaluation.temperature, plan.evaluation.repeats, plan.evaluation.max_tokens) == (1.0, 1, 9)
+    cells = [cell for cell in load_suite("difficulty-v2").cells if cell.spec.family == "Sokoban"]
+    assert list(plan.played.cells) == cells
+    assert (plan.played.suite_name, plan.played.suite_hash) == ("difficulty-v2", load_suite("difficulty-v2").hash)
+
+
+def test_what_a_study_lacks_of_its_protocol_is_known_before_it_runs(tmp_path):
+    plan = read_plan(changed(tmp_path, evaluation={"suite": "difficulty-v2"}))
+    assert not_of_its_protocol(plan) == [
+        "'trained on Sokoban easy' has 1 training seeds; difficulty-v2 asks for 3",
+        "'trained on Sokoban medium' has 1 training seeds; difficulty-v2 asks for 3",
+        "the role 'trained on Sokoban hard' is missing",
+    ]
+    assert not_of_its_protocol(read_plan(STUDIES / "transfer-smoke.yaml")) == []
 
 
 def test_the_paper_evaluates_the_last_four_checkpoints():

@@ -13,7 +13,7 @@ from agentgen_bench.train.tokens import joined, padded, target_logprobs
 
 pytestmark = [
     pytest.mark.trl,
-    pytest.mark.skipif(find_spec("trl") is None, reason="needs TRL: pip install 'agentgen-bench[trl]'"),
+    pytest.mark.skipif(find_spec("trl") is None, reason="needs the extra trl"),
 ]
 
 SAMPLES = [

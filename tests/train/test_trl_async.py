@@ -14,8 +14,10 @@ import torch
 from safetensors.torch import load_file
 
 from agentgen_bench.errors import MissingDependencyError, RunError
+from agentgen_bench.evaluation.training import read_training
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.policies.transformers import TransformersPolicy
+from agentgen_bench.policies.weights import weights_hash
 from agentgen_bench.train import trl_async
 from agentgen_bench.train.grpo import Learner, Row, make_sampler, update
 from agentgen_bench.train.logs import read_log
@@ -31,7 +33,7 @@ from tests.train.trl_stand_ins import FileTransfer, broken_policy, file_policy, 
 
 pytestmark = [
     pytest.mark.trl,
-    pytest.mark.skipif(find_spec("trl") is None, reason="needs TRL: pip install 'agentgen-bench[trl]'"),
+    pytest.mark.skipif(find_spec("trl") is None, reason="needs the extra trl"),
 ]
 
 
@@ -86,6 +88,14 @@ def test_no_row_is_older_than_allowed(finished):
 def test_a_checkpoint_is_a_model_folder_that_plays(finished):
     policy = TransformersPolicy(finished[1], PROMPT, Sampling(max_tokens=8))
     assert len(policy.generate([policy.chat.encode("1 of 4")], [0])[0].ids) > 0
+
+
+def test_a_checkpoint_says_where_its_weights_come_from(finished, cloned_model):
+    last, before = (read_training(finished[0] / "run" / f"checkpoint-{step}") for step in (50, 25))
+    assert (last.method, last.step, last.parent) == ("trl", 50, weights_hash(cloned_model))
+    assert last.weights == weights_hash(finished[1]) != before.weights
+    assert before.level_ids <= last.level_ids <= {f"counting:{n}" for n in range(1, 10)}
+    assert last.level_ids
 
 
 def test_a_run_goes_on_from_its_newest_checkpoint(finished, cloned_model, tmp_path):

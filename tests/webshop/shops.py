@@ -5,11 +5,11 @@ from functools import cache
 
 from agentgen_bench.envs.webshop.catalogue import Catalogue, catalogue_arrays
 from agentgen_bench.envs.webshop.clusters import NO_CAP
-from agentgen_bench.envs.webshop.env import PRESETS
 from agentgen_bench.envs.webshop.generate import GeneratedSource
-from agentgen_bench.envs.webshop.goals import level_of
+from agentgen_bench.envs.webshop.levels import level_of
 from agentgen_bench.envs.webshop.nouns import noun_finder
 from agentgen_bench.envs.webshop.rawdata import found_files, products
+from agentgen_bench.envs.webshop.settings import PRESETS
 from agentgen_bench.envs.webshop.shop import open_shop
 from agentgen_bench.envs.webshop.vocabulary import TYPES
 from agentgen_bench.envs.webshop.vocabulary.kinds import attribute

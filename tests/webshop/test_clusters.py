@@ -2,11 +2,11 @@
 
 import pytest
 
-from agentgen_bench.envs.webshop.clusters import ALLOWED_VALUES, Draws, Shape, drawn_cluster
-from agentgen_bench.envs.webshop.env import PRESETS
+from agentgen_bench.envs.webshop.clusters import ALLOWED_VALUES, Draws, drawn_cluster
 from agentgen_bench.envs.webshop.generate import GeneratedSource
 from agentgen_bench.envs.webshop.oracle import choices
 from agentgen_bench.envs.webshop.reward import has_attribute, reward_parts, same_option
+from agentgen_bench.envs.webshop.settings import PRESETS, LevelSettings
 from agentgen_bench.envs.webshop.shop import open_shop
 from agentgen_bench.envs.webshop.vocabulary import TYPES
 from agentgen_bench.seeding import stream
@@ -81,7 +81,7 @@ def test_every_wish_of_a_hard_goal_is_broken_by_some_near_duplicate():
 def test_price_limits_leave_room_for_the_target_and_none_for_the_dear(price):
     draws = Draws(stream("test", price))
     for _ in range(100):
-        cluster = drawn_cluster(Shape(2, 1, 6, price), "train", range(len(TYPES)), draws)
+        cluster = drawn_cluster(LevelSettings(2, 1, 6, price), "train", range(len(TYPES)), draws)
         dear = [rival.price for rival, broken in zip(cluster.rivals, cluster.broken, strict=True) if broken == "price"]
         assert (cluster.caps == (0, 0)) == (price == "none") == (dear == [])
         assert all(rival > cluster.caps[1] for rival in dear)
@@ -91,7 +91,7 @@ def test_price_limits_leave_room_for_the_target_and_none_for_the_dear(price):
 def test_tight_limits_are_closer_than_loose_ones():
     def distance(price):
         draws = Draws(stream("test"))
-        clusters = [drawn_cluster(Shape(1, 1, 1, price), "train", range(len(TYPES)), draws) for _ in range(200)]
+        clusters = [drawn_cluster(LevelSettings(1, 1, 1, price), "train", range(len(TYPES)), draws) for _ in range(200)]
         return sum(cluster.caps[0] / cluster.target.price for cluster in clusters)
 
     assert distance("tight") < distance("loose")

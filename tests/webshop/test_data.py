@@ -12,10 +12,10 @@ from agentgen_bench import make
 from agentgen_bench.envs.webshop import cache, rawdata
 from agentgen_bench.envs.webshop import shop as shop_module
 from agentgen_bench.envs.webshop.catalogue import Catalogue
-from agentgen_bench.envs.webshop.env import PRESETS
 from agentgen_bench.envs.webshop.generate import GeneratedSource, generated_arrays, raw_records
 from agentgen_bench.envs.webshop.product import Record, decoded, encoded, parsed_product
 from agentgen_bench.envs.webshop.requests import data_arrays, request_table
+from agentgen_bench.envs.webshop.settings import PRESETS
 from agentgen_bench.errors import DataError
 from tests.conftest import REFERENCE_DATA, reference_json
 

@@ -7,8 +7,8 @@ import pytest
 from agentgen_bench import make
 from agentgen_bench.cli import main
 from agentgen_bench.data.webshop import SETS, download_webshop
-from agentgen_bench.envs.webshop.env import PRESETS
 from agentgen_bench.envs.webshop.generate import GeneratedSource, raw_records
+from agentgen_bench.envs.webshop.settings import PRESETS
 from agentgen_bench.errors import DataError
 from tests.data.serve import served
 

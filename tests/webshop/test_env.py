@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from agentgen_bench import make
 from agentgen_bench.envs.webshop.clusters import kind_name
-from agentgen_bench.envs.webshop.env import PRESETS
 from agentgen_bench.envs.webshop.product import encoded
+from agentgen_bench.envs.webshop.settings import PRESETS
 from agentgen_bench.envs.webshop.vocabulary import TYPES
 from agentgen_bench.errors import DataError, SpecError
 from tests.webshop.shops import SPLITS, preset_shop

@@ -3,7 +3,7 @@
 import pytest
 
 from agentgen_bench import TaskSpec
-from agentgen_bench.envs.webshop.env import PRESETS
+from agentgen_bench.envs.webshop.settings import PRESETS
 from agentgen_bench.policies.names import scripted_policy
 from agentgen_bench.policies.webshop_shoppers import BuyFirstHit, ReadAllTen, named_values, price_limit
 from agentgen_bench.rollout import Job, play

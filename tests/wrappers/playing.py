@@ -9,12 +9,15 @@ from hypothesis import strategies as st
 
 from agentgen_bench import Richness, TaskSpec, make
 from agentgen_bench.contract import text_task
+from agentgen_bench.families import family
 
 FAMILIES = sorted({TaskSpec.from_env_id(env_id).family for env_id in gym.registry if env_id.startswith("AgentGen/")})
+STYLED = [name for name in FAMILIES if family(name).contextual is not None]  # that can have distractors of their own
 N_LEVELS = 6
 
 # A step of the science simulator costs a thousand times a Sokoban step: its many examples are for the slow run.
 EACH_FAMILY = [pytest.param(name, marks=pytest.mark.slow if name == "SciWorld" else ()) for name in FAMILIES]
+EACH_STYLED = [each for each in EACH_FAMILY if each.values[0] in STYLED]
 
 richnesses = st.sampled_from([level.label for level in Richness])
 seeds = st.integers(0, N_LEVELS - 1)

@@ -13,7 +13,7 @@ from agentgen_bench.seeding import stream
 from agentgen_bench.wrappers.banks import FOLDER, bank, drawn_order, glimpses, things
 from agentgen_bench.wrappers.contextual import ALFWORLD, episode_words
 from agentgen_bench.wrappers.cross_env import SHOWN
-from agentgen_bench.wrappers.distractors import MAX_GLIMPSE_CHARS, MAX_TEXT_CHARS
+from agentgen_bench.wrappers.distractors import KINDS
 from agentgen_bench.wrappers.record_glimpses import RECORDED, recorded
 from tests.wrappers.playing import FAMILIES, N_LEVELS, env_of
 
@@ -102,11 +102,11 @@ def test_no_entry_of_a_page_looks_like_a_product_number():
 
 def test_no_text_is_longer_than_the_space_allows_for():
     longest = max(len(template) for name in ("alfworld", "sokoban", "sciworld") for template in bank(name))
-    assert longest + max(len(name) for _, name in things()) + 20 <= MAX_TEXT_CHARS
+    assert longest + max(len(name) for _, name in things()) + 20 <= KINDS["contextual"].max_chars
     shop = max(len(text) for name in BANKS if name.startswith("webshop") for text in bank(name))
-    assert shop + 60 <= MAX_TEXT_CHARS
+    assert shop + 60 <= KINDS["contextual"].max_chars
     glimpse = max(len(text) for family in SHOWN for text in glimpses(family))
-    assert glimpse + max(len(lead) for lead in bank("leads")) + 60 <= MAX_GLIMPSE_CHARS
+    assert glimpse + max(len(lead) for lead in bank("leads")) + 60 <= KINDS["cross_env"].max_chars
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from agentgen_bench.wrappers.banks import things
 from agentgen_bench.wrappers.contextual import n_adverts, n_alfworld, n_entries, n_lines, n_trivia
 from agentgen_bench.wrappers.distractors import Distractors
 from agentgen_bench.wrappers.interface import Interface
-from tests.wrappers.playing import EACH_FAMILY, FAMILIES, env_of, expert_plan, played, richnesses, scripts, seeds
+from tests.wrappers.playing import EACH_STYLED, STYLED, env_of, expert_plan, played, richnesses, scripts, seeds
 
 distractors = st.sampled_from(sorted(DISTRACTOR_PRESETS)) | st.builds(
     DistractorSpec,
@@ -52,7 +52,7 @@ def invented(sections):
     return sorted(name for _, name in things() if name in words)
 
 
-@pytest.mark.parametrize("family", EACH_FAMILY)
+@pytest.mark.parametrize("family", EACH_STYLED)
 @proof
 @given(richnesses, seeds, scripts, distractors)
 def test_distractors_leave_the_task_alone(family, richness, seed, script, chosen):
@@ -62,7 +62,7 @@ def test_distractors_leave_the_task_alone(family, richness, seed, script, chosen
     assert distracted.dynamics == bare.dynamics
 
 
-@pytest.mark.parametrize("family", EACH_FAMILY)
+@pytest.mark.parametrize("family", EACH_STYLED)
 @proof
 @given(richnesses, seeds, scripts, distractors)
 def test_without_distractor_sections_the_bare_observation_is_back(family, richness, seed, script, chosen):
@@ -72,7 +72,7 @@ def test_without_distractor_sections_the_bare_observation_is_back(family, richne
     assert [without_distractors(sections) for sections in distracted.sections] == bare.observations
 
 
-@pytest.mark.parametrize("family", EACH_FAMILY)
+@pytest.mark.parametrize("family", EACH_STYLED)
 @proof
 @given(richnesses, seeds, scripts, distractors)
 def test_the_observation_is_its_sections_and_fits_the_space(family, richness, seed, script, chosen):
@@ -82,7 +82,7 @@ def test_the_observation_is_its_sections_and_fits_the_space(family, richness, se
     assert all(observation in env.observation_space for observation in record.observations)
 
 
-@pytest.mark.parametrize("family", EACH_FAMILY)
+@pytest.mark.parametrize("family", EACH_STYLED)
 @proof
 @given(seeds, scripts, distractors)
 def test_task_and_hint_sections_stay_whole(family, seed, script, chosen):
@@ -94,7 +94,7 @@ def test_task_and_hint_sections_stay_whole(family, seed, script, chosen):
         assert [section for section in after if section.source in ("task", "hint")] == whole
 
 
-@pytest.mark.parametrize("family", EACH_FAMILY)
+@pytest.mark.parametrize("family", EACH_STYLED)
 @proof
 @given(seeds, scripts, st.integers(0, 3))
 def test_nothing_invented_is_called_like_anything_in_the_level(family, seed, script, text_seed):
@@ -120,13 +120,13 @@ def test_the_science_simulator_does_not_notice_distractors_or_aliases():
 
 
 @pytest.mark.parametrize("preset", sorted(DISTRACTOR_PRESETS))
-@pytest.mark.parametrize("family", EACH_FAMILY)
+@pytest.mark.parametrize("family", EACH_STYLED)
 def test_the_experts_plan_is_the_same(family, preset):
     spec = TaskSpec(family)
     assert expert_plan(env_of(spec.with_(distractors=preset)), 1) == expert_plan(env_of(spec), 1)
 
 
-@pytest.mark.parametrize("family", EACH_FAMILY)
+@pytest.mark.parametrize("family", EACH_STYLED)
 @proof
 @given(seeds, scripts)
 def test_the_same_things_are_invented_at_every_richness(family, seed, script):
@@ -136,7 +136,7 @@ def test_the_same_things_are_invented_at_every_richness(family, seed, script):
     assert lean == base == rich
 
 
-@pytest.mark.parametrize("family", EACH_FAMILY)
+@pytest.mark.parametrize("family", EACH_STYLED)
 @proof
 @given(seeds, scripts, distractors, st.sampled_from(["synonym", "opaque"]))
 def test_the_order_of_wrapping_with_an_interface_does_not_matter(family, seed, script, chosen, aliases):
@@ -151,7 +151,7 @@ def test_the_order_of_wrapping_with_an_interface_does_not_matter(family, seed, s
 
 
 @pytest.mark.parametrize("kind", ["contextual", "cross_env"])
-@pytest.mark.parametrize("family", EACH_FAMILY)
+@pytest.mark.parametrize("family", EACH_STYLED)
 def test_text_does_not_repeat_within_an_episode(family, kind):
     env = env_of(TaskSpec(family, distractors=DistractorSpec(kind=kind, volume=100)))
     script = expert_plan(env, 2, limit=20)
@@ -162,7 +162,7 @@ def test_text_does_not_repeat_within_an_episode(family, kind):
     assert len(set(texts)) == len(texts)
 
 
-@pytest.mark.parametrize("family", EACH_FAMILY)
+@pytest.mark.parametrize("family", EACH_STYLED)
 def test_the_share_of_episodes_with_distractors_is_the_probability(family):
     env = Distractors(env_of(TaskSpec(family, richness="lean")), probability=0.5)
     on = 0
@@ -182,7 +182,7 @@ def fingerprint(family):
 
 
 def test_the_text_is_the_same_in_every_process():
-    families = [family for family in FAMILIES if family != "SciWorld"]  # its wrapper's text has no other source
+    families = [family for family in STYLED if family != "SciWorld"]  # its wrapper's text has no other source
     command = [sys.executable, "-c", PROGRAM, *families]
     outputs = [
         subprocess.run(
@@ -193,7 +193,7 @@ def test_the_text_is_the_same_in_every_process():
     assert outputs[0] == outputs[1] == [fingerprint(family) for family in families]
 
 
-@pytest.mark.parametrize("family", EACH_FAMILY)
+@pytest.mark.parametrize("family", EACH_STYLED)
 def test_unseeded_resets_after_a_seeded_one_are_reproducible(family):
     def episodes():
         env = make(TaskSpec(family, distractors="paper-v2"))

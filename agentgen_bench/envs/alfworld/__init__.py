@@ -1,6 +1,6 @@
 """ALFWorld: household tasks in text, played by our own engine of the official domain or by the official stack."""
 
-from agentgen_bench.families import Actions, Family, PaperValues, Version, Word
+from agentgen_bench.families import DIFFICULTIES, Actions, Family, PaperValues, Version, Word
 
 FAMILY = Family(
     name="ALFWorld",
@@ -27,7 +27,7 @@ FAMILY = Family(
         connectives=("from", "in/on", "in", "on", "with"),
         case_sensitive=True,  # the official parser tells capitals; the other families do not
     ),
-    difficulties=("easy", "medium", "hard"),
+    difficulties=DIFFICULTIES,
     contextual="agentgen_bench.wrappers.contextual:ALFWORLD",
     volumes={"paper-v1": 300, "paper-v2": 200},
     medium="the log of a household robot",

@@ -6,14 +6,15 @@ from typing import ClassVar
 
 from agentgen_bench.checks import chosen
 from agentgen_bench.contract import Analysis
-from agentgen_bench.envs.alfworld import FAMILY, datasets, levels, tasks, text
+from agentgen_bench.envs.alfworld import FAMILY, datasets, levels, settings, text
 from agentgen_bench.envs.alfworld import friendly as friendlier
 from agentgen_bench.envs.alfworld.engine import Answer, Engine
-from agentgen_bench.envs.alfworld.generator import LEAST_RECEPTACLES, MOST_RECEPTACLES, SPLITS, Knobs
 from agentgen_bench.envs.alfworld.memory import Memory
 from agentgen_bench.envs.alfworld.official import OfficialGame
+from agentgen_bench.envs.alfworld.paraphrases import FORMS
 from agentgen_bench.envs.alfworld.planner import shortest_plan
-from agentgen_bench.envs.base import Outcome, TextEnv, checked_range, read_action
+from agentgen_bench.envs.base import PARAPHRASES, Outcome, TextEnv, checked_range, read_action
+from agentgen_bench.envs.paraphrasing import paraphrased
 from agentgen_bench.errors import SpecError
 from agentgen_bench.text import Richness, Section
 
@@ -67,6 +68,8 @@ class ALFWorldEnv(TextEnv):
         Or a game file (`*.tw-pddl`, `.gz` too), or a list of them: level n is the n-th, counted round. `split` is one
         of the official three; a game from another split's folder is refused.
         backend: "engine" (ours), or "textworld", the official stack in a process of its own, on the same levels.
+        paraphrase: 0, the task in its own words; any other number, a wording that it and the level choose. A task in
+        free wording stays as it is.
         max_steps: the step limit.
 
     Version history:
@@ -74,7 +77,7 @@ class ALFWorldEnv(TextEnv):
     """
 
     family: ClassVar[str] = "ALFWorld"
-    splits: ClassVar[tuple[str, ...]] = SPLITS
+    splits: ClassVar[tuple[str, ...]] = settings.SPLITS
     difficulties: ClassVar[tuple[str, ...]] = FAMILY.difficulties
     action_templates: ClassVar[tuple[str, ...]] = (
         "look",
@@ -108,6 +111,7 @@ class ALFWorldEnv(TextEnv):
         friendly: bool = False,
         backend: str = "engine",
         data: str | Sequence[str] | None = None,
+        paraphrase: int = 0,
         max_steps: int = STEP_LIMIT,
         render_mode: str | None = None,
     ) -> None:
@@ -118,16 +122,11 @@ class ALFWorldEnv(TextEnv):
         chosen("backend", backend, BACKENDS)
         self.max_steps: int = checked_range("max_steps", max_steps, 1, 100_000)
         self.friendly: bool = bool(friendly)
+        self._paraphrase = checked_range("paraphrase", paraphrase, 0, PARAPHRASES - 1)
         self.backend = backend
-        self._knobs = Knobs(
-            difficulty=difficulty,
-            split=own_split,
-            task_types=_task_types(task_type, split),
-            n_receptacles=_optional("n_receptacles", n_receptacles, LEAST_RECEPTACLES, MOST_RECEPTACLES),
-            p_hidden=_probability(p_hidden),
-            n_instances=_optional("n_instances", n_instances, 1, 6),
-            n_targets=_optional("n_targets", n_targets, 1, 3),
-            colocated=bool(colocated),
+        types = settings.task_types(task_type, split)
+        self._settings = settings.level_settings(
+            difficulty, own_split, types, n_receptacles, p_hidden, n_instances, n_targets, colocated
         )
         self._games: tuple[Path, ...] = ()
         self._is_named = False  # are the games files that `data` names
@@ -135,19 +134,22 @@ class ALFWorldEnv(TextEnv):
             self.split = split
             named = None if data is None else datasets.named_games(data)
             self._is_named = named is not None
-            self._games = _official_games(None if named else data, split, self._knobs, named)
+            self._games = _official_games(None if named else data, split, self._settings, named)
             for path in named or ():
-                levels.official(path, any_rules=backend == "textworld")  # a game that is none is met here, not in play
+                levels.official_level(
+                    path, any_rules=backend == "textworld"
+                )  # a game that is none is met here, not in play
         self._official = OfficialGame() if backend == "textworld" else None
 
     def _start(self, level_seed: int) -> None:
         level = self._level = self._level_of(level_seed)
-        self.task, self.level_id = level.task, f"alfworld:{level.digest}"
+        self.level_id = f"alfworld:{level.digest}"
+        self.task: str = paraphrased(FORMS, level.task, self._paraphrase, "alfworld", self.level_id)
         self._engine = Engine(level.scene) if level.scene is not None else None
         room = self._engine.intro() if self._engine is not None else ""
         if self._official is not None:
             first = self._official.load(levels.game_data(level))
-            room = text.room_of(first, self.task)
+            room = text.room_of(first, level.task)
         self._plan = list(level.plan) if level.plan is not None else None
         self.success: bool = False
         self.score: float = self._engine.progress if self._engine is not None else 0.0
@@ -157,12 +159,12 @@ class ALFWorldEnv(TextEnv):
 
     def _level_of(self, seed: int) -> levels.Level:
         if not self._games:
-            return levels.generated(self._knobs, seed)
+            return levels.generated_level(self._settings, seed)
         if self._is_named:
             path = self._games[seed % len(self._games)]
         else:
             path = datasets.game_of_seed(self._games, self.split, seed)
-        return levels.official(path, any_rules=self._official is not None)
+        return levels.official_level(path, any_rules=self._official is not None)
 
     def _apply(self, action: str) -> Outcome:
         command = self._read(action)
@@ -271,11 +273,11 @@ class ALFWorldEnv(TextEnv):
 
 
 def _official_games(
-    data: str | Sequence[str] | None, split: str, knobs: Knobs, named: tuple[Path, ...] | None
+    data: str | Sequence[str] | None, split: str, own: settings.LevelSettings, named: tuple[Path, ...] | None
 ) -> tuple[Path, ...]:
     """Return the files of an official split; raises SpecError for settings that only generated levels have."""
     chosen("split of the official data", split, datasets.OFFICIAL_SPLITS)
-    if knobs != Knobs(difficulty=knobs.difficulty):
+    if own != settings.LevelSettings(difficulty=own.difficulty):
         raise SpecError(
             "task_type, n_receptacles, p_hidden, n_instances, n_targets and colocated shape generated levels; "
             "the official games are what they are"
@@ -284,24 +286,3 @@ def _official_games(
         datasets.check_split(named, split)
         return named
     return datasets.game_files(datasets.data_folder(data if isinstance(data, str) else None), split)
-
-
-def _task_types(task_type: str | tuple[str, ...], split: str) -> tuple[str, ...]:
-    own = tasks.SLICE_TASK_TYPES if split == "ood_task" else tasks.OFFICIAL_TASK_TYPES
-    if task_type == "all":
-        return own
-    names = (task_type,) if isinstance(task_type, str) else tuple(task_type)
-    unknown = [name for name in names if name not in tasks.TASK_TYPES]
-    if unknown or not names:
-        raise SpecError(f"unknown task_type {task_type!r}; choose 'all' or some of: {', '.join(tasks.TASK_TYPES)}")
-    return tuple(sorted(set(names)))
-
-
-def _optional(name: str, value: int | None, low: int, high: int) -> int | None:
-    return None if value is None else checked_range(name, value, low, high)
-
-
-def _probability(value: float | None) -> float | None:
-    if value is not None and not (isinstance(value, (int, float)) and 0.0 <= value <= 1.0):
-        raise SpecError(f"p_hidden={value!r} is out of range; choose a number from 0 to 1")
-    return None if value is None else float(value)

@@ -1,11 +1,10 @@
 """Levels of our own: a room of the catalogue, objects in it, a task. Decided by a key alone, solvable by construction.
 
 A level is drawn, planned and tried by the reference searcher; it counts only where its expected search length lies in
-the difficulty's band and its content hashes into the split's class, so no two splits can share a level.
+the difficulty's preset and its content hashes into the split's class, so no two splits can share a level.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from statistics import mean
 from typing import NamedTuple, TypeVar
@@ -19,60 +18,24 @@ from agentgen_bench.envs.alfworld.pddl import Fact
 from agentgen_bench.envs.alfworld.planner import shortest_plan
 from agentgen_bench.envs.alfworld.scene import Scene, build_scene
 from agentgen_bench.envs.alfworld.searcher import Searcher
+from agentgen_bench.envs.alfworld.settings import (
+    PRESETS,
+    SPLITS,
+    LevelSettings,
+    Preset,
+)
 from agentgen_bench.errors import SpecError
 from agentgen_bench.seeding import key_digest, stream
 
 T = TypeVar("T")
 
-SPLITS = ("train", "valid", "test_seen", "test", "ood_pairs", "ood_task")
 SEARCH_ORDERS = 4  # tie-breaks over which the reference searcher's length is averaged
 SEARCH_LIMIT = 60  # steps after which a search counts as this long
 MAX_DRAWS = 400
 HELD_OUT_SHARE = 6  # one object-receptacle pair in this many is kept for ood_pairs
-LEAST_RECEPTACLES, MOST_RECEPTACLES = 5, 40
 
 
-class Band(NamedTuple):
-    """A difficulty: expected steps of the reference searcher, and how levels are drawn to get there."""
-
-    low: float
-    high: float
-    receptacles: tuple[int, int]  # fewest, most
-    p_hidden: float
-    lateness: float  # 0: targets lie where the searcher looks first; 1: where it looks last
-    spare: int  # most instances of the target beyond those needed
-
-
-BANDS = {
-    "easy": Band(0.0, 8.0, (5, 10), 0.15, 0.0, 3),
-    "medium": Band(9.0, 15.0, (9, 40), 0.35, 0.5, 1),
-    "hard": Band(16.0, 25.0, (14, 40), 0.5, 1.0, 0),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Knobs:
-    """What a level is drawn from. None leaves a choice to the difficulty."""
-
-    difficulty: str = "easy"
-    split: str = "train"
-    task_types: tuple[str, ...] = tasks.OFFICIAL_TASK_TYPES
-    n_receptacles: int | None = None
-    p_hidden: float | None = None
-    n_instances: int | None = None  # of the target type
-    n_targets: int | None = None  # objects the task asks for
-    colocated: bool = False  # some receptacles share a stand point, as in the real rooms
-
-    def key(self) -> tuple[str | int, ...]:
-        """Return what names the stream of these levels."""
-        return (self.difficulty, self.split, repr((self.task_types, *self.settings())))
-
-    def settings(self) -> tuple[int | float | bool | None, ...]:
-        """Return the settings that bend the drawing itself."""
-        return (self.n_receptacles, self.p_hidden, self.n_instances, self.n_targets, self.colocated)
-
-
-class Level(NamedTuple):
+class GeneratedLevel(NamedTuple):
     """A level with its labels."""
 
     game: Game
@@ -96,20 +59,21 @@ class _Draft(NamedTuple):
     placed: tuple[tuple[str, int], ...]  # object type, index of its receptacle
 
 
-def generate_level(knobs: Knobs, seed: int) -> Level:
-    """Return level `seed` of these knobs; raises SpecError where no level can satisfy them."""
-    rng = stream("alfworld", "level", *knobs.key(), seed)
-    band = BANDS[knobs.difficulty]
-    candidates = _candidates(knobs)
+def generate_level(settings: LevelSettings, seed: int) -> GeneratedLevel:
+    """Return level `seed` of these settings; raises SpecError where no level can satisfy them."""
+    rng = stream("alfworld", "level", *settings.key(), seed)
+    preset = PRESETS[settings.difficulty]
+    candidates = _candidates(settings)
     for _ in range(MAX_DRAWS):
         task_type = _pick(rng, sorted(candidates))
-        draft = _draft(rng, knobs, band, _pick(rng, candidates[task_type]), task_type)
-        level = _labelled(draft, band) if draft is not None else None
+        draft = _draft(rng, settings, preset, _pick(rng, candidates[task_type]), task_type)
+        level = _labelled(draft, preset) if draft is not None else None
         if level is not None:
             return level
     raise SpecError(
-        f"no level found in {MAX_DRAWS} draws for {knobs}; difficulty {knobs.difficulty!r} asks for {band.low:g} to "
-        f"{band.high:g} expected search steps: loosen n_receptacles, p_hidden, n_instances or n_targets"
+        f"no level found in {MAX_DRAWS} draws for {settings}; difficulty {settings.difficulty!r} asks for "
+        f"{preset.low:g} to {preset.high:g} expected search steps: "
+        "loosen n_receptacles, p_hidden, n_instances or n_targets"
     )
 
 
@@ -140,17 +104,17 @@ def _search_length(scene: Scene, order_seed: int) -> int:
     return SEARCH_LIMIT
 
 
-def _labelled(draft: _Draft, band: Band) -> Level | None:
-    """Return the level of a draft, or None where it is out of the band or has no plan."""
+def _labelled(draft: _Draft, preset: Preset) -> GeneratedLevel | None:
+    """Return the level of a draft, or None where it is out of the preset or has no plan."""
     game = _game(draft)
     scene = build_scene(game)
-    search_steps = expected_search_steps(scene, band.high)
-    if not band.low <= search_steps <= band.high:
+    search_steps = expected_search_steps(scene, preset.high)
+    if not preset.low <= search_steps <= preset.high:
         return None
     plan = shortest_plan(Engine(scene))
     if not plan:
         return None
-    return Level(game, scene, plan, search_steps, draft.task_type, f"{draft.room.kind} {draft.room.number}")
+    return GeneratedLevel(game, scene, plan, search_steps, draft.task_type, f"{draft.room.kind} {draft.room.number}")
 
 
 # --- what can be drawn
@@ -163,18 +127,20 @@ class _Choice(NamedTuple):
 
 
 @cache
-def _candidates(knobs: Knobs) -> dict[str, tuple[_Choice, ...]]:
+def _candidates(settings: LevelSettings) -> dict[str, tuple[_Choice, ...]]:
     """Return by task type the rooms, objects and destinations that the split allows."""
     chosen: dict[str, tuple[_Choice, ...]] = {}
-    for name in knobs.task_types:
-        if knobs.n_targets in (None, tasks.TASK_TYPES[name].n_targets):
-            choices = tuple(choice for room in _rooms(knobs.split, name) for choice in _choices(room, name, knobs))
+    for name in settings.task_types:
+        if settings.n_targets in (None, tasks.TASK_TYPES[name].n_targets):
+            choices = tuple(
+                choice for room in _rooms(settings.split, name) for choice in _choices(room, name, settings)
+            )
             if choices:
                 chosen[name] = choices
     if not chosen:
         raise SpecError(
-            f"no task of {', '.join(knobs.task_types)} has n_targets={knobs.n_targets}, "
-            f"n_instances={knobs.n_instances} and n_receptacles={knobs.n_receptacles} in split {knobs.split!r}"
+            f"no task of {', '.join(settings.task_types)} has n_targets={settings.n_targets}, "
+            f"n_instances={settings.n_instances} and n_receptacles={settings.n_receptacles} in split {settings.split!r}"
         )
     return chosen
 
@@ -185,9 +151,11 @@ def _rooms(split: str, task_type: str) -> list[catalogue.Room]:
     return [catalogue.room(kind, number) for kind in tasks.TASK_TYPES[task_type].rooms for number in numbers]
 
 
-def _choices(room: catalogue.Room, task_type: str, knobs: Knobs) -> list[_Choice]:
+def _choices(room: catalogue.Room, task_type: str, settings: LevelSettings) -> list[_Choice]:
     kind, goal = catalogue.KINDS[room.kind], tasks.TASK_TYPES[task_type]
-    if (knobs.n_instances or goal.n_targets) < goal.n_targets or (knobs.n_receptacles or 0) > len(room.receptacles):
+    if (settings.n_instances or goal.n_targets) < goal.n_targets or (settings.n_receptacles or 0) > len(
+        room.receptacles
+    ):
         return []
     choices = []
     for object_type in (*kind.usual, *kind.sometimes):
@@ -199,7 +167,7 @@ def _choices(room: catalogue.Room, task_type: str, knobs: Knobs) -> list[_Choice
         for destination in ends:
             sources = [name for name in fits if name != destination]
             held_out = is_held_out(object_type, destination)
-            if sources and held_out == (knobs.split == "ood_pairs"):
+            if sources and held_out == (settings.split == "ood_pairs"):
                 choices.append(_Choice(room, object_type, destination))
     return choices
 
@@ -212,24 +180,26 @@ _BLADE = "Knife"
 # --- drawing
 
 
-def _draft(rng: np.random.Generator, knobs: Knobs, band: Band, choice: _Choice, task_type: str) -> _Draft | None:
+def _draft(
+    rng: np.random.Generator, settings: LevelSettings, preset: Preset, choice: _Choice, task_type: str
+) -> _Draft | None:
     """Return a drawn level in the split's content class, or None where this room cannot hold it."""
     goal, item = tasks.TASK_TYPES[task_type], catalogue.OBJECTS[choice.object_type]
-    receptacles = _receptacles(rng, knobs, band, choice, task_type)
+    receptacles = _receptacles(rng, settings, preset, choice, task_type)
     sources = [i for i, name in enumerate(receptacles) if name in item.fits and name != choice.destination]
     if not sources:
         return None
-    p_hidden = band.p_hidden if knobs.p_hidden is None else knobs.p_hidden
-    n_instances = knobs.n_instances or goal.n_targets + int(rng.integers(0, band.spare + 1))
+    p_hidden = preset.p_hidden if settings.p_hidden is None else settings.p_hidden
+    n_instances = settings.n_instances or goal.n_targets + int(rng.integers(0, preset.spare + 1))
     targets = []
     for _ in range(n_instances):
         hidden = rng.random() < p_hidden
         of_kind = [i for i in sources if (receptacles[i] in catalogue.OPENABLE) == hidden]
-        targets.append((choice.object_type, _target_place(rng, band, choice, receptacles, of_kind or sources)))
+        targets.append((choice.object_type, _target_place(rng, preset, choice, receptacles, of_kind or sources)))
     fixed = [*targets, *_fixtures(rng, receptacles, task_type)]
     if len(fixed) != len(targets) + len(_fixture_types(task_type)):
         return None
-    stands = _stands(rng, receptacles, knobs.colocated)
+    stands = _stands(rng, receptacles, settings.colocated)
     wording = int(rng.integers(2))
     while True:  # redraw the other objects until the content is of this split's class
         others = _others(rng, receptacles, choice, task_type, p_hidden)
@@ -237,7 +207,7 @@ def _draft(rng: np.random.Generator, knobs: Knobs, band: Band, choice: _Choice, 
         draft = _Draft(
             choice.room, task_type, choice.object_type, choice.destination, wording, receptacles, stands, placed
         )
-        if SPLITS[content_class(draft)] == knobs.split:
+        if SPLITS[content_class(draft)] == settings.split:
             return draft
 
 
@@ -248,12 +218,12 @@ def content_class(draft: _Draft) -> int:
 
 
 def _receptacles(
-    rng: np.random.Generator, knobs: Knobs, band: Band, choice: _Choice, task_type: str
+    rng: np.random.Generator, settings: LevelSettings, preset: Preset, choice: _Choice, task_type: str
 ) -> tuple[str, ...]:
     """Return the room's receptacles, thinned to the wanted number; what the task needs stays."""
     available = list(choice.room.receptacles)
-    fewest, most = band.receptacles
-    wanted = knobs.n_receptacles or int(rng.integers(min(fewest, len(available)), min(most, len(available)) + 1))
+    fewest, most = preset.receptacles
+    wanted = settings.n_receptacles or int(rng.integers(min(fewest, len(available)), min(most, len(available)) + 1))
     needed = _needed_types(choice, task_type)
     keep = [available.index(name) for name in needed if name in available]
     rest = [i for i in rng.permutation(len(available)).tolist() if i not in keep]
@@ -273,14 +243,14 @@ def _needed_types(choice: _Choice, task_type: str) -> list[str]:
 
 
 def _target_place(
-    rng: np.random.Generator, band: Band, choice: _Choice, receptacles: tuple[str, ...], sources: list[int]
+    rng: np.random.Generator, preset: Preset, choice: _Choice, receptacles: tuple[str, ...], sources: list[int]
 ) -> int:
     """Return where a target lies: early or late in the searcher's order, as the difficulty wants."""
     fits = catalogue.OBJECTS[choice.object_type].fits
     ordered = sorted(sources, key=lambda i: (fits.index(receptacles[i]), i))
-    if band.lateness == 0.0:
+    if preset.lateness == 0.0:
         ordered = ordered[: max(1, len(ordered) // 3)]
-    elif band.lateness == 1.0:
+    elif preset.lateness == 1.0:
         ordered = ordered[len(ordered) // 2 :]
     return _pick(rng, ordered)
 

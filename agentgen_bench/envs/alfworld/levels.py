@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from agentgen_bench.envs.alfworld.engine import Engine
 from agentgen_bench.envs.alfworld.gamefile import Game, game_json, parse_game, read_json, task_of
-from agentgen_bench.envs.alfworld.generator import Knobs, expected_search_steps, generate_level
+from agentgen_bench.envs.alfworld.generator import expected_search_steps, generate_level
 from agentgen_bench.envs.alfworld.planner import shortest_plan
 from agentgen_bench.envs.alfworld.scene import Scene, build_scene
+from agentgen_bench.envs.alfworld.settings import LevelSettings
 from agentgen_bench.envs.alfworld.tasks import read_task
 from agentgen_bench.errors import DataError
 
@@ -30,14 +31,14 @@ class Level(NamedTuple):
 
 
 @lru_cache(maxsize=CACHED_LEVELS)
-def generated(knobs: Knobs, seed: int) -> Level:
-    """Return a level of our own; raises SpecError where the knobs allow none."""
-    level = generate_level(knobs, seed)
+def generated_level(settings: LevelSettings, seed: int) -> Level:
+    """Return a level of our own; raises SpecError where the settings allow none."""
+    level = generate_level(settings, seed)
     scene = level.scene
     return Level(scene.task, scene.digest, scene, level.plan, level.search_steps, level.game, None)
 
 
-def official(path: Path, *, any_rules: bool) -> Level:
+def official_level(path: Path, *, any_rules: bool) -> Level:
     """Return an official game; with `any_rules`, also one whose rules the engine does not know.
 
     Raises:

@@ -14,7 +14,7 @@ from typing import Any
 
 from agentgen_bench.envs.alfworld.engine import Answer
 from agentgen_bench.envs.alfworld.wording import NOTHING_HAPPENS
-from agentgen_bench.errors import AgentGenError, MissingDependencyError
+from agentgen_bench.errors import AgentGenError, MissingDependencyError, install_hint
 
 PYTHON_VARIABLE = "AGENTGEN_ALFWORLD_PYTHON"
 WORKER = Path(__file__).with_name("official_worker.py")
@@ -135,7 +135,7 @@ def official_python() -> str:
     missing = [name for name in ("textworld", "alfworld", "fast_downward") if importlib.util.find_spec(name) is None]
     if missing:
         raise MissingDependencyError(
-            f"backend='textworld' needs {', '.join(missing)}; install it with: pip install 'agentgen-bench[alfworld]' "
+            f"backend='textworld' needs {', '.join(missing)}; install it with: {install_hint('alfworld')} "
             f"(or set ${PYTHON_VARIABLE} to a Python that has it)"
         )
     return sys.executable

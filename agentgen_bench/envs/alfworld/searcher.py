@@ -11,9 +11,11 @@ from functools import lru_cache
 
 from agentgen_bench.envs.alfworld.catalogue import likelihood_rank
 from agentgen_bench.envs.alfworld.goals import LookGoal
+from agentgen_bench.envs.alfworld.paraphrases import FORMS
 from agentgen_bench.envs.alfworld.scene import BLADES, TOOLS
 from agentgen_bench.envs.alfworld.tasks import read_task
 from agentgen_bench.envs.alfworld.wording import NOTHING_HAPPENS
+from agentgen_bench.envs.paraphrasing import original_of
 from agentgen_bench.seeding import stream
 
 _ROOM = re.compile(r"Looking quickly around you, you see (a [a-z]+ \d+(?:,(?: and)? a [a-z]+ \d+)*)\.")
@@ -45,8 +47,8 @@ class Searcher:
     _aim: str = ""  # the command that the last one was a step towards
 
     def __post_init__(self) -> None:
-        """Read the task; free wording leaves the searcher idle."""
-        self._goal = read_task(self.task)
+        """Read the task, paraphrased or not; free wording leaves the searcher idle."""
+        self._goal = read_task(original_of(FORMS, self.task) or self.task)
 
     def begin(self, observation: str) -> None:
         """Read the first observation, which lists the receptacles."""

@@ -4,7 +4,7 @@
 holds the gold paths, `oracle` follows them, `text` words the observation, `env` is the Gymnasium glue.
 """
 
-from agentgen_bench.families import Actions, Family, PaperValues, Version, Word
+from agentgen_bench.families import DIFFICULTIES, Actions, Family, PaperValues, Version, Word
 
 FAMILY = Family(
     name="SciWorld",
@@ -42,7 +42,7 @@ FAMILY = Family(
         connectives=("into", "drop", "with"),
         menu_numbers=True,  # the menu of an ambiguous action is answered by a number
     ),
-    difficulties=("easy", "medium", "hard", "paper"),
+    difficulties=(*DIFFICULTIES, "paper"),
     contextual="agentgen_bench.wrappers.contextual:SCIWORLD",
     volumes={"paper-v1": 170, "paper-v2": 170},
     medium="the log of a science simulation",

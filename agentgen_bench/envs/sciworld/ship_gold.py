@@ -11,16 +11,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from agentgen_bench.envs.sciworld.gold import DATA, Gold, save, shipped
-from agentgen_bench.envs.sciworld.levels import (
-    TASKS,
-    UNSOLVED,
-    Level,
-    Task,
-    simplifications,
-    task_named,
-    variations,
-)
+from agentgen_bench.envs.sciworld.levels import UNSOLVED, Level, variations
 from agentgen_bench.envs.sciworld.planning import generate_gold
+from agentgen_bench.envs.sciworld.settings import TASKS, Task, simplifications, task_named
 
 SAVE_EVERY = 100
 

@@ -1,6 +1,6 @@
 """Sokoban with exact difficulty: every level's fewest pushes and fewest moves are proven."""
 
-from agentgen_bench.families import Actions, Family, PaperValues, ToolStyle, Version, Word
+from agentgen_bench.families import DIFFICULTIES, Actions, Family, PaperValues, ToolStyle, Version, Word
 
 FAMILY = Family(
     name="Sokoban",
@@ -17,7 +17,7 @@ FAMILY = Family(
         ),
         names_things=False,
     ),
-    difficulties=("easy", "medium", "hard", "extreme", "paper"),
+    difficulties=(*DIFFICULTIES, "extreme", "paper"),
     contextual="agentgen_bench.wrappers.contextual:SOKOBAN",
     volumes={"paper-v1": 80, "paper-v2": 80},
     medium="a board of a puzzle game",

@@ -53,7 +53,7 @@ class _Quest:
 
 
 @lru_cache(maxsize=LEVELS_KEPT)
-def level_at(settings: LevelSettings, split: str, seed: int) -> Level:
+def generated_level(settings: LevelSettings, split: str, seed: int) -> Level:
     """Return level `seed` of the split; the last few thousand levels of the process are remembered.
 
     Raises:

@@ -4,17 +4,22 @@ Forward from the start by steps and pushes, backward from every solved state by 
 the smaller frontier. Both advance one whole move at a time, so the first meeting is at the optimum.
 """
 
-from typing import NamedTuple
+from collections import defaultdict
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from agentgen_bench.envs.sokoban import bitboards as bb
 from agentgen_bench.envs.sokoban.bitboards import Boards
-from agentgen_bench.envs.sokoban.rules import neighbour
+from agentgen_bench.envs.sokoban.rules import cells_of, neighbour
 from agentgen_bench.envs.sokoban.solver import Indices, Layer, Merger, Rooms, batch_of, joined, pulls, pushes, taken
 
 UNSOLVABLE = -1
+
+State: TypeAlias = tuple[int, int]  # boxes, player
+Neighbours: TypeAlias = Callable[[int, int, int], list[State]]
 
 
 class Starts(NamedTuple):
@@ -83,6 +88,42 @@ def shortest_plan(floor: int, goals: int, boxes: int, player: int) -> tuple[int,
     return (*_traced_back(forward.layers, *meeting), *_traced_on(backward.layers, *meeting))
 
 
+def count_shortest_plans(floor: int, goals: int, boxes: int, player: int) -> int:
+    """Return how many move-optimal solutions a state has; 0 where it is dead.
+
+    Each passes through one state that lies in the last layers of both searches: the ways to it times the ways on.
+    """
+    row = (np.array([cells], dtype=np.uint64) for cells in (floor, goals, boxes, player))
+    optima, forward, backward = _search(Starts(*row), boxes.bit_count())
+    if optima[0] <= 0:
+        return int(optima[0] == 0)
+    meeting = _common_states(forward.layers[-1], backward.layers[-1])
+    ways_to, ways_on = _ways(meeting, forward.layers, _before), _ways(meeting, backward.layers, _after)
+    return sum(ways_to[state] * ways_on[state] for state in meeting)
+
+
+def _ways(states: list[State], layers: list[Layer], neighbours: Neighbours) -> dict[State, int]:
+    """Return for each state of the last layer by how many ways the first is reached through the layers between."""
+    links: list[list[tuple[State, State]]] = []
+    for layer in reversed(layers[:-1]):
+        held = dict(zip(layer.boxes.tolist(), layer.players.tolist(), strict=True))
+        pairs = [
+            (state, other)
+            for state in states
+            for direction in range(4)
+            for other in neighbours(*state, direction)
+            if held.get(other[0], 0) & other[1]
+        ]
+        links.append(pairs)
+        states = list(dict.fromkeys(other for _, other in pairs))
+    ways: dict[State, int] = dict.fromkeys(states, 1)
+    for pairs in reversed(links):
+        before, ways = ways, defaultdict(int)
+        for state, other in pairs:
+            ways[state] += before[other]
+    return ways
+
+
 def _search(starts: Starts, n_boxes: int) -> _Meeting:
     count = len(starts.floor)
     rooms = batch_of(starts.floor, starts.goals, n_boxes)
@@ -106,7 +147,14 @@ def _search(starts: Starts, n_boxes: int) -> _Meeting:
         depth += 1
 
 
-def _meeting_state(forward: _Side, backward: _Side) -> tuple[int, int]:
+def _common_states(front: Layer, back: Layer) -> list[State]:
+    """Return all states (boxes, player) that lie in both layers."""
+    players = dict(zip(back.boxes.tolist(), back.players.tolist(), strict=True))
+    both = zip(front.boxes.tolist(), front.players.tolist(), strict=True)
+    return [(boxes, cell) for boxes, cells in both for cell in cells_of(cells & players.get(boxes, 0))]
+
+
+def _meeting_state(forward: _Side, backward: _Side) -> State:
     """Return the first state (boxes, player) that lies in the last layers of both sides."""
     front, back = forward.layers[-1], backward.layers[-1]
     players = dict(zip(back.boxes.tolist(), back.players.tolist(), strict=True))

@@ -68,10 +68,11 @@ class Play:
 
     level: Level
 
-    def __init__(self, level: Level, board: str, richness: Richness, reward: str) -> None:
+    def __init__(self, level: Level, board: str, richness: Richness, reward: str, paraphrase: int) -> None:
         """Prepare the level; `restart` sets up its start position."""
         self.level, self._board, self._richness, self._reward = level, board, richness, reward
-        self.text: LevelText = level_text(level, board, richness)
+        self._paraphrase = paraphrase
+        self.text: LevelText = level_text(level, board, richness, paraphrase)
         self._around = neighbours(level.floor)
         self._outcomes: dict[tuple[int, bool], Outcome] = {}  # by boxes that came onto targets, and whether all are
         self._blocked = Outcome(REWARDS[reward].step, False, False)
@@ -125,7 +126,7 @@ class Play:
         """Return the level and the states of the history; positions are made anew from them."""
         states = [(position.boxes, position.player) for position in self.history]
         return {
-            "arguments": (self.level, self._board, self._richness, self._reward),
+            "arguments": (self.level, self._board, self._richness, self._reward, self._paraphrase),
             "history": states,
         }
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import NamedTuple
 
+from agentgen_bench.envs.paraphrasing import paraphrased
 from agentgen_bench.envs.sokoban.bitboards import DIRECTIONS, interior
+from agentgen_bench.envs.sokoban.paraphrases import FORMS
 from agentgen_bench.envs.sokoban.rules import Level, cells_of, position
 from agentgen_bench.text import Command, Listing, Richness, Section, Spans
 
@@ -68,8 +70,8 @@ class LevelText:
     only, and little is written anew.
     """
 
-    def __init__(self, level: Level, board: str, richness: Richness) -> None:
-        """Prepare the level's constant text; `board` names a vocabulary."""
+    def __init__(self, level: Level, board: str, richness: Richness, paraphrase: int = 0) -> None:
+        """Prepare the level's constant text; `board` names a vocabulary, `paraphrase` the words of the task."""
         self.words: Vocabulary = VOCABULARIES[board]
         self.richness = richness
         self.size: int = level.size
@@ -84,7 +86,7 @@ class LevelText:
         target = self.words.target
         self._kind_words = ("wall", "floor", target, "box", f"box on {target}", "you", f"you on {target}")
         self._targets = [self._index[cell] for cell in cells_of(level.goals)]
-        self.task: str = self._task()
+        self.task: str = paraphrased(FORMS, self._task(), paraphrase, "sokoban", level.level_id)
         self._heading = Section(f"{self.task} {self._how_to_move()}\n\n", Richness.BASE, "task")
         legend = (f"\n\n{self._legend_text()}\n{ACTIONS_HEADING}", Listing(_COMMANDS), ".\n")
         self._legend = Section(legend, Richness.BASE, "task")
@@ -304,9 +306,9 @@ class LevelText:
 
 
 @lru_cache(maxsize=64)
-def level_text(level: Level, board: str, richness: Richness) -> LevelText:
+def level_text(level: Level, board: str, richness: Richness, paraphrase: int) -> LevelText:
     """Return the writer of a level's positions; all who play the level share it and what it remembers."""
-    return LevelText(level, board, richness)
+    return LevelText(level, board, richness, paraphrase)
 
 
 @lru_cache(maxsize=20_000)

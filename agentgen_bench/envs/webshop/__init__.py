@@ -1,6 +1,6 @@
 """WebShop: shopping by request."""
 
-from agentgen_bench.families import Actions, Family, PaperValues, ToolStyle, Version, Word
+from agentgen_bench.families import DIFFICULTIES, Actions, Family, PaperValues, ToolStyle, Version, Word
 
 FAMILY = Family(
     name="WebShop",
@@ -24,7 +24,7 @@ FAMILY = Family(
         ),
         form="brackets",
     ),
-    difficulties=("easy", "medium", "hard", "paper"),
+    difficulties=(*DIFFICULTIES, "paper"),
     contextual="agentgen_bench.wrappers.contextual:WEBSHOP",
     volumes={"paper-v1": 30, "paper-v2": 40},
     medium="a page of a web shop",

@@ -6,29 +6,19 @@ class, a hash of type, attributes and wishes, decides the split it belongs to, s
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, TypeVar, get_args
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from agentgen_bench.envs.webshop.settings import LevelSettings, PriceKnob
 from agentgen_bench.envs.webshop.vocabulary import TYPES, ProductType
 from agentgen_bench.seeding import key_digest
 
-PriceKnob = Literal["none", "loose", "tight"]
-PRICE_KNOBS: tuple[PriceKnob, ...] = get_args(PriceKnob)
 NO_CAP = 1_000_000.0  # dollars: what the original takes for "no limit"
 ALLOWED_VALUES = 2  # option values of the target that a level may ask for, out of those a near-duplicate lacks
 SPLIT_SHARES = {"train": (0.0, 0.6), "valid": (0.6, 0.75), "test": (0.75, 1.0), "ood_types": (0.0, 1.0)}
 
 T = TypeVar("T")
-
-
-class Shape(NamedTuple):
-    """How hard goals are: wishes per goal, near-duplicates per cluster, and how close the price limit is."""
-
-    n_attributes: int
-    n_options: int
-    n_confusables: int
-    price: PriceKnob
 
 
 class Draft(NamedTuple):
@@ -83,17 +73,17 @@ class Draws:
         return [left.pop(self.below(len(left))) for _ in range(n)]
 
 
-def drawn_cluster(shape: Shape, split: str, kinds: Sequence[int], draws: Draws) -> Cluster:
+def drawn_cluster(settings: LevelSettings, split: str, kinds: Sequence[int], draws: Draws) -> Cluster:
     """Return a cluster whose content class belongs to the split."""
     low, high = SPLIT_SHARES[split]
     while True:
         kind = draws.pick(kinds)
         groups = TYPES[kind][1].groups
         values = tuple(draws.below(len(group.values)) for group in groups)
-        wished = tuple(sorted(draws.sample(range(len(groups)), min(shape.n_attributes, len(groups)))))
+        wished = tuple(sorted(draws.sample(range(len(groups)), min(settings.n_attributes, len(groups)))))
         place = int.from_bytes(key_digest("webshop-family", kind_name(kind), *values, "wishes", *wished)[:4]) / 2**32
         if low <= place < high:
-            return _completed(shape, kind, values, wished, draws)
+            return _completed(settings, kind, values, wished, draws)
 
 
 def drawn_stray(kinds: Sequence[int], draws: Draws) -> Draft:
@@ -110,10 +100,12 @@ def kind_name(kind: int) -> str:
     return TYPES[kind][1].name
 
 
-def _completed(shape: Shape, kind: int, values: tuple[int, ...], wished: tuple[int, ...], draws: Draws) -> Cluster:
+def _completed(
+    settings: LevelSettings, kind: int, values: tuple[int, ...], wished: tuple[int, ...], draws: Draws
+) -> Cluster:
     product_type = TYPES[kind][1]
     names = [option.name for option in product_type.options]
-    wished_names = sorted(draws.sample(names, min(shape.n_options, len(names))), key=names.index)
+    wished_names = sorted(draws.sample(names, min(settings.n_options, len(names))), key=names.index)
     allowed = {
         option.name: tuple(draws.sample(option.values, min(ALLOWED_VALUES, len(option.values) - 1)))
         for option in product_type.options
@@ -121,11 +113,11 @@ def _completed(shape: Shape, kind: int, values: tuple[int, ...], wished: tuple[i
     }
     shown = dict.fromkeys(_shown_options(product_type, wished_names, draws), ()) | allowed
     price = _priced(draws.between(*product_type.prices))
-    caps = _caps(shape.price, price, draws)
+    caps = _caps(settings.price, price, draws)
     target = Draft(kind, values, _offered(product_type, shown, draws), price)
     wishes = [f"group {i}" for i in wished] + [f"option {name}" for name in wished_names]
     wishes = draws.sample(wishes + (["price"] if caps != (0, 0) else []), len(wishes) + (caps != (0, 0)))
-    broken = tuple(wishes[i % len(wishes)] for i in range(shape.n_confusables if wishes else 0))
+    broken = tuple(wishes[i % len(wishes)] for i in range(settings.n_confusables if wishes else 0))
     rivals = tuple(_rival(target, wished, allowed, shown, caps, wish, draws) for wish in broken)
     return Cluster(target, rivals, broken, wished, tuple(allowed.items()), caps)
 

@@ -6,26 +6,21 @@ from typing import Any, ClassVar, get_args
 
 from agentgen_bench.checks import chosen
 from agentgen_bench.contract import Analysis
-from agentgen_bench.envs.base import Outcome, TextEnv, checked_range, read_action
+from agentgen_bench.envs.base import PARAPHRASES, Outcome, TextEnv, checked_range, read_action
 from agentgen_bench.envs.webshop import FAMILY, oracle
-from agentgen_bench.envs.webshop.clusters import PRICE_KNOBS, PriceKnob, Shape
 from agentgen_bench.envs.webshop.generate import GeneratedSource
 from agentgen_bench.envs.webshop.given import given_levels
-from agentgen_bench.envs.webshop.goals import Level, data_level, drawn_price, generated_level
+from agentgen_bench.envs.webshop.levels import Level, drawn_price, generated_level, official_level
 from agentgen_bench.envs.webshop.nouns import noun_finder
 from agentgen_bench.envs.webshop.reward import OptionsMode, reward_parts
 from agentgen_bench.envs.webshop.session import Page, Session, ShopRules, after, clickables
+from agentgen_bench.envs.webshop.settings import LevelSettings, PriceKnob, level_settings
 from agentgen_bench.envs.webshop.shop import DataSource, Shop, open_shop
 from agentgen_bench.envs.webshop.text import PAGE_FORMATS, PageFormat, sections
 from agentgen_bench.envs.webshop.wording import PHRASINGS, Phrasing
 from agentgen_bench.errors import DataError, SpecError
 from agentgen_bench.text import Richness, Section
 
-PRESETS = {
-    "easy": Shape(n_attributes=1, n_options=1, n_confusables=1, price="loose"),
-    "medium": Shape(n_attributes=2, n_options=2, n_confusables=5, price="loose"),
-    "hard": Shape(n_attributes=4, n_options=3, n_confusables=12, price="tight"),
-}
 PAPER = "paper"
 DATA_VARIABLE = "AGENTGEN_WEBSHOP_DATA"
 OPTIONS_MODES: tuple[OptionsMode, ...] = get_args(OptionsMode)
@@ -73,12 +68,14 @@ class WebShopEnv(TextEnv):
         `paper`: the original's goals on the original's data. n_attributes (1 to 5), n_options (0 to 3), n_confusables
         (0 to 20), price (none, loose, tight) override the preset. n_products: size of the generated catalogue, or how
         many records of the data to read (None: 1,000, or all). phrasing: varied, or plain as the original's synthetic
-        requests. data: folder with items_shuffle*.json, items_ins_v2*.json and, where human_goals is set,
-        items_human_ins.json (each may be .gz); without it the environment variable AGENTGEN_WEBSHOP_DATA. human_goals:
-        requests written by people. goals: a JSON file of goals over the data, in the original's form (`given_levels`);
-        level n is the n-th, counted round, and `split` then decides nothing. nouns: catalog, rules or spacy:<model>,
-        what finds the nouns of titles for r_type (None: catalog where generated, rules on data). options: list, or
-        original (see below). page_format, strict_search, show_attributes (a fourth sub-page), max_steps.
+        requests. paraphrase: 0, the request in its own words; any other number, a wording that it and the level choose,
+        of those that phrasing=varied draws from. data: folder with items_shuffle*.json, items_ins_v2*.json and, where
+        human_goals is set, items_human_ins.json (each may be .gz); without it the environment variable
+        AGENTGEN_WEBSHOP_DATA. human_goals: requests written by people. goals: a JSON file of goals over the data, in
+        the original's form (`given_levels`); level n is the n-th, counted round, and `split` then decides nothing.
+        nouns: catalog, rules or spacy:<model>, what finds the nouns of titles for r_type (None: catalog where
+        generated, rules on data). options: list, or original (see below). page_format, strict_search, show_attributes
+        (a fourth sub-page), max_steps.
 
         Splits: train, valid, test share no product; ood_types has product types that the others lack; ood_phrasing asks
         level n of test in ways of wording that no other split uses (on data: by people where human_goals is unset, and
@@ -139,6 +136,7 @@ class WebShopEnv(TextEnv):
         page_format: PageFormat = "text",
         strict_search: bool = False,
         show_attributes: bool = False,
+        paraphrase: int = 0,
         max_steps: int = MAX_STEPS,
         render_mode: str | None = None,
     ) -> None:
@@ -150,20 +148,21 @@ class WebShopEnv(TextEnv):
         self.max_steps: int = checked_range("max_steps", max_steps, 1, 1000)
         self.human_goals = human_goals
         self.phrasing, self.options_mode, self.page_format = phrasing, options, page_format
+        self._paraphrase = checked_range("paraphrase", paraphrase, 0, PARAPHRASES - 1)
         self._rules = ShopRules(strict_search, show_attributes)
         given = {
             "n_attributes": n_attributes, "n_options": n_options, "n_confusables": n_confusables, "price": price
         }  # fmt: skip
         if difficulty == PAPER:
-            _refuse("generated goals only", given)
+            _refuse("generated goals only", {**given, "paraphrase": paraphrase or None})
             source: GeneratedSource | DataSource = _data_source(data, n_products)
         else:
             _refuse(f"difficulty={PAPER!r} only", {"data": data, "human_goals": human_goals or None, "goals": goals})
             if split == "ood_phrasing" and phrasing == "plain":
                 raise SpecError("phrasing='plain' has one wording and so no ood_phrasing; choose phrasing='varied'")
-            shape = _shape(PRESETS[difficulty], given)
+            settings = level_settings(difficulty, n_attributes, n_options, n_confusables, price)
             catalogue = "test" if split == "ood_phrasing" else split
-            source = GeneratedSource(catalogue, shape, _catalogue_size(n_products, shape))
+            source = GeneratedSource(catalogue, settings, _catalogue_size(n_products, settings))
         self.nouns: str = nouns or ("rules" if difficulty == PAPER else "catalog")
         noun_finder(self.nouns)
         self._shop: Shop = open_shop(source)
@@ -178,10 +177,10 @@ class WebShopEnv(TextEnv):
         if self._given is not None:
             self._level = self._given[level_seed % len(self._given)]
         elif self.difficulty == PAPER:
-            self._level = data_level(self._shop, level_seed, self.split, self.human_goals, finder)
+            self._level = official_level(self._shop, level_seed, self.split, self.human_goals, finder)
         else:
             held_out = self.split == "ood_phrasing"
-            self._level = generated_level(self._shop, level_seed, self.phrasing, held_out, finder)
+            self._level = generated_level(self._shop, level_seed, self.phrasing, held_out, finder, self._paraphrase)
         self.task, self.level_id = self._level.goal.instruction, self._level.level_id
         self.success, self.score = False, 0.0
         self._session = Session()
@@ -262,20 +261,9 @@ class WebShopEnv(TextEnv):
         return self._level
 
 
-def _shape(preset: Shape, given: dict[str, Any]) -> Shape:
-    shape = preset._replace(**{name: value for name, value in given.items() if value is not None})
-    chosen("price", shape.price, PRICE_KNOBS)
-    return Shape(
-        checked_range("n_attributes", shape.n_attributes, 1, 5),
-        checked_range("n_options", shape.n_options, 0, 3),
-        checked_range("n_confusables", shape.n_confusables, 0, 20),
-        shape.price,
-    )
-
-
-def _catalogue_size(n_products: int | None, shape: Shape) -> int:
+def _catalogue_size(n_products: int | None, settings: LevelSettings) -> int:
     return checked_range(
-        "n_products", N_PRODUCTS if n_products is None else n_products, 1 + shape.n_confusables, MAX_PRODUCTS
+        "n_products", N_PRODUCTS if n_products is None else n_products, 1 + settings.n_confusables, MAX_PRODUCTS
     )
 
 

@@ -16,11 +16,11 @@ from agentgen_bench.envs.webshop.clusters import (
     Cluster,
     Draft,
     Draws,
-    Shape,
     drawn_cluster,
     drawn_stray,
 )
 from agentgen_bench.envs.webshop.product import Product, Record, parsed_product
+from agentgen_bench.envs.webshop.settings import LevelSettings
 from agentgen_bench.envs.webshop.vocabulary import TYPES
 from agentgen_bench.envs.webshop.wording import attributes_of, raw_product
 from agentgen_bench.seeding import stream
@@ -45,8 +45,18 @@ class GeneratedSource(NamedTuple):
     """What decides a generated catalogue: `split` is train, valid, test or ood_types."""
 
     split: str
-    shape: Shape
+    settings: LevelSettings
     n_products: int
+
+    @property
+    def key(self) -> str:
+        """What names the random stream of the levels: frozen in these words, whatever the code calls things now."""
+        s = self.settings
+        shape = f"n_attributes={s.n_attributes!r}, n_options={s.n_options!r}, n_confusables={s.n_confusables!r}"
+        return (
+            f"GeneratedSource(split={self.split!r}, shape=Shape({shape}, price={s.price!r}), "
+            f"n_products={self.n_products!r})"
+        )
 
     def kinds(self) -> list[int]:
         """Return the types of the split: the held-out ones for ood_types, all others elsewhere."""
@@ -85,12 +95,12 @@ def generated_products(source: GeneratedSource, clusters: list[Placed]) -> Itera
 
 def raw_records(source: GeneratedSource, clusters: list[Placed]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Yield (raw record, annotation) pairs in the schema of items_shuffle.json and items_ins_v2.json."""
-    shape, kinds = source.shape, source.kinds()
-    draws = Draws(stream("webshop", "catalogue", source.split, *shape, source.n_products))
+    settings, kinds = source.settings, source.kinds()
+    draws = Draws(stream("webshop", "catalogue", source.split, *settings, source.n_products))
     asins: set[str] = set()
     placed = 0
-    while placed + 1 + shape.n_confusables <= source.n_products:
-        cluster = drawn_cluster(shape, source.split, kinds, draws)
+    while placed + 1 + settings.n_confusables <= source.n_products:
+        cluster = drawn_cluster(settings, source.split, kinds, draws)
         drafts = [cluster.target, *cluster.rivals]
         order = draws.sample(range(len(drafts)), len(drafts))
         titled = _titled(cluster.target, draws)

@@ -7,7 +7,7 @@ from typing import Any
 
 from agentgen_bench.envs.webshop.catalogue import Catalogue
 from agentgen_bench.envs.webshop.clusters import NO_CAP
-from agentgen_bench.envs.webshop.goals import Level, level_of
+from agentgen_bench.envs.webshop.levels import Level, level_of
 from agentgen_bench.envs.webshop.nouns import noun_finder
 from agentgen_bench.envs.webshop.oracle import choices
 from agentgen_bench.envs.webshop.product import Record

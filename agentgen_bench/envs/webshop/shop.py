@@ -29,7 +29,7 @@ class Shop:
     def __init__(self, source: GeneratedSource | DataSource, arrays: Arrays) -> None:
         """Wrap the arrays of a source."""
         self.source = source
-        self.key: tuple[str | int, ...] = (repr(source),)
+        self.key: tuple[str, ...] = (source.key if isinstance(source, GeneratedSource) else repr(source),)
         self.catalogue: Catalogue = Catalogue(arrays)
         self.clusters: tuple[Placed, ...] = placed_clusters(arrays) if "families" in arrays else ()
         self.requests: RequestTable | None = request_table(arrays) if "request_products" in arrays else None
@@ -48,7 +48,7 @@ def open_shop(source: GeneratedSource | DataSource) -> Shop:
         DataError: a data file is missing or malformed.
     """
     if isinstance(source, GeneratedSource):
-        key = _key("generated", _code_digest(), repr(source))
+        key = _key("generated", _code_digest(), source.key)
         return Shop(source, cached(key, lambda folder: generated_arrays(source, folder)))
     files = found_files(Path(source.folder))
     prints = [fingerprint(path) for path in files if path is not None]

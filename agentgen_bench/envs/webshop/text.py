@@ -7,6 +7,7 @@ the agent could look up about the open item and its own visit.
 
 import json
 from collections.abc import Sequence
+from functools import cache
 from typing import Literal, NamedTuple, get_args
 
 from agentgen_bench.envs.webshop.product import Product, Review
@@ -100,6 +101,7 @@ def _plain(text: str) -> tuple[Node, ...]:
     return ((text, "plain", False),)
 
 
+@cache  # the labels are the pages' own few
 def _buttons(*labels: str) -> tuple[Node, ...]:
     return tuple([(Button(label), "button", False) for label in labels])
 

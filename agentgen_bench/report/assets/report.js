@@ -2,7 +2,7 @@
 // The browser of episodes. Every text from a run enters the page through textContent, never as HTML.
 
 const runs = JSON.parse(document.getElementById("data").textContent);
-const rows = runs.flatMap((run, r) => run.index.map((entry, i) => ({ ...entry, run: run.name, r, i })))
+const rows = runs.flatMap((run, r) => run.index.map((entry, i) => ({ ...entry, run: run.name, label: run.label, r, i })))
   .sort((a, b) => a.r - b.r || a.setting.localeCompare(b.setting) || a.seed - b.seed || a.repeat - b.repeat);
 const list = document.getElementById("list");
 const ROW_HEIGHT = 44;
@@ -49,17 +49,19 @@ function drawList() {
   const first = Math.max(0, Math.floor(list.scrollTop / ROW_HEIGHT) - 4);
   const last = Math.min(visible.length, first + Math.ceil(list.clientHeight / ROW_HEIGHT) + 8);
   const spacer = element("div");
+  spacer.setAttribute("role", "presentation");
   spacer.style.height = visible.length * ROW_HEIGHT + "px";
   list.replaceChildren(spacer, ...visible.slice(first, last).map((row, i) => listRow(row, first + i)));
 }
 
 function listRow(row, position) {
   const made = element("div", null, "row");
+  made.id = "option-" + position;
   made.style.top = position * ROW_HEIGHT + "px";
   made.setAttribute("role", "option");
   made.setAttribute("aria-selected", row === selected);
   const repeat = row.repeat ? `, repeat ${row.repeat}` : "";
-  made.append(element("span", outcome(row), outcome(row)), ` seed ${row.seed}${repeat}, ${row.steps} steps, ${row.setting}`);
+  made.append(element("span", outcome(row), outcome(row)), ` seed ${row.seed}${repeat}, ${row.steps} steps, ${runs.length > 1 ? row.label + ", " : ""}${row.setting}`);
   made.append(element("small", row.task));
   made.addEventListener("click", () => open(row));
   return made;
@@ -71,15 +73,45 @@ async function unpack(packed) {
   return new Response(stream).json();
 }
 
+function address(row) {
+  // By what the run records, not by a place in a list: it still holds when runs or episodes are added.
+  return "#" + new URLSearchParams({ run: row.run, setting: row.setting, seed: row.seed, repeat: row.repeat });
+}
+
+function addressed() {
+  const asked = new URLSearchParams(location.hash.slice(1));
+  return rows.find((row) => ["run", "setting", "seed", "repeat"].every((name) => String(row[name]) === asked.get(name)));
+}
+
+function openAddressed() {
+  const row = addressed();
+  if (!row || row === selected) return;
+  if (!visible.includes(row)) {
+    for (const name of ["run", "setting", "outcome", "mode", "text"]) document.getElementById("filter-" + name).value = "";
+    filter();
+  }
+  list.scrollTop = Math.max(0, visible.indexOf(row) - 3) * ROW_HEIGHT;
+  open(row).then(() => document.getElementById("episode").scrollIntoView({ block: "start" }));
+}
+
+function linkTo(row) {
+  const made = element("a", "link to this episode");
+  made.setAttribute("href", address(row));
+  return made;
+}
+
 async function open(row) {
   selected = row;
   drawList();
+  list.setAttribute("aria-activedescendant", "option-" + visible.indexOf(row));
+  history.replaceState(null, "", address(row));
   const episode = await unpack(runs[row.r].packed[row.i]);
   if (selected !== row) return;
   const article = document.getElementById("episode");
   article.replaceChildren(
-    element("h3", `${row.setting}, seed ${row.seed}`),
+    element("h3", `${row.label}: ${row.setting}, seed ${row.seed}${row.repeat ? `, repeat ${row.repeat}` : ""}`),
     element("p", episode.task),
+    linkTo(row),
     element("p", `${outcome(row)}, score ${row.score}, ended: ${row.ending}, ${row.steps} steps` +
       (episode.expert_length === null ? "" : `, the oracle needs ${episode.expert_length}`), outcome(row)),
     element("p", Object.entries(episode.analysis).map(([name, value]) => `${name} ${value}`).join(", "), "key"),
@@ -112,7 +144,7 @@ function folded(title, text) {
 
 function stepCard(step, i) {
   const made = element("div", null, "step");
-  const head = element("h3", `Step ${i + 1}: ${step.action === null ? "no action" : step.action}`);
+  const head = element("h4", `Step ${i + 1}: ${step.action === null ? "no action" : step.action}`);
   const facts = [`reward ${step.reward}`, `score ${Number(step.score.toFixed(3))}`];
   if (!step.valid) facts.push("invalid action");
   if (step.parse_reason) facts.push(`unparsed: ${step.parse_reason}`);
@@ -125,7 +157,7 @@ function stepCard(step, i) {
   return made;
 }
 
-choices(document.getElementById("filter-run"), [...new Set(rows.map((row) => row.run))]);
+document.getElementById("filter-run").append(new Option("all", ""), ...runs.map((run) => new Option(shown(run.label), run.name)));
 choices(document.getElementById("filter-setting"), [...new Set(rows.map((row) => row.setting))]);
 choices(document.getElementById("filter-mode"), rows.length ? Object.keys(rows[0].modes) : []);
 for (const name of ["run", "setting", "outcome", "mode", "text"]) {
@@ -142,3 +174,5 @@ list.addEventListener("keydown", (event) => {
   open(visible[next]);
 });
 filter();
+window.addEventListener("hashchange", openAddressed);
+openAddressed();

@@ -8,7 +8,7 @@ from agentgen_bench.envs.base import Outcome, TextEnv, checked_range
 from agentgen_bench.text import Richness, Section
 from agentgen_hanoi import text
 from agentgen_hanoi.family import FAMILY
-from agentgen_hanoi.levels import Level, level
+from agentgen_hanoi.levels import Level, generated_level
 from agentgen_hanoi.rules import PEGS, Arrangement, best_move, distances, moved, moves
 
 MAX_STEPS = 500
@@ -87,7 +87,7 @@ class HanoiEnv(TextEnv):
         return {"optimal_moves": self._level.distance, "moves_left": distances(self._level.goal)[self._disks]}
 
     def _start(self, level_seed: int) -> None:
-        self._level: Level = level(self.difficulty, self.split, level_seed)
+        self._level: Level = generated_level(self.difficulty, self.split, level_seed)
         self._disks: Arrangement = self._level.start
         self._past: list[Arrangement] = []
         self._feedback = ""

@@ -4,17 +4,8 @@ from typing import NamedTuple
 
 from agentgen_bench.seeding import key_digest, stream
 from agentgen_hanoi.rules import PEGS, Arrangement, distances
+from agentgen_hanoi.settings import PRESETS
 
-
-class Band(NamedTuple):
-    """A difficulty: how many disks, and the fewest moves of its levels, from and to."""
-
-    disks: int
-    least: int
-    most: int
-
-
-BANDS = {"easy": Band(3, 3, 7), "medium": Band(4, 8, 15), "hard": Band(5, 16, 31)}
 SHARES = {"train": range(0, 8), "valid": range(8, 9), "test": range(9, 10)}  # of ten equal parts of all levels
 
 
@@ -44,12 +35,12 @@ class Level(NamedTuple):
         return key_digest("hanoi", *self.start, "goal", *self.goal)
 
 
-def level(difficulty: str, split: str, seed: int) -> Level:
+def generated_level(difficulty: str, split: str, seed: int) -> Level:
     """Return level `seed` of a split: pairs of arrangements are drawn until one fits."""
-    band = BANDS[difficulty]
+    settings = PRESETS[difficulty]
     rng = stream("hanoi", difficulty, split, seed)
     while True:
-        start, goal = (tuple(rng.integers(len(PEGS), size=band.disks).tolist()) for _ in range(2))
+        start, goal = (tuple(rng.integers(len(PEGS), size=settings.disks).tolist()) for _ in range(2))
         drawn = Level(start, goal)
-        if drawn.split == split and band.least <= drawn.distance <= band.most:  # the split costs less to tell
+        if drawn.split == split and settings.least <= drawn.distance <= settings.most:  # the split costs less to tell
             return drawn

@@ -32,10 +32,13 @@ class Level(NamedTuple):
     level_id: str
 
 
-def generated_level(shop: Shop, seed: int, phrasing: Phrasing, held_out: bool, nouns: NounFinder) -> Level:
+def generated_level(
+    shop: Shop, seed: int, phrasing: Phrasing, held_out: bool, nouns: NounFinder, paraphrase: int = 0
+) -> Level:
     """Return level `seed` of a generated shop: a cluster, option values and a limit it allows, and words.
 
-    `held_out` changes the words only: level n of ood_phrasing asks for what level n of test asks for.
+    `held_out` changes the words only: level n of ood_phrasing asks for what level n of test asks for. So does
+    `paraphrase` (0: none), and leaves the level's id as it is.
     """
     draws = Draws(stream("webshop", "level", *shop.key, seed), LEVEL_DRAWS)
     cluster = draws.pick(shop.clusters)
@@ -47,10 +50,14 @@ def generated_level(shop: Shop, seed: int, phrasing: Phrasing, held_out: bool, n
     wishes = Wishes(kind, tuple(wished), tuple((name, value, phrases[name]) for name, value in picked), cap)
     attributes = tuple(attribute(value) for _, value in wished)
     text = request(wishes, phrasing, held_out, draws)
-    return level_of(shop, cluster.target, text, attributes, tuple(picked), cap or NO_CAP, nouns)
+    level = level_of(shop, cluster.target, text, attributes, tuple(picked), cap or NO_CAP, nouns)
+    if not paraphrase:
+        return level
+    others = Draws(stream("webshop", "paraphrase", paraphrase, level.level_id), LEVEL_DRAWS)
+    return level._replace(goal=level.goal._replace(instruction=request(wishes, "varied", held_out, others)))
 
 
-def data_level(shop: Shop, seed: int, split: str, human: bool, nouns: NounFinder) -> Level:
+def official_level(shop: Shop, seed: int, split: str, human: bool, nouns: NounFinder) -> Level:
     """Return level `seed` of the original's goals on the user's data, drawn by the original's weights.
 
     Goals that no purchase can meet are drawn again.

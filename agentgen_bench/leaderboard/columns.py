@@ -1,0 +1,117 @@
+"""The columns of the leaderboard: what each is called, what it holds and how it sorts, for readers and for machines.
+
+Markdown, page, JSON and CSV all loop over `COLUMNS`; a new column is one line of it. Nothing here knows how a value is
+drawn: `markdown.py` and `page.py` do, `plain_cells` is for machines.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
+
+from agentgen_bench.leaderboard.audit import TRUSTS
+from agentgen_bench.leaderboard.harness import Card, harness_card
+from agentgen_bench.leaderboard.table import Board, Row
+from agentgen_bench.scores.base import Score
+
+RowT = TypeVar("RowT")
+
+
+class Link(NamedTuple):
+    """A name that leads to a folder; the note says what is special about it, where anything is."""
+
+    text: str
+    target: str
+    note: str = ""
+
+
+class Badge(NamedTuple):
+    """A word out of a few that have an order."""
+
+    text: str
+    order: int
+
+
+class Range(NamedTuple):
+    """Whole numbers from low to high, both included."""
+
+    low: int
+    high: int
+
+
+Value = str | int | date | Score | Link | Badge | Range | Card | None  # None is shown as a dash
+Plain = str | int | float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[RowT]):
+    """One column of a board whose rows are of type `RowT`.
+
+    Attributes:
+        name: the heading that readers see.
+        key: the name in JSON and CSV.
+        value: what a row holds there.
+        place: `own` is a column for readers, `under` stands small under the column before it on the page and has a
+            column of its own elsewhere, `data` is in JSON and CSV only.
+        first: which values come first when a reader sorts by it: `up` from low to high, `down` from high to low.
+    """
+
+    name: str
+    key: str
+    value: Callable[[RowT], Value]
+    place: Literal["own", "under", "data"] = "own"
+    first: Literal["up", "down"] = "up"
+
+
+COLUMNS: tuple[Column[Row], ...] = (
+    Column("rank", "rank", lambda row: row.rank),
+    Column("95 % of redraws", "rank", lambda row: Range(row.rank_low, row.rank_high), "under"),
+    Column("model", "model", lambda row: Link(row.metadata.model, row.entry, row.played_by or "")),
+    Column("submitted by", "org", lambda row: row.metadata.org, "under"),
+    Column("success", "success", lambda row: row.success, first="down"),
+    Column("harness", "harness", lambda row: harness_card(row.metadata)),
+    Column("trust", "trust", lambda row: Badge(row.trust, TRUSTS.index(row.trust)), first="down"),
+    Column("date", "date", lambda row: date.fromisoformat(row.metadata.date), first="down"),
+    Column("entry", "entry", lambda row: row.entry, "data"),
+    Column("kind of policy", "kind", lambda row: str(row.metadata.policy.get("kind")), "data"),
+    Column("episodes", "episodes", lambda row: row.episodes, "data"),
+    Column("what its actions say", "notes", lambda row: "; ".join(row.notes), "data"),
+)
+
+
+def with_families(families: Sequence[str]) -> tuple[Column[Row], ...]:
+    """Return `COLUMNS` with one for each of the families behind the overall success."""
+    after = 1 + next(index for index, column in enumerate(COLUMNS) if column.key == "success")
+    return (*COLUMNS[:after], *map(_of_family, families), *COLUMNS[after:])
+
+
+def _of_family(name: str) -> Column[Row]:
+    return Column(name, name, lambda row: row.families.get(name), first="down")
+
+
+def plain_cells(column: Column[RowT], row: RowT) -> dict[str, Plain]:
+    """Return a row's value as plain ones by name: `key`, and `key_low` and `key_high` of what has two ends."""
+    value = column.value(row)
+    if isinstance(value, Score):
+        return {column.key: value.value, f"{column.key}_low": value.low, f"{column.key}_high": value.high}
+    if isinstance(value, Range):
+        return {f"{column.key}_low": value.low, f"{column.key}_high": value.high}
+    if isinstance(value, Link | Badge | Card):
+        return {column.key: value.text}
+    return {column.key: value.isoformat() if isinstance(value, date) else value}
+
+
+def board_json(board: Board) -> dict[str, Any]:
+    """Return a board as plain JSON values; scores as they stand in results.json."""
+    stability = None if board.stability is None else board.stability.to_json()
+    return {"suite": board.suite, "ranking_stability": stability, "rows": [_row_json(row) for row in board.rows]}
+
+
+def _row_json(row: Row) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for column in COLUMNS:
+        value = column.value(row)
+        found |= {column.key: value.to_json()} if isinstance(value, Score) else plain_cells(column, row)
+        if isinstance(value, Card):
+            found[f"{column.key}_card"] = dict(value.facts)
+    return found | {"families": {name: score.to_json() for name, score in row.families.items()}}

@@ -1,0 +1,245 @@
+"""Whose actions are these? Whether an entry's completions were drawn from named weights, as it says.
+
+Replay rebuilds each prompt; one pass of the weights over prompt and completion tells how likely each token was
+(/docs/likelihood.md has the derivation, what was measured, and what the check does not show).
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from agentgen_bench.episodes import Episode, Step, canonical_json
+from agentgen_bench.errors import EntryError, PolicyError
+from agentgen_bench.leaderboard.entry import EPISODES, Metadata, digests, read_metadata
+from agentgen_bench.leaderboard.records import prompt_of, read_entry_episodes
+from agentgen_bench.leaderboard.replay import RecordedPolicy
+from agentgen_bench.policies.base import Decision, TokenSample
+from agentgen_bench.policies.prefill import TokenEvidence, evidence
+from agentgen_bench.policies.sampling import Sampling
+from agentgen_bench.policies.transformers import TransformersPolicy
+from agentgen_bench.prompts import History, PromptConfig
+from agentgen_bench.rollout import Job, play
+from agentgen_bench.seeding import key_digest
+from agentgen_bench.spec import TaskSpec
+from agentgen_bench.suites import Suite, load_suite
+
+# What kernels differ by, measured on true runs over vLLM and transformers in float32 and bfloat16 by
+# benchmarks/likelihood.py.
+GREEDY_GAP = 0.25  # a logit this far below the best may be the best in another kernel
+GREEDY_SHARE = 0.002  # of tokens may lie further below
+SAMPLED_BIAS = 0.01  # nats a token that the mean may be off
+OUTSIDE_SHARE = 0.002  # of tokens may lie outside top_k and top_p
+Z = 3.29  # two-sided normal quantile of a false alarm in a thousand
+MIN_TOKENS = 200  # fewer say nothing either way
+
+
+class Model(Protocol):
+    """The weights to compare with, and how they turn a history into a prompt."""
+
+    max_model_len: int
+    stop_ids: tuple[int, ...]
+    chat: Any
+
+
+class Drawn(NamedTuple):
+    """A completion of the record with its rebuilt prompt, as token ids; the token that ended it where it is known.
+
+    Text tells that a completion ended, not by which of several stop tokens; a model that has several is not asked.
+    """
+
+    prompt: tuple[int, ...]
+    completion: tuple[int, ...]
+
+
+class Likelihood(NamedTuple):
+    """The outcome: `holds` says that nothing speaks against the claim; the rest says what was looked at."""
+
+    holds: bool
+    mode: str  # greedy or sampled
+    statistic: float  # share of tokens beyond the gap, or mean log-probability above its expectation, in nats
+    threshold: float
+    outside: float  # share of tokens that top_k and top_p leave out
+    tokens: int
+    completions: int
+    left_out: int  # completions whose tokens or prompt could not be rebuilt
+    episodes: int
+
+    @property
+    def text(self) -> str:
+        """The outcome in a line."""
+        verdict = "these weights" if self.holds else "NOT these weights, or not as recorded"
+        what = "of greedy tokens are others" if self.mode == "greedy" else "nats a token off what sampling gives"
+        return (
+            f"{verdict}: {self.statistic:.4f} {what} (limit {self.threshold:.4f}), {self.outside:.4f} outside top-p "
+            f"and top-k; {self.tokens} tokens of {self.completions} completions in {self.episodes} episodes, "
+            f"{self.left_out} left out"
+        )
+
+
+def likelihood(
+    path: Path, policy: TransformersPolicy, *, n_episodes: int, beacon: str, suite: Suite | None = None
+) -> Likelihood:
+    """Return whether the completions of an entry look drawn from a policy's weights, under the recorded sampling.
+
+    Args:
+        path: the entry's folder; the folder above it names the suite.
+        policy: the weights that the entry names.
+        n_episodes: how many episodes are looked at.
+        beacon: a string that was published after the entry, which decides which ones.
+        suite: the suite (default: the shipped one of that name).
+
+    Raises:
+        EntryError: the entry's completions were not drawn by a model whose settings are on record, or too few can be
+            rebuilt.
+    """
+    path = path.absolute()
+    suite = load_suite(path.parent.name) if suite is None else suite
+    metadata = read_metadata(path, suite)
+    sampling, config, context = _claimed(metadata)
+    played = list(read_entry_episodes(path, metadata, suite, parsed=False))
+    episodes = chosen_episodes(played, n_episodes, digests(path)[EPISODES], beacon)
+    drawn, left_out = drawn_completions(episodes, policy, config, sampling.max_tokens, context)
+    tokens = [evidence(policy, one.prompt, one.completion, sampling) for one in drawn]
+    return judged(tokens, sampling, n_episodes=len(episodes), left_out=left_out)
+
+
+def _claimed(metadata: Metadata) -> tuple[Sampling, PromptConfig, int]:
+    """Return how an entry's completions are said to have been drawn: sampling, prompt, and tokens of context."""
+    config, policy = prompt_of(metadata), metadata.policy
+    try:
+        sampling, context = Sampling(**policy["sampling"]), int(policy["max_model_len"])
+    except (KeyError, TypeError, ValueError, PolicyError) as error:
+        raise EntryError(
+            f"nothing to compare with weights: the entry's policy, of kind {policy.get('kind')!r}, records no sampling "
+            f"of a model in one process ({type(error).__name__}: {str(error)[:100]})"
+        ) from None
+    if config is None:
+        raise EntryError("nothing to compare with weights: a scripted policy has none")
+    return sampling, config, context
+
+
+def chosen_episodes(episodes: Sequence[Episode], n_episodes: int, entry: str, beacon: str) -> list[Episode]:
+    """Return `n_episodes` of the episodes, drawn from a string that was published after the entry's files were.
+
+    Args:
+        episodes: of the entry.
+        n_episodes: how many; all where there are fewer.
+        entry: the digest of the entry's episodes.
+        beacon: any public string, such as a day's block hash or lottery numbers.
+    """
+
+    def place(episode: Episode) -> bytes:
+        setting, seed, repeat = episode.key
+        return key_digest("likelihood", entry, beacon, setting, seed, repeat)
+
+    return sorted(episodes, key=place)[:n_episodes]
+
+
+def drawn_completions(
+    episodes: Sequence[Episode], model: Model, config: PromptConfig, max_tokens: int, max_model_len: int
+) -> tuple[list[Drawn], int]:
+    """Return the completions of replayed episodes with their prompts, and how many had to be left out.
+
+    A completion is left out where its text gives another number of tokens than were recorded (the sampler wrote it in
+    other tokens), or its prompt does.
+
+    Raises:
+        EntryError: a record does not replay.
+    """
+    settings: dict[str, list[Episode]] = {}
+    for episode in episodes:
+        settings.setdefault(canonical_json(episode.spec), []).append(episode)
+    found: list[Drawn] = []
+    left_out = 0
+    for group in settings.values():
+        policy = _Rebuilding(group, model, config, max_model_len - max_tokens)
+        spec = TaskSpec.from_json(group[0].spec)
+        jobs = [Job(spec, episode.seed, episode.repeat, episode.level_id) for episode in group]
+        for again in play(jobs, policy, workers=1, record_text=False):
+            if again.ending == "error":
+                raise EntryError(f"seed {again.seed} of {spec.label} does not replay: {again.error}")
+        found += policy.drawn
+        left_out += policy.left_out
+    return found, left_out
+
+
+def judged(
+    tokens: Iterable[Sequence[TokenEvidence]], sampling: Sampling, *, n_episodes: int, left_out: int
+) -> Likelihood:
+    """Return whether the completions look drawn from the weights that gave this evidence.
+
+    Greedy: the share of tokens whose logit lies more than `GREEDY_GAP` below the best one is at most `GREEDY_SHARE`,
+    up to chance. Sampled: with s the log-probability of a token, H the entropy and V the variance at its place, s + H
+    has mean 0 and variance V whatever came before (a martingale difference), so |mean(s + H)| is at most
+    `SAMPLED_BIAS` + Z sqrt(sum V) / n; tokens that truncation leaves out are counted apart.
+    """
+    completions = list(tokens)
+    flat = [token for completion in completions for token in completion]
+    n = len(flat)
+    if n < MIN_TOKENS:
+        raise EntryError(f"{n} tokens could be rebuilt, {MIN_TOKENS} are needed; check more episodes")
+    inside = [token for token in flat if math.isfinite(token.logprob)]
+    outside = 1 - len(inside) / n
+    if sampling.greedy:
+        statistic = sum(token.gap > GREEDY_GAP for token in flat) / n
+        threshold = GREEDY_SHARE + Z * math.sqrt(GREEDY_SHARE * (1 - GREEDY_SHARE) / n)
+        holds = statistic <= threshold
+    else:
+        statistic = math.fsum(token.logprob + token.entropy for token in inside) / max(1, len(inside))
+        spread = math.sqrt(math.fsum(token.variance for token in inside)) / max(1, len(inside))
+        threshold = SAMPLED_BIAS + Z * spread
+        holds = abs(statistic) <= threshold and outside <= OUTSIDE_SHARE + Z * math.sqrt(OUTSIDE_SHARE / n)
+    mode = "greedy" if sampling.greedy else "sampled"
+    return Likelihood(holds, mode, statistic, threshold, outside, n, len(completions), left_out, n_episodes)
+
+
+class _Rebuilding:
+    """Plays the recorded decisions and keeps each completion with the prompt that the model would have read."""
+
+    def __init__(self, episodes: Sequence[Episode], model: Model, config: PromptConfig, budget: int) -> None:
+        self.name = episodes[0].policy
+        self.drawn: list[Drawn] = []
+        self.left_out = 0
+        self._model, self._config, self._budget = model, config, budget
+        self._recorded = RecordedPolicy(self.name, episodes, config)
+        own = model.chat.tokenizer.eos_token_id
+        self._end = own if own in model.stop_ids else model.stop_ids[0]
+        self._steps = {(episode.seed, episode.repeat): episode.steps for episode in episodes}
+
+    def act(self, histories: Sequence[History]) -> list[Decision]:
+        """Return the recorded decisions."""
+        return [
+            self._kept(history, decision)
+            for history, decision in zip(histories, self._recorded.act(histories), strict=True)
+        ]
+
+    def describe(self) -> dict[str, Any]:
+        """Return the kind."""
+        return {"kind": "recorded"}
+
+    def _kept(self, history: History, decision: Decision) -> Decision:
+        _, seed, repeat, number = history.key
+        steps = self._steps[int(seed), int(repeat)]
+        if int(number) > len(steps):
+            return decision
+        step = steps[int(number) - 1]
+        prompt = self._model.chat.prompt(history, self._config, self._budget)
+        if prompt is None:
+            return decision
+        ids = self._ids(step, prompt.opening)
+        if ids is None or len(prompt.ids) != step.prompt_tokens:
+            self.left_out += 1
+            return decision
+        ended = len(ids) - (step.finish_reason == "stop" and len(self._model.stop_ids) > 1)
+        if ended:
+            self.drawn.append(Drawn(prompt.ids, ids[:ended]))
+        return decision._replace(sample=TokenSample(prompt.ids, ids, ()))
+
+    def _ids(self, step: Step, opening: str) -> tuple[int, ...] | None:
+        """Return the completion's token ids, the stop token included; None where the record says another number."""
+        text = step.completion.removeprefix(opening)
+        ids = tuple(self._model.chat.tokenizer(text, add_special_tokens=False)["input_ids"])
+        if step.finish_reason == "stop" and len(ids) + 1 == step.completion_tokens:
+            ids = (*ids, self._end)
+        return ids if ids and len(ids) == step.completion_tokens else None

@@ -1,0 +1,47 @@
+"""The studies on the board, as read from their entries: what tables and pages are made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agentgen_bench.errors import EntryError
+from agentgen_bench.leaderboard.audit import Trust, entry_folders, entry_name, read_audit, trust
+from agentgen_bench.leaderboard.entry import METADATA, SCORES
+from agentgen_bench.leaderboard.safe import read_json, read_yaml
+from agentgen_bench.leaderboard.study_entry import StudyMetadata, is_study, study_metadata_from_json
+from agentgen_bench.scores.study_board import SCORES_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class StudyOnBoard:
+    """One study: `scores` is its `scores.json`, in the shape that `scores.study_board` documents."""
+
+    entry: str
+    metadata: StudyMetadata
+    trust: Trust
+    scores: Mapping[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """transfer, difficulty or sequence: which table it is in."""
+        return str(self.scores["kind"])
+
+
+def read_studies(leaderboards: Path) -> list[StudyOnBoard]:
+    """Return the studies that have entries, sorted by protocol and folder.
+
+    Entries are read, not verified; `trust` says what was recorded about each.
+
+    Raises:
+        EntryError: an entry's metadata or scores cannot be read.
+    """
+    records = read_audit(leaderboards)
+    found = []
+    for path in filter(is_study, entry_folders(leaderboards)):
+        metadata = study_metadata_from_json(read_yaml(path / METADATA), str(path / METADATA))
+        scores = read_json(path / SCORES)
+        if not isinstance(scores, dict) or scores.get("scores_version") != SCORES_VERSION:
+            raise EntryError(f"{path / SCORES} is not the scores of a study, of version {SCORES_VERSION}")
+        found.append(StudyOnBoard(entry_name(path), metadata, trust(path, records), scores))
+    return found

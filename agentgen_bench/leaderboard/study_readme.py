@@ -1,0 +1,99 @@
+"""The README of a study's entry: what was trained, what came of it, and what of that anyone can check."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from agentgen_bench.evaluation.protocol import Protocol
+from agentgen_bench.evaluation.training import Origin
+from agentgen_bench.leaderboard.study_entry import StudyMetadata
+
+SHOWN = {
+    "transfer": {
+        "held_in_gain": "held-in gain",
+        "held_out_change": "held-out change",
+        "overall_gain": "overall",
+        "tax": "tax",
+        "unseen_change": "unseen world",
+    },
+    "difficulty": {"gain_elsewhere": "gain on other difficulties"},
+    "sequence": {
+        "initial": "initial",
+        "accuracy_end": "accuracy at the end",
+        "backward_transfer": "backward transfer",
+        "forgetting_end": "forgetting at the end",
+        "forward_transfer": "forward transfer",
+        "mixture": "mixture",
+        "against_mixture": "against the mixture",
+        "unseen_change": "unseen world",
+    },
+}
+CLAIM = (
+    "Anyone can replay every episode and recompute every score (`agentgen-bench verify`), and check that the hashes of "
+    "the weights fit one another as the roles say and that no recorded training level is one of the suite. That the "
+    "trainings happened as recorded, and that these weights chose these actions, is the submitter's claim."
+)
+
+
+def study_readme(
+    metadata: StudyMetadata, protocol: Protocol, scores: Mapping[str, Any], origins: Mapping[str, Origin]
+) -> str:
+    """Return the README as Markdown; percentages and points with 95 % intervals."""
+    parts = [
+        f"# {_plain(metadata.model)}: a study of {protocol.kind}",
+        f"Submitted by {_plain(metadata.org)} on {metadata.date} to `{protocol.name}`: {len(metadata.runs)} runs, "
+        f"{scores['episodes']} episodes, {scores['seeds']} training seeds.",
+        "## Success in percent",
+        _table(["policy", *_columns(scores)], _success_rows(scores)),
+        "## What training gave and cost, in points",
+        _table(["policy", *SHOWN[protocol.kind].values()], _score_rows(protocol.kind, scores)),
+        "## Trainings",
+        _table(["run", "method", "steps", "started from", "weights", "levels"], _training_rows(metadata, origins)),
+        "## What is known and what is claimed",
+        CLAIM,
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _columns(scores: Mapping[str, Any]) -> list[str]:
+    return list(scores["policies"][0]["cells"])
+
+
+def _success_rows(scores: Mapping[str, Any]) -> Iterator[list[str]]:
+    for policy in scores["policies"]:
+        yield [_plain(policy["policy"]), *(_number(policy["cells"].get(name)) for name in _columns(scores))]
+
+
+def _score_rows(kind: str, scores: Mapping[str, Any]) -> Iterator[list[str]]:
+    for row in scores["rows"]:
+        name = " → ".join(row["order"]) if kind == "sequence" else row["policy"]
+        name = f"{row['family']}: {name}" if kind == "difficulty" else name
+        yield [_plain(name), *(_number(row[key]) for key in SHOWN[kind])]
+
+
+def _training_rows(metadata: StudyMetadata, origins: Mapping[str, Origin]) -> Iterator[list[str]]:
+    for run in metadata.study.folders:
+        origin = origins[run]
+        record = origin.training
+        if record is None:
+            yield [f"`{run}`", "-", "-", "-", f"`{origin.weights[:12]}`", "-"]
+            continue
+        parent = "random numbers" if record.parent is None else f"`{record.parent[:12]}`"
+        levels = str(len(record.level_ids))
+        yield [f"`{run}`", record.method, str(record.step), parent, f"`{origin.weights[:12]}`", levels]
+
+
+def _number(score: Mapping[str, Any] | None) -> str:
+    if score is None or score["value"] is None:
+        return "-"
+    value = f"{100 * score['value']:.1f}"
+    return value if score["low"] is None else f"{value} ({100 * score['low']:.1f} to {100 * score['high']:.1f})"
+
+
+def _table(header: Sequence[str], rows: Iterator[list[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _plain(text: str) -> str:
+    """Return text that Markdown shows as it is."""
+    return "".join(f"\\{char}" if char in "\\`*_{}[]()<>#+!|&~" else char for char in text)

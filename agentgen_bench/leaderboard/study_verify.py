@@ -1,0 +1,170 @@
+"""Verification of a study's entry: every run replayed, every score recomputed, the chain of weights walked.
+
+It shows that the recorded actions earn the scores on the protocol's levels, that the hashes of the weights fit one
+another as the roles say, and that no recorded training level is one of the suite. It does not show that the trainings
+happened as recorded, nor which weights chose the actions: these are claims.
+"""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+from agentgen_bench.episodes import Episode
+from agentgen_bench.errors import EntryError
+from agentgen_bench.evaluation.protocol import Protocol, load_protocol
+from agentgen_bench.leaderboard.entry import SCORES, digests
+from agentgen_bench.leaderboard.equal import first_difference
+from agentgen_bench.leaderboard.records import SCRIPTED_KINDS, for_replay, prompt_of
+from agentgen_bench.leaderboard.replay import Replayed, replay_all
+from agentgen_bench.leaderboard.safe import read_json
+from agentgen_bench.leaderboard.study_chain import chain_problems
+from agentgen_bench.leaderboard.study_entry import StudyMetadata, is_study, read_study_metadata
+from agentgen_bench.leaderboard.study_records import episodes_at, read_origins, run_episodes
+from agentgen_bench.leaderboard.verify import Findings, Verification, json_text, scored, verify
+from agentgen_bench.make import check_available
+from agentgen_bench.scores.study_board import board_scores
+
+
+def verify_study(
+    path: Path,
+    *,
+    protocol: Protocol | None = None,
+    workers: int | None = None,
+    on_replayed: Callable[[Replayed], None] | None = None,
+    elsewhere: Path | None = None,
+) -> Verification:
+    """Return what is wrong with the study's entry in a folder.
+
+    Args:
+        path: the entry's folder; the folder above it names the protocol.
+        protocol: the protocol to verify against (default: the shipped one of that name).
+        workers: processes (default: all cores).
+        on_replayed: told of each chunk of episodes.
+        elsewhere: the folder for episodes that do not lie in the entry (default: one that is taken away again).
+
+    Raises:
+        EntryError: there is no such folder.
+        SpecError: there is no protocol of the name of the folder above.
+        UnavailableError: the suite has versions or families that are not here to replay.
+    """
+    path = path.absolute()
+    if not path.is_dir():
+        raise EntryError(f"{path} is not a folder; name that of an entry")
+    protocol = load_protocol(path.parent.name) if protocol is None else protocol
+    for cell in protocol.suite.cells:
+        check_available(cell.spec)
+    found = Findings()
+    with tempfile.TemporaryDirectory(prefix="agentgen-bench-") as temporary:
+        try:
+            _verify(path, protocol, found, workers, on_replayed, elsewhere or Path(temporary))
+        except BrokenProcessPool:
+            found.problems.append("a replaying process was ended from outside; is there memory enough?")
+        except EntryError as error:
+            found.problems.append(str(error))
+        except Exception as error:  # noqa: BLE001 - a stranger's files: what we did not think of must not hide the rest
+            text = " ".join(str(error).split())[:200]
+            found.problems.append(f"{path} cannot be verified: {type(error).__name__}: {text}")
+    return found.verification(path)
+
+
+def verify_entry(
+    path: Path,
+    *,
+    workers: int | None = None,
+    on_replayed: Callable[[Replayed], None] | None = None,
+    elsewhere: Path | None = None,
+) -> Verification:
+    """Return what is wrong with an entry of either kind, see `verify` and `verify_study`."""
+    if is_study(path):
+        return verify_study(path, workers=workers, on_replayed=on_replayed, elsewhere=elsewhere)
+    return verify(path, workers=workers, on_replayed=on_replayed)
+
+
+def _verify(
+    path: Path,
+    protocol: Protocol,
+    found: Findings,
+    workers: int | None,
+    on_replayed: Callable[[Replayed], None] | None,
+    elsewhere: Path,
+) -> None:
+    metadata = read_study_metadata(path, protocol)
+    claimed = read_json(path / SCORES)
+    found.digests = digests(path)
+    found.problems += record_problems(path, metadata, protocol)
+    if found.problems:
+        return
+    # Each run is read twice: what is malformed is found before minutes of replay, and only scores are gathered.
+    kept: dict[str, list[Episode]] = {}
+    files = {run: episodes_at(path, run, metadata, elsewhere) for run in metadata.study.folders}
+    for run, file in files.items():
+        kept[run] = [scored(episode) for episode in run_episodes(file, run, metadata, protocol)]
+    for run, file in files.items():
+        for chunk in _replayed(file, run, metadata, protocol, workers):
+            found.add(chunk._replace(differences=[f"{run}: {line}" for line in chunk.differences]))
+            if on_replayed is not None:
+                on_replayed(chunk)
+            if found.is_full:
+                return
+    if not found.problems and (different := first_difference(claimed, study_scores(protocol, metadata, kept))):
+        found.problems.append(f"{SCORES}: {different}")
+    if digests(path) != found.digests:
+        found.problems.append(f"{path} was changed while it was verified")
+
+
+def record_problems(path: Path, metadata: StudyMetadata, protocol: Protocol) -> list[str]:
+    """Return what is wrong with a study before any episode is read: roles, decoding, the chain of weights."""
+    found = protocol.missing(metadata.study)
+    found += decoding_problems(metadata.policy, protocol)
+    return found + chain_problems(protocol, metadata.study, read_origins(path, metadata))
+
+
+def decoding_problems(policy: Mapping[str, Any], protocol: Protocol) -> list[str]:
+    """Return a line where a policy's decoding is not the protocol's; scripts draw nothing."""
+    if policy.get("kind") in SCRIPTED_KINDS:
+        return []
+    sampling = policy.get("sampling")
+    temperature = sampling.get("temperature") if isinstance(sampling, dict) else None
+    if temperature == protocol.temperature:
+        return []
+    return [f"the policies decode at temperature {temperature}; {protocol.name} asks for {protocol.temperature}"]
+
+
+def _replayed(
+    file: Path, run: str, metadata: StudyMetadata, protocol: Protocol, workers: int | None
+) -> Iterator[Replayed]:
+    config = prompt_of(metadata.of_run(run, protocol.repeats))
+    again = run_episodes(file, run, metadata, protocol, parsed=False)
+    return replay_all((for_replay(episode, config) for episode in again), workers, config)
+
+
+def study_scores(
+    protocol: Protocol, metadata: StudyMetadata, played: Mapping[str, Sequence[Episode]]
+) -> dict[str, Any]:
+    """Return what `scores.json` must hold, as the file's plain values.
+
+    Args:
+        protocol: the protocol.
+        metadata: whose roles count.
+        played: the episodes of each run, those of other checkpoints too.
+    """
+    study = metadata.study
+    runs = study.by_run([played[name] for name in study.folders])
+    scores = board_scores(protocol.name, protocol.kind, study, runs, protocol.label)
+    return dict(json.loads(json_text(scores)))
+
+
+def all_episodes(
+    path: Path, metadata: StudyMetadata, protocol: Protocol, elsewhere: Path, runs: Iterable[str] | None = None
+) -> dict[str, list[Episode]]:
+    """Return the checked episodes of the runs of an entry (default: all), with what is scored of each alone."""
+    return {
+        run: [
+            scored(episode)
+            for episode in run_episodes(episodes_at(path, run, metadata, elsewhere), run, metadata, protocol)
+        ]
+        for run in (metadata.study.folders if runs is None else runs)
+    }

@@ -1,0 +1,241 @@
+"""Whose actions are these: true completions pass, other weights, temperatures, prompts and made-up ones are found."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agentgen_bench.cli import main
+from agentgen_bench.errors import EntryError
+from agentgen_bench.evaluation.plan import suite_plan
+from agentgen_bench.evaluation.run import evaluate
+from agentgen_bench.leaderboard.audit import Record, append, entry_name, read_audit, trust
+from agentgen_bench.leaderboard.entry import digests
+from agentgen_bench.leaderboard.likelihood import (
+    MIN_TOKENS,
+    Drawn,
+    Likelihood,
+    chosen_episodes,
+    drawn_completions,
+    judged,
+    likelihood,
+)
+from agentgen_bench.leaderboard.records import packed
+from agentgen_bench.leaderboard.submit import submit
+from agentgen_bench.policies.base import Decision
+from agentgen_bench.policies.prefill import TokenEvidence, evidence
+from agentgen_bench.policies.sampling import Sampling
+from agentgen_bench.prompts import History, PromptConfig
+from agentgen_bench.rollout import Job, play
+from agentgen_bench.seeding import stream
+from agentgen_bench.spec import TaskSpec
+from agentgen_bench.suites import Suite
+from tests.policies.conftest import TEXTS
+
+HOT = Sampling(temperature=1.0, max_tokens=48, seed=5)
+GREEDY = Sampling(max_tokens=48)
+N_PROMPTS = 24
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Return two models of one shape whose distributions are neither flat nor certain."""
+    pytest.importorskip("transformers")
+    from agentgen_bench.train.init_model import ModelShape, init_model
+
+    shape = ModelShape(layers=2, hidden_size=64, vocab_size=400, context_tokens=2048, init_std=0.1)
+    return [init_model(tmp_path_factory.mktemp("m") / str(seed), TEXTS, shape, seed=seed).path for seed in (0, 1)]
+
+
+def policy_of(model: Path, sampling: Sampling = HOT, dtype: str = "float32"):
+    from agentgen_bench.policies.transformers import TransformersPolicy
+
+    return TransformersPolicy(model, PromptConfig(), sampling, dtype=dtype)
+
+
+def sampled(model: Path, sampling: Sampling, dtype: str = "float32") -> list[Drawn]:
+    """Return completions with the ids that were drawn."""
+    policy = policy_of(model, sampling, dtype)
+    prompts = [policy.chat.encode(text) for text in TEXTS[:N_PROMPTS]]
+    seeds = [sampling.request_seed(("t", k)) for k in range(len(prompts))]
+    return [Drawn(p, g.ids) for p, g in zip(prompts, policy.generate(prompts, seeds), strict=True)]
+
+
+def verdict(drawn: Sequence[Drawn], model: Path, sampling: Sampling, dtype: str = "float32") -> Likelihood:
+    policy = policy_of(model, sampling, dtype)
+    return judged(
+        [evidence(policy, one.prompt, one.completion, sampling) for one in drawn], sampling, n_episodes=1, left_out=0
+    )
+
+
+@pytest.mark.parametrize(
+    "sampling",
+    [HOT, dataclasses.replace(HOT, top_p=0.8), dataclasses.replace(HOT, temperature=0.5, top_k=20), GREEDY],
+    ids=["sampled", "top-p", "cold top-k", "greedy"],
+)
+@pytest.mark.parametrize("arithmetic", [("float32", "float32"), ("bfloat16", "float32"), ("float32", "bfloat16")])
+def test_the_weights_that_drew_them_are_believed_in_any_precision(models, sampling, arithmetic):
+    found = verdict(sampled(models[0], sampling, arithmetic[0]), models[0], sampling, arithmetic[1])
+    assert found.holds, found.text
+    assert found.text.startswith("these weights")
+
+
+@pytest.mark.parametrize("sampling", [HOT, dataclasses.replace(HOT, top_p=0.8), GREEDY])
+def test_other_weights_are_found(models, sampling):
+    found = verdict(sampled(models[0], sampling), models[1], sampling)
+    assert not found.holds
+    assert found.text.startswith("NOT these weights")
+
+
+@pytest.mark.parametrize("claimed", [0.7, 1.4])
+def test_another_temperature_is_found(models, claimed):
+    drawn = sampled(models[0], HOT)
+    found = verdict(drawn, models[0], dataclasses.replace(HOT, temperature=claimed))
+    assert not found.holds
+    assert (found.statistic < 0) == (claimed < 1)  # colder than claimed is likelier than expected, hotter less
+
+
+def test_sampled_tokens_under_the_name_of_greedy_decoding_are_found(models):
+    assert not verdict(sampled(models[0], HOT), models[0], GREEDY).holds
+
+
+def test_another_prompt_is_found(models):
+    hinted = [Drawn(one.prompt[: len(one.prompt) // 2], one.completion) for one in sampled(models[0], HOT)]
+    assert not verdict(hinted, models[0], HOT).holds
+
+
+def test_the_evidence_is_that_of_the_distribution(models):
+    policy = policy_of(models[0])
+    prompt = policy.chat.encode(TEXTS[0])
+    (one,) = evidence(policy, prompt, [7], HOT)
+    chances = np.exp([policy.token_logprobs([prompt], [[k]])[0][0] for k in range(policy.model.config.vocab_size)])
+    assert one.logprob == pytest.approx(np.log(chances[7]), abs=1e-4)
+    assert one.entropy == pytest.approx(-(chances * np.log(chances)).sum(), abs=1e-3)
+    assert one.variance == pytest.approx((chances * np.log(chances) ** 2).sum() - one.entropy**2, abs=1e-3)
+    assert one.gap == pytest.approx(np.log(chances.max()) - np.log(chances[7]), abs=1e-4)
+
+
+def simulated(rng: np.random.Generator, n_tokens: int, claimed: float = 1.0) -> list[TokenEvidence]:
+    """Return the evidence on tokens drawn at temperature 1 from random distributions, judged at another one."""
+    logits = rng.normal(size=(n_tokens, 50)) * 2
+    found = []
+    for row in logits:
+        true, stated = (np.exp(row / t) / np.exp(row / t).sum() for t in (1.0, claimed))
+        token = rng.choice(50, p=true)
+        logs = np.log(stated)
+        entropy = -(stated * logs).sum()
+        variance = (stated * logs**2).sum() - entropy**2
+        found.append(TokenEvidence(logs[token], entropy, variance, row.max() - row[token]))
+    return found
+
+
+def test_false_alarms_are_as_rare_as_said_and_a_small_change_needs_more_tokens():
+    rng = stream("tests", "likelihood")
+    true = [judged([simulated(rng, 300)], HOT, n_episodes=1, left_out=0).holds for _ in range(100)]
+    assert sum(true) >= 99
+    few, many = (judged([simulated(rng, n, 0.9)], HOT, n_episodes=1, left_out=0) for n in (300, 12_000))
+    assert (few.holds, many.holds) == (True, False)
+
+
+def test_too_few_tokens_say_nothing():
+    with pytest.raises(EntryError, match=f"199 tokens could be rebuilt, {MIN_TOKENS} are needed"):
+        judged([[TokenEvidence(-1.0, 1.0, 0.5, 0.0)] * 199], HOT, n_episodes=1, left_out=3)
+
+
+class Writer:
+    """Answers with the oracle's kind of completion, and counts tokens as the model's tokenizer does."""
+
+    name = "writer"
+
+    def __init__(self, policy, config: PromptConfig) -> None:
+        self.policy, self.config, self.prompts = policy, config, []
+
+    def act(self, histories: Sequence[History]) -> list[Decision]:
+        return [self._decide(history) for history in histories]
+
+    def describe(self):
+        return {"kind": "model", "sampling": HOT.to_json(), "max_model_len": 1024 + HOT.max_tokens}
+
+    def _decide(self, history: History) -> Decision:
+        action = history.admissible_commands[history.step % len(history.admissible_commands)]
+        text = f"<action>{action}</action>"
+        prompt = self.policy.chat.prompt(history, self.config, 1024)
+        ids = self.policy.chat.tokenizer(text, add_special_tokens=False)["input_ids"]
+        self.prompts.append(tuple(prompt.ids))
+        return Decision(
+            text, action, prompt_tokens=len(prompt.ids), completion_tokens=len(ids) + 1, finish_reason="stop"
+        )
+
+
+def test_prompts_and_tokens_are_rebuilt_from_a_record_without_texts(models):
+    policy, config = policy_of(models[0]), PromptConfig(history_length=1)
+    writer = Writer(policy, config)
+    jobs = [Job(TaskSpec("Sokoban", richness="lean", split="test"), seed) for seed in range(3)]
+    records = [packed(episode) for episode in play(jobs, writer, workers=1, record_text=False)]
+    drawn, left_out = drawn_completions(records, policy, config, 24, 1024)
+    assert left_out == 0
+    assert sorted(one.prompt for one in drawn) == sorted(writer.prompts)
+    assert {policy.chat.decode(one.completion) for one in drawn} <= {
+        f"<action>{action}</action>" for action in ("up", "down", "left", "right")
+    }
+    found = judged([evidence(policy, *one, HOT) for one in drawn], HOT, n_episodes=3, left_out=0)
+    assert not found.holds  # made up: no sampling of these weights gives it
+
+
+def test_what_cannot_be_rebuilt_is_left_out_and_counted(models):
+    policy, config = policy_of(models[0]), PromptConfig(history_length=1)
+    jobs = [Job(TaskSpec("Sokoban", richness="lean", split="test"), 0)]
+    (record,) = (packed(episode) for episode in play(jobs, Writer(policy, config), workers=1, record_text=False))
+    first, *rest = record.steps
+    torn = dataclasses.replace(first, completion_tokens=first.completion_tokens + 1)
+    changed = dataclasses.replace(record, steps=(torn, *rest))
+    drawn, left_out = drawn_completions([changed], policy, config, 24, 1024)
+    assert (len(drawn), left_out) == (len(rest), 1)
+
+
+def test_which_episodes_are_looked_at_is_decided_by_entry_and_beacon_alone(models):
+    policy = policy_of(models[0])
+    jobs = [Job(TaskSpec("Sokoban", richness="lean", split="test"), seed) for seed in range(12)]
+    records = list(play(jobs, Writer(policy, PromptConfig()), workers=4, record_text=False))
+
+    def seeds(entry: str, beacon: str, episodes=records) -> list[int]:
+        return [episode.seed for episode in chosen_episodes(episodes, 5, entry, beacon)]
+
+    assert seeds("e", "b") == seeds("e", "b", records[::-1])
+    assert len({tuple(seeds(*pair)) for pair in (("e", "b"), ("e", "c"), ("f", "b"))}) == 3
+
+
+def test_the_oracles_kind_of_actions_under_a_models_name_are_found_in_an_entry(models, suite: Suite, tmp_path: Path):
+    policy, config = policy_of(models[0]), PromptConfig(history_length=1)
+    evaluate(suite_plan(suite), Writer(policy, config), config, tmp_path / "run")
+    entry = submit(
+        tmp_path / "run",
+        org="Lab",
+        model="writer",
+        date="2026-01-31",
+        leaderboards=tmp_path / "board",
+        suite=suite,
+        workers=1,
+    )
+    found = likelihood(entry, policy, n_episodes=3, beacon="x", suite=suite)
+    assert (found.holds, found.left_out, found.episodes) == (False, 0, 3)
+    assert found.tokens > MIN_TOKENS
+
+
+def test_a_scripted_entry_has_no_weights_to_compare_with(made: Path, suite: Suite, models):
+    with pytest.raises(EntryError, match="nothing to compare with weights"):
+        likelihood(made, policy_of(models[0]), n_episodes=2, beacon="x", suite=suite)
+
+
+def test_trust_grows_from_replayed_to_likelihood_to_rerun(entry: Path):
+    board = entry.parent.parent
+    for event, trusted in [("likelihood", "claimed"), ("verified", "likelihood"), ("rerun", "rerun")]:
+        append(board, Record("2026-02-01", event, entry_name(entry), "", digests(entry)))
+        assert trust(entry, read_audit(board)) == trusted
+
+
+def test_recording_needs_a_beacon(entry: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["verify", str(entry), "--model", "x", "--record"]) == 2
+    assert "--beacon" in capsys.readouterr().err

@@ -1,0 +1,129 @@
+"""Frozen protocols of studies: their levels, their roles, and what a study lacks to be one of theirs."""
+
+from dataclasses import replace
+
+import pytest
+
+from agentgen_bench import families
+from agentgen_bench.errors import SpecError
+from agentgen_bench.evaluation.freeze import PROTOCOLS, protocol_file
+from agentgen_bench.evaluation.protocol import load_protocol, protocol_from_text, protocol_names
+from agentgen_bench.scores.study import Study, StudyRun
+from agentgen_bench.suites import load_suite
+
+FOUR = ("Sokoban", "WebShop", "ALFWorld", "SciWorld")
+REAL = [name for name in PROTOCOLS if name != "transfer-smoke"]
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_a_protocol_is_frozen_as_it_is_defined(name):
+    protocol = load_protocol(name)
+    assert protocol == protocol_from_text(name, protocol_file(name))
+    assert protocol.suite == load_suite(name)
+
+
+def test_every_protocol_is_defined():
+    assert protocol_names() == sorted(PROTOCOLS)
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_a_protocol_has_enough_levels_and_not_too_many(name):
+    cells = load_protocol(name).suite.cells
+    assert {len(cell.seeds) for cell in cells} == {250}
+    assert 1000 <= sum(len(cell.seeds) for cell in cells) <= 4000
+    assert {cell.spec.split for cell in cells} == {"test"}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_each_family_is_there_from_a_starter_to_hard(name):
+    protocol = load_protocol(name)
+    for family in FOUR:
+        assert {f"{family} starter", f"{family} hard"} <= set(protocol.labels)
+    assert [label.split()[0] for label in protocol.labels] == [cell.spec.family for cell in protocol.suite.cells]
+    assert all(
+        protocol.label(c.spec.to_json()) == n for n, c in zip(protocol.labels, protocol.suite.cells, strict=True)
+    )
+
+
+@pytest.mark.parametrize("name", ["transfer-v1", "sequence-v1"])
+def test_a_world_that_nobody_trains_on_is_played(name):
+    worlds = {cell.spec.family for cell in load_protocol(name).suite.cells} - set(FOUR)
+    assert [families.family(world).evaluation_only for world in worlds] == [True]
+
+
+def test_a_protocol_of_another_suite_is_refused():
+    suite = replace(load_suite("transfer-smoke"), hash="0" * 64)
+    with pytest.raises(SpecError, match=r"transfer-smoke was frozen with transfer-smoke .*, here it is 000000000000"):
+        protocol_from_text("transfer-smoke", protocol_file("transfer-smoke"), suite)
+
+
+def seeds(n=3, **role):
+    return [StudyRun(f"{'-'.join(map(str, role.values()))}-{seed}", **role, seed=seed) for seed in range(n)]
+
+
+def trained(name, **more):
+    return seeds(role="trained", source=name, **more)
+
+
+TRANSFER = [
+    StudyRun("start", "initial"),
+    *(run for name in FOUR for augmented in (False, True) for run in trained(name, augmented=augmented)),
+]
+DIFFICULTY = [
+    StudyRun("start", "initial"),
+    *(run for grade in ("easy", "medium", "hard") for run in trained("WebShop", difficulty=grade)),
+]
+SEQUENCE = [
+    StudyRun("start", "initial"),
+    *(run for t, name in enumerate(reversed(FOUR), 1) for run in seeds(role="stage", source=name, stage=t)),
+    *seeds(role="joint"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "runs"), [("transfer-v1", TRANSFER), ("difficulty-v2", DIFFICULTY), ("sequence-v1", SEQUENCE)]
+)
+def test_a_complete_study_lacks_nothing(name, runs):
+    assert load_protocol(name).missing(Study("s", tuple(runs))) == []
+    assert len(runs) <= 40
+
+
+@pytest.mark.parametrize(
+    ("name", "runs", "line"),
+    [
+        ("transfer-v1", TRANSFER[1:], "the role 'initial' is missing"),
+        ("transfer-v1", TRANSFER[:-3], "the role 'trained on SciWorld, augmented' is missing"),
+        ("transfer-v1", TRANSFER[:-1], "'trained on SciWorld, augmented' has 2 training seeds; transfer-v1 asks for 3"),
+        ("transfer-v1", [*TRANSFER, StudyRun("j", "joint")], "j is 'joint', which is no role of transfer-v1"),
+        (
+            "transfer-v1",
+            [*TRANSFER[:-1], replace(TRANSFER[-1], also=("x",))],
+            f"{TRANSFER[-1].run} has 2 checkpoints; transfer-v1 counts 1",
+        ),
+        ("difficulty-v2", DIFFICULTY[:1], "no group of roles is filled; difficulty-v2 asks for at least one"),
+        ("difficulty-v2", DIFFICULTY[:-3], "the role 'trained on WebShop hard' is missing"),
+        ("sequence-v1", SEQUENCE[:-3], "the role 'joint' is missing"),
+        ("sequence-v1", [SEQUENCE[0], *SEQUENCE[-3:]], "it has no stages; sequence-v1 has one for each of Sokoban"),
+        (
+            "sequence-v1",
+            [*SEQUENCE[:-6], *SEQUENCE[-3:]],
+            "its stages are SciWorld, ALFWorld, WebShop; sequence-v1 has",
+        ),
+    ],
+)
+def test_what_a_study_lacks_is_said(name, runs, line):
+    (found,) = load_protocol(name).missing(Study("s", tuple(runs)))
+    assert found.startswith(line)
+
+
+def test_a_study_of_one_familys_difficulties_plays_that_family_alone():
+    plan = load_protocol("difficulty-v2").plan_for(["WebShop"])
+    assert {cell.spec.family for cell in plan.cells} == {"WebShop"}
+    assert plan.n_episodes == 1000
+
+
+def test_core_mini_is_nested_in_core():
+    core, mini = load_suite("core-v1"), load_suite("core-mini-v1")
+    assert [(cell.spec, cell.seeds, cell.level_ids) for cell in mini.cells] == [
+        (cell.spec, cell.seeds[:50], cell.level_ids[:50]) for cell in core.cells
+    ]
