@@ -11,6 +11,8 @@ from agentgen_bench.export.boards import boards_csv
 from agentgen_bench.leaderboard.columns import board_json
 from agentgen_bench.leaderboard.markdown import markdown, with_table
 from agentgen_bench.leaderboard.page import page
+from agentgen_bench.leaderboard.studies import read_studies
+from agentgen_bench.leaderboard.study_tables import study_table_json, study_tables
 from agentgen_bench.leaderboard.table import read_boards
 
 EXAMPLES = """examples:
@@ -38,7 +40,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--update", action="store_true", help="put the tables into DIR/README.md, between their marks")
     parser.add_argument("--html", metavar="FILE", type=Path, help="write one static HTML page that needs no network")
-    parser.add_argument("--csv", metavar="FILE", type=Path, help="write every row of every suite as CSV")
+    parser.add_argument("--csv", metavar="FILE", type=Path, help="write every row of every suite and study as CSV")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
@@ -46,19 +48,20 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Print or write the leaderboards."""
     boards = read_boards(args.leaderboards)
-    tables = markdown(boards)
+    studies = study_tables(read_studies(args.leaderboards))
+    tables = markdown(boards, studies)
     if args.update:
         readme = args.leaderboards / "README.md"
         write_text(readme, with_table(_read(readme), tables))
         print(f"updated {readme}", file=sys.stderr)
     if args.html is not None:
-        write_text(args.html, page(boards))
+        write_text(args.html, page(boards, studies))
         print(f"wrote {args.html}", file=sys.stderr)
     if args.csv is not None:
-        write_text(args.csv, boards_csv(boards))
+        write_text(args.csv, boards_csv(boards, studies))
         print(f"wrote {args.csv}", file=sys.stderr)
     if args.json:
-        print(json.dumps([board_json(board) for board in boards], indent=2))
+        print(json.dumps([*map(board_json, boards), *map(study_table_json, studies)], indent=2))
     elif not (args.update or args.html or args.csv):
         print(tables)
     return 0

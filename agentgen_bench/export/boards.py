@@ -1,24 +1,29 @@
 """The leaderboard as CSV: a row per entry of every suite, with the columns of the table and what stands behind them."""
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from agentgen_bench.export.csv_files import csv_bytes
 from agentgen_bench.export.tables import Kind, Table
 from agentgen_bench.leaderboard.columns import Column, Plain, plain_cells, with_families
-from agentgen_bench.leaderboard.table import Board, Row
+from agentgen_bench.leaderboard.study_tables import StudyTable
+from agentgen_bench.leaderboard.table import Board
+
+RowT = TypeVar("RowT")
 
 
-def boards_csv(boards: Sequence[Board]) -> str:
-    """Return all rows of all suites; a family that a suite does not hold is an empty field of its rows."""
+def boards_csv(boards: Sequence[Board], studies: Sequence[StudyTable] = ()) -> str:
+    """Return all rows of all suites and studies; what a suite or a kind of study does not hold is an empty field."""
     families = sorted({family for board in boards for family in board.families})
     columns = with_families(families)
     rows = [_cells(board.suite, columns, row) for board in boards for row in board.rows]
+    rows += [_cells(table.protocol, table.columns, row) for table in studies for row in table.rows]
     names = dict.fromkeys(name for row in rows for name in row)
     kinds = tuple((name, _kind(row.get(name) for row in rows)) for name in names)
     return csv_bytes(Table(kinds, tuple(tuple(row.get(name) for name in names) for row in rows))).decode()
 
 
-def _cells(suite: str, columns: Sequence[Column[Row]], row: Row) -> dict[str, Plain]:
+def _cells(suite: str, columns: Sequence[Column[RowT]], row: RowT) -> dict[str, Plain]:
     cells: dict[str, Plain] = {"suite": suite}
     for column in columns:
         cells |= plain_cells(column, row)

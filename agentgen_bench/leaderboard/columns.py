@@ -12,7 +12,7 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 from agentgen_bench.leaderboard.audit import TRUSTS
 from agentgen_bench.leaderboard.harness import Card, harness_card
 from agentgen_bench.leaderboard.table import Board, Row
-from agentgen_bench.scores.base import Score
+from agentgen_bench.scores.base import LEVELS, Score
 
 RowT = TypeVar("RowT")
 
@@ -39,7 +39,29 @@ class Range(NamedTuple):
     high: int
 
 
-Value = str | int | date | Score | Link | Badge | Range | Card | None  # None is shown as a dash
+Scale = Literal["percent", "points", "ratio"]  # of 100, of a change of success, of something that has no bounds
+
+
+class Estimate(NamedTuple):
+    """A score of a study: how it reads, and whether other seeds of training could have moved it."""
+
+    score: Score
+    scale: Scale
+    note: str = ""
+    is_trained: bool = True  # then it says so where its interval ranges over levels alone
+
+    @property
+    def remark(self) -> str:
+        """What is to be said beside the interval."""
+        levels_only = self.is_trained and self.score.low is not None and self.score.over == LEVELS
+        return ", ".join(part for part in (LEVELS if levels_only else "", self.note) if part)
+
+    def number(self, value: float) -> str:
+        """Return a number in percent, or in points with its sign; what rounds to 0 is no minus 0."""
+        return f"{round(100 * value, 1) + 0.0:{'+' if self.scale == 'points' else ''}.1f}"
+
+
+Value = str | int | date | Score | Estimate | Link | Badge | Range | Card | None  # None is shown as a dash
 Plain = str | int | float | None
 
 
@@ -92,6 +114,7 @@ def _of_family(name: str) -> Column[Row]:
 def plain_cells(column: Column[RowT], row: RowT) -> dict[str, Plain]:
     """Return a row's value as plain ones by name: `key`, and `key_low` and `key_high` of what has two ends."""
     value = column.value(row)
+    value = value.score if isinstance(value, Estimate) else value
     if isinstance(value, Score):
         return {column.key: value.value, f"{column.key}_low": value.low, f"{column.key}_high": value.high}
     if isinstance(value, Range):

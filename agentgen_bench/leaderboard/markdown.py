@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from agentgen_bench.errors import EntryError
-from agentgen_bench.leaderboard.columns import Badge, Column, Link, Range, Value, with_families
+from agentgen_bench.leaderboard.columns import Badge, Column, Estimate, Link, Range, Value, with_families
 from agentgen_bench.leaderboard.harness import Card
+from agentgen_bench.leaderboard.study_tables import NOTES, TITLES, StudyTable
 from agentgen_bench.leaderboard.table import Board
 from agentgen_bench.scores.base import Score
 
@@ -13,9 +14,9 @@ RowT = TypeVar("RowT")
 BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
 
 
-def markdown(boards: Sequence[Board]) -> str:
-    """Return the leaderboards as Markdown."""
-    return "\n\n".join(_board(board) for board in boards) if boards else "No entries yet."
+def markdown(boards: Sequence[Board], studies: Sequence[StudyTable] = ()) -> str:
+    """Return the leaderboards and the tables of studies as Markdown."""
+    return "\n\n".join([*map(_board, boards), *map(_studies, studies)]) or "No entries yet."
 
 
 def _board(board: Board) -> str:
@@ -26,6 +27,11 @@ def _board(board: Board) -> str:
     notes = [f"- {_escaped(row.entry)} {_escaped(note)}" for row in board.rows for note in row.notes]
     lines += ["", *notes] if notes else []
     return "\n".join(lines)
+
+
+def _studies(table: StudyTable) -> str:
+    head = [f"### {table.protocol}: {TITLES[table.kind]}", "", NOTES[table.kind], ""]
+    return "\n".join([*head, *markdown_table(table.columns, table.rows)])
 
 
 def markdown_table(columns: Sequence[Column[RowT]], rows: Sequence[RowT]) -> list[str]:
@@ -40,6 +46,8 @@ def _cell(value: Value) -> str:
     match value:
         case Score():
             return _percent(value)
+        case Estimate():
+            return _estimate(value)
         case Range(low, high):
             return str(low) if low == high else f"{low} - {high}"
         case Link(text, target, note):
@@ -58,6 +66,17 @@ def _percent(score: Score) -> str:
         return "-"
     ends = "" if score.low is None or score.high is None else f" ({100 * score.low:.1f} - {100 * score.high:.1f})"
     return f"{100 * score.value:.1f}{ends}"
+
+
+def _estimate(value: Estimate) -> str:
+    score = value.score
+    if score.value is None:
+        return "-"
+    parts = (
+        [] if score.low is None or score.high is None else [f"{value.number(score.low)} to {value.number(score.high)}"]
+    )
+    inside = ", ".join([*parts, *([value.remark] if value.remark else [])])
+    return value.number(score.value) + (f" ({inside})" if inside else "")
 
 
 def _escaped(text: str) -> str:

@@ -3,36 +3,56 @@
 from collections.abc import Sequence
 from html import escape
 from importlib import resources
+from typing import TypeVar
 from urllib.parse import quote
 
-from agentgen_bench.leaderboard.audit import TRUSTS
-from agentgen_bench.leaderboard.columns import Badge, Column, Link, Range, Value, with_families
+from agentgen_bench.leaderboard.audit import TRUSTS, Trust
+from agentgen_bench.leaderboard.columns import Badge, Column, Estimate, Link, Range, Value, with_families
 from agentgen_bench.leaderboard.harness import Card
-from agentgen_bench.leaderboard.table import Board, Row
+from agentgen_bench.leaderboard.study_tables import NOTES, TITLES, StudyTable
+from agentgen_bench.leaderboard.table import Board
 from agentgen_bench.scores.base import Score
 
+RowT = TypeVar("RowT")
 
-def page(boards: Sequence[Board]) -> str:
-    """Return the page of the given leaderboards."""
+
+def page(boards: Sequence[Board], studies: Sequence[StudyTable] = ()) -> str:
+    """Return the page of the given leaderboards and tables of studies."""
     template = resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
-    options = "".join(f'<option value="{escape(board.suite)}">{escape(board.suite)}</option>' for board in boards)
-    shown = "\n".join(_board(board) for board in boards) or "<p>No entries yet.</p>"
+    names = [*(board.suite for board in boards), *(table.protocol for table in studies)]
+    options = "".join(f'<option value="{escape(name)}">{escape(name)}</option>' for name in names)
+    shown = "\n".join([*map(_board, boards), *map(_studies, studies)]) or "<p>No entries yet.</p>"
     return template.replace("{suites}", options).replace("{boards}", shown)
 
 
 def _board(board: Board) -> str:
     columns = with_families(board.families)
+    rows = [_row(row, row.trust, columns) for row in board.rows]
+    return (
+        f'<section data-suite="{escape(board.suite)}"><h2>{escape(board.suite)}</h2>{_stability(board)}\n'
+        f"{_table(board.suite, columns, rows)}{_notes(board)}</section>"
+    )
+
+
+def _studies(table: StudyTable) -> str:
+    name = escape(table.protocol)
+    rows = [_row(row, row.trust, table.columns) for row in table.rows]
+    return (
+        f'<section class="study" data-suite="{name}"><h2>{name}: {TITLES[table.kind]}</h2><p>{NOTES[table.kind]}</p>\n'
+        f"{_table(table.protocol, table.columns, rows)}</section>"
+    )
+
+
+def _table(name: str, columns: Sequence[Column[RowT]], rows: Sequence[str]) -> str:
     head = "".join(
         f'<th scope="col" data-first="{column.first}"><button type="button">{escape(column.name)}</button></th>'
         for column in columns
         if column.place == "own"
     )
-    rows = "\n".join(_row(row, columns) for row in board.rows)
+    shown = "\n".join(rows)
     return (
-        f'<section data-suite="{escape(board.suite)}"><h2>{escape(board.suite)}</h2>{_stability(board)}\n'
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(board.suite)}">'
-        f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>"
-        f"{_notes(board)}</section>"
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(name)}">'
+        f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n{shown}\n</tbody></table></div>"
     )
 
 
@@ -49,16 +69,16 @@ def _stability(board: Board) -> str:
     return f"<p>The whole ranking comes back in {share:.0f} of 100 redraws of the levels.</p>"
 
 
-def _row(row: Row, columns: Sequence[Column[Row]]) -> str:
+def _row(row: RowT, trust: Trust, columns: Sequence[Column[RowT]]) -> str:
     """Return a table row: a cell per column of its own, with what stands under it."""
     cells: list[list[str]] = []
     for column in columns:
         if column.place == "own":
             cells.append([_cell(column.value(row))])
         elif column.place == "under":
-            cells[-1].append(f'<small class="under">{_under(column.value(row))}</small>')
+            cells[-1].append(f'<small class="under">{_under(column, row)}</small>')
     shown = "".join("".join(parts) + "</td>" for parts in cells)
-    return f'<tr data-trust="{TRUSTS.index(row.trust)}">{shown}</tr>'
+    return f'<tr data-trust="{TRUSTS.index(trust)}">{shown}</tr>'
 
 
 def _cell(value: Value) -> str:
@@ -66,6 +86,8 @@ def _cell(value: Value) -> str:
     match value:
         case Score():
             return _score(value)
+        case Estimate():
+            return _estimate(value)
         case Link(text, target, note):
             name, link = escape(text), escape(quote(target) + "/")
             mark = f" <small>{escape(note)}</small>" if note else ""
@@ -87,8 +109,11 @@ def _card(text: str, facts: Sequence[tuple[str, str]]) -> str:
     return f'<details class="card"><summary>{escape(text)}</summary><dl>{listed}</dl></details>'
 
 
-def _under(value: Value) -> str:
-    """Return what stands small under the cell before."""
+def _under(column: Column[RowT], row: RowT) -> str:
+    """Return what stands small under the cell before; a score with the name of its column."""
+    value = column.value(row)
+    if isinstance(value, Estimate):
+        return f"{escape(column.name)} {_numbers(value)}"
     if isinstance(value, Range):
         return f"{value.low}" if value.low == value.high else f"{value.low} – {value.high}"
     return "–" if value is None else escape(str(value))
@@ -106,3 +131,30 @@ def _score(score: Score) -> str:
     return (
         f'<td data-sort="{score.value}">{value:.1f} <small>{low:.1f} – {high:.1f}</small><span class="bar">{bar}</span>'
     )
+
+
+def _numbers(value: Estimate) -> str:
+    """Return the value, its interval and what is to be said beside it."""
+    score = value.score
+    if score.value is None:
+        return "–"
+    parts = (
+        [] if score.low is None or score.high is None else [f"{value.number(score.low)} – {value.number(score.high)}"]
+    )
+    inside = ", ".join([*parts, *([escape(value.remark)] if value.remark else [])])
+    return value.number(score.value) + (f" <small>{inside}</small>" if inside else "")
+
+
+def _estimate(value: Estimate) -> str:
+    """Return a cell of a study: a share on a line from 0 to 100, a change on one from -100 to 100, a ratio on none."""
+    score = value.score
+    if score.value is None:
+        return f'<td data-sort="-1e9" title="{escape(score.reason or "")}">–'
+    cell = f'<td data-sort="{score.value}">{_numbers(value)}'
+    if score.low is None or score.high is None or value.scale == "ratio":
+        return cell
+    zero, width = (0.0, 100.0) if value.scale == "percent" else (50.0, 50.0)
+    low, high, dot = (zero + width * end for end in (score.low, score.high, score.value))
+    zero_mark = "" if value.scale == "percent" else "<u></u>"
+    line = f'<i style="left:{low:.2f}%;width:{high - low:.2f}%"></i><b style="left:{dot:.2f}%"></b>'
+    return f'{cell}<span class="bar">{zero_mark}{line}</span>'

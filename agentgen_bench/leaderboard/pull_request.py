@@ -27,7 +27,9 @@ from agentgen_bench.leaderboard.entry import FILES, named_entries
 from agentgen_bench.leaderboard.markdown import BEGIN, END, markdown, with_table
 from agentgen_bench.leaderboard.names import date_problem, known_problems
 from agentgen_bench.leaderboard.safe import MAX_COMPRESSED_BYTES, read_bytes, read_text
+from agentgen_bench.leaderboard.studies import read_studies
 from agentgen_bench.leaderboard.study_entry import is_study, is_study_file
+from agentgen_bench.leaderboard.study_tables import study_tables
 from agentgen_bench.leaderboard.study_verify import verify_entry
 from agentgen_bench.leaderboard.table import read_boards
 
@@ -229,7 +231,7 @@ def _board_problems(leaderboards: Path, added: set[str]) -> list[str]:
     rows = [row for board in boards for row in board.rows]
     if copies := [f"{row.entry} {row.copy}" for row in rows if row.entry in added and row.copy is not None]:
         return copies
-    if text == with_table(text, markdown(boards)):
+    if text == with_table(text, markdown(boards, study_tables(read_studies(leaderboards)))):
         return []
     return [f"the tables in {README} are not those of the entries; run agentgen-bench leaderboard --update"]
 

@@ -6,6 +6,8 @@ import pytest
 
 from agentgen_bench.leaderboard.audit import audit_problems, entry_folders
 from agentgen_bench.leaderboard.markdown import markdown, with_table
+from agentgen_bench.leaderboard.studies import read_studies
+from agentgen_bench.leaderboard.study_tables import study_tables
 from agentgen_bench.leaderboard.table import read_boards
 from agentgen_bench.leaderboard.verify import verify
 
@@ -14,7 +16,8 @@ LEADERBOARDS = Path(__file__).parents[2] / "leaderboards"
 
 def test_the_readme_shows_the_current_table() -> None:
     text = (LEADERBOARDS / "README.md").read_text(encoding="utf-8")
-    assert text == with_table(text, markdown(read_boards(LEADERBOARDS))), "run agentgen-bench leaderboard --update"
+    tables = markdown(read_boards(LEADERBOARDS), study_tables(read_studies(LEADERBOARDS)))
+    assert text == with_table(text, tables), "run agentgen-bench leaderboard --update"
 
 
 def test_the_audit_trail_knows_every_entry_and_its_files() -> None:

@@ -459,6 +459,9 @@ def test_a_pull_request_that_adds_a_study_holds(board, entry, tmp_path):
     base.mkdir()
     shutil.copy(board / "README.md", base)
     add(board, "added")
+    assert "the tables in README.md are not those of the entries" in next(problems(base, board, workers=1))
+    assert main(["leaderboard", "--leaderboards", str(board), "--update"]) == 0
+    assert "| no | " in (board / "README.md").read_text()
     assert list(problems(base, board, workers=1)) == []
     (entry / "run.sh").write_text("echo")
     assert any("run.sh is no file of an entry" in line for line in problems(base, board, workers=1))
