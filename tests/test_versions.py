@@ -24,7 +24,7 @@ from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.suites import Suite, from_text, to_text
 from agentgen_bench.train.demonstrations import read_demonstrations
 
-ENTRY = Path(__file__).parents[1] / "leaderboards" / "core-v1" / "20261121_agentgen-bench__noop"
+ENTRY = Path(__file__).parents[1] / "leaderboards" / "core-v1" / "20261128_agentgen-bench__noop"
 SOKOBAN = families.family("Sokoban")
 NEW_CLASS = SOKOBAN.versions[0]._replace(number=1)
 OLD_ID = "AgentGen/Sokoban-base-v0"
@@ -192,7 +192,7 @@ def test_what_plays_names_the_release_that_can(
 def test_what_a_suite_is_made_of_names_its_versions(bumped: Path) -> None:
     specs = [spec for _, cells in definitions().values() for spec, _ in cells]
     assert {spec.version for spec in specs} == {0}
-    assert {spec.family for spec in specs} == {"Sokoban", "WebShop", "ALFWorld", "SciWorld"}
+    assert {spec.family for spec in specs} == {"Sokoban", "WebShop", "ALFWorld", "SciWorld", "Blocks"}
 
 
 def test_verification_names_the_release_that_can(bumped: Path, call: Callable[..., Outcome]) -> None:

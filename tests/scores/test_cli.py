@@ -79,7 +79,9 @@ def test_a_source_that_is_neither_here_nor_in_a_run_is_misspelt(runs: Path, call
 def test_wrong_usage_is_one_line_and_exit_code_2(argv: list[str], message: str, call: Callable[..., Outcome]) -> None:
     code, _, err = call("score", *argv)
     assert code == 2
-    assert message in err.splitlines()[-1]
+    (said,) = [line for line in err.splitlines() if "error: " in line]
+    assert message in said
+    assert err.splitlines()[-1] in (said, "see: agentgen-bench score --help")
 
 
 def test_a_folder_that_is_no_run_is_one_line_and_exit_code_1(call: Callable[..., Outcome], tmp_path: Path) -> None:
