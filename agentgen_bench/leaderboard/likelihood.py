@@ -24,8 +24,8 @@ from agentgen_bench.seeding import key_digest
 from agentgen_bench.spec import TaskSpec
 from agentgen_bench.suites import Suite, load_suite
 
-# What kernels differ by, measured on true runs over vLLM and transformers in float32 and bfloat16 by
-# benchmarks/likelihood.py.
+# Room for what kernels differ by. Set, not measured: transformers in float32 and bfloat16 stay far inside
+# (benchmarks/likelihood.py), other back ends have not been compared.
 GREEDY_GAP = 0.25  # a logit this far below the best may be the best in another kernel
 GREEDY_SHARE = 0.002  # of tokens may lie further below
 SAMPLED_BIAS = 0.01  # nats a token that the mean may be off
