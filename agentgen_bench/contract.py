@@ -1,4 +1,4 @@
-"""What the harness needs of an environment, as types: `TextTask`, `Info`, `TaskRecord`; and the wrapper that forwards.
+"""What the harness needs of an environment, as types: `TextTask`, `Info`, records; and the wrapper that forwards.
 
 Rollout, policies and wrappers ask an environment for nothing else. Gymnasium's own wrappers, such as the order check
 that `gym.make` puts on top, know nothing of it: `text_task` looks through them, here and nowhere else.
@@ -26,6 +26,21 @@ class TaskRecord(NamedTuple):
     score: float
     success: bool
     note: str | None = None
+
+
+class Fact(NamedTuple):
+    """Something true of the place where a task is played, which no text of the task says.
+
+    Two tasks share a fact where `name` and `seed` are equal. `value` says in words what holds; it is an answer, and so
+    stands in records alone, and in what the context `told` of a pack shows.
+    """
+
+    name: str  # as the family's knob `fact` names it; "none" in a task that plays without one
+    seed: int
+    value: str
+
+
+NO_FACT = Fact("none", 0, "")
 
 
 class Info(TypedDict):
@@ -91,6 +106,11 @@ class TextTask(Protocol):
         """Progress in [0, 1]; 1.0 exactly when success."""
         ...
 
+    @property
+    def fact(self) -> str:
+        """What its levels have for a fact, as the family's knob names it; `none` where they have none."""
+        ...
+
     def expert_action(self) -> str:
         """Return the expert's next action, from whatever state the episode is in."""
         ...
@@ -105,6 +125,10 @@ class TextTask(Protocol):
 
     def tasks(self) -> tuple[TaskRecord, ...]:
         """Return the record of each task begun, in order."""
+        ...
+
+    def facts(self) -> tuple[Fact, ...]:
+        """Return the fact of each task begun, in order; empty where there are no facts."""
         ...
 
 
@@ -183,6 +207,11 @@ class TextWrapper(gym.Wrapper[str, str, str, str]):
         """Progress in [0, 1]."""
         return self.inner.score
 
+    @property
+    def fact(self) -> str:
+        """What the levels have for a fact."""
+        return self.inner.fact
+
     def expert_action(self) -> str:
         """Return the expert's next action."""
         return self.inner.expert_action()
@@ -198,3 +227,7 @@ class TextWrapper(gym.Wrapper[str, str, str, str]):
     def tasks(self) -> tuple[TaskRecord, ...]:
         """Return the record of each task begun."""
         return self.inner.tasks()
+
+    def facts(self) -> tuple[Fact, ...]:
+        """Return the fact of each task begun."""
+        return self.inner.facts()

@@ -53,7 +53,7 @@ class Entry:
         if (interface := spec.interface_spec) is not None:
             env = Interface(env, interface.aliases, interface.seed, interface.accepts)
         if (lifecycle := spec.lifecycle_spec) is not None:
-            env = Lifecycle(env, lifecycle.tasks, lifecycle.context)
+            env = Lifecycle(env, lifecycle.tasks, lifecycle.context, lifecycle.stream)
         return env
 
 

@@ -7,13 +7,13 @@ from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
-from agentgen_bench.contract import TaskRecord
+from agentgen_bench.contract import Fact, TaskRecord
 from agentgen_bench.errors import DataError
 from agentgen_bench.text import Richness, Section
 
 # A version only adds fields, each with a default. So a record of an older version reads with the defaults of what it
 # lacks, and one of a newer version without what is not known here. Version 2 added `tasks`, and to a step
-# `finish_reason`, `marks` and `cost_usd`, which a line holds only where there was a cost.
+# `finish_reason`, `marks` and `cost_usd`; the cost and `facts` stand in a line only where there are some.
 SCHEMA_VERSION = 2
 Ending = Literal["terminated", "truncated", "error"]
 ENDINGS: tuple[Ending, ...] = get_args(Ending)
@@ -70,6 +70,7 @@ class Episode:
     action_templates: tuple[str, ...] = ()
     first_sections: Sections | None = None
     first_commands: tuple[str, ...] | None = None
+    facts: tuple[Fact, ...] = ()  # of the tasks begun, in order; empty where there is none (docs/lifecycle.md)
 
     @property
     def key(self) -> tuple[str, int, int]:
@@ -109,6 +110,8 @@ def to_line(episode: Episode) -> str:
     """Return the episode as one line of JSON, without the line break."""
     data = {name: getattr(episode, name) for name in _EPISODE_FIELDS}
     data["steps"] = [_step_json(step) for step in episode.steps]
+    if not episode.facts:
+        del data["facts"]
     # ASCII only: a completion may hold lone surrogates, which no encoding of a file accepts.
     return json.dumps({"schema_version": SCHEMA_VERSION, **data}, allow_nan=False)
 
@@ -158,6 +161,7 @@ def from_json(data: Any) -> Episode:
             "action_templates": _strings(plain["action_templates"]) or (),
             "first_sections": _sections(plain["first_sections"]),
             "first_commands": _strings(plain["first_commands"]),
+            "facts": tuple([_fact(fact) for fact in plain["facts"]]),
         }
     )
 
@@ -243,6 +247,7 @@ _EPISODE_TYPES: dict[str, tuple[type, ...]] = {
     "action_templates": (list,),
     "first_sections": _OPTIONAL_LIST,
     "first_commands": _OPTIONAL_LIST,
+    "facts": (list, tuple),
 }
 
 
@@ -282,6 +287,13 @@ def _task(value: Any) -> TaskRecord:
         case [int(start), int(score) | float(score), bool(success), str() | None as note] if start is not True:
             return TaskRecord(start, score, success, note)
     raise DataError("a task is not a list of start, score, success and note")
+
+
+def _fact(value: Any) -> Fact:
+    match value:
+        case [str(name), int(seed), str(text)] if not isinstance(seed, bool):
+            return Fact(name, seed, text)
+    raise DataError("a fact is not a list of name, seed and value")
 
 
 def _with_tasks(data: dict[str, Any]) -> dict[str, Any]:

@@ -131,7 +131,7 @@ class Running:
     def finish(self) -> Episode:
         """Return the record; an episode in an error counts as failed, whatever it had reached."""
         analysis: Analysis = {}
-        tasks = self.task.tasks()
+        tasks, facts = self.task.tasks(), self.task.facts()
         if self.ending == "error":
             begun = [task for task in tasks if task.start <= len(self.steps)]  # the step that crashed is not recorded
             tasks = tuple([task._replace(score=0.0, success=False) for task in begun])
@@ -160,6 +160,7 @@ class Running:
             action_templates=self.action_templates,
             first_sections=first["sections"] if self.record_text else None,
             first_commands=tuple(first["admissible_commands"]) if self.record_text else None,
+            facts=facts[: len(tasks)],
         )
 
 

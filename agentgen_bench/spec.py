@@ -81,25 +81,45 @@ INTERFACES = (*ALIASES, *INTERFACE_PRESETS)
 ACCEPTS = ("aliases", "both")
 
 
-CONTEXTS = ("kept", "wiped")
+CONTEXTS = ("kept", "wiped", "told")
+STREAMS = ("same", "irrelevant", "changing")
+MIN_IRRELEVANT = 4  # tasks, of which one in so many is irrelevant
 MAX_PACK = 100
 
 
 @dataclass(frozen=True, slots=True)
 class LifecycleSpec:
-    """A pack: how many tasks an episode holds, and whether the agent's note is kept from one to the next."""
+    """A pack: how many tasks an episode holds, what is kept from one to the next, and whether all share one fact.
+
+    `context` is "kept" (the agent's note), "wiped" (nothing) or "told" (each task is headed by what the fact is).
+    `stream` is "same", "irrelevant" (one task in four has no fact) or "changing" (another fact from the middle on).
+    """
 
     tasks: int = 4
     context: str = "kept"
+    stream: str = "same"
 
     def __post_init__(self) -> None:
-        """Raise SpecError for a pack of fewer than two tasks or a context that is no name."""
+        """Raise SpecError for a pack of fewer than two tasks, of four for an irrelevant one, or what is no name."""
         if isinstance(self.tasks, bool) or not isinstance(self.tasks, int) or not 2 <= self.tasks <= MAX_PACK:
             raise SpecError(f"pack of {self.tasks!r} tasks is out of range; choose an integer from 2 to {MAX_PACK}")
         _check_name("context", self.context)
+        _check_name("stream", self.stream)
+        if self.stream == "irrelevant" and self.tasks < MIN_IRRELEVANT:
+            raise SpecError(
+                f"pack of {self.tasks} tasks is too small for an irrelevant one between others; "
+                f"choose at least {MIN_IRRELEVANT}"
+            )
 
 
-LIFECYCLE_PRESETS = {"pack-4": LifecycleSpec(4, "kept"), "pack-4-wiped": LifecycleSpec(4, "wiped")}
+LIFECYCLE_PRESETS = {  # pack-4, pack-4-wiped, pack-4-told, pack-4-irrelevant, pack-4-irrelevant-wiped, ...
+    "-".join([f"pack-{tasks}", *(part for part in (stream, context) if part not in ("same", "kept"))]): LifecycleSpec(
+        tasks, context, stream
+    )
+    for tasks in (4, 8, 16)
+    for stream in STREAMS
+    for context in CONTEXTS
+}
 
 
 FAULTS = ("action", "late", "repeated", "observation", "mixed")
@@ -156,7 +176,8 @@ class TaskSpec:
     `knobs` are the family's own constructor arguments (a Sokoban `size`, a WebShop `n_options`), kept sorted by name.
     `distractors` is a preset's name, `"none"` or a DistractorSpec; `interface` an alias scheme's name or an
     InterfaceSpec; `lifecycle` a preset's name, `"none"` or a LifecycleSpec, and then each pack draws its own naming of
-    the actions, which is what its tasks share; `faults` a preset's name, `"none"` or a FaultSpec.
+    the actions and its own fact of the world (the family's knob `fact`), which is what its tasks share; `faults` a
+    preset's name, `"none"` or a FaultSpec.
     """
 
     family: str
@@ -199,16 +220,35 @@ class TaskSpec:
         _check_name("interface", self.interface, InterfaceSpec)
         _check_name("lifecycle", self.lifecycle, LifecycleSpec)
         _check_name("faults", self.faults, FaultSpec)
-        if self.lifecycle != "none" and self.interface_spec is None:
+        if self.lifecycle != "none":
+            self._check_pack()
+
+    def _check_pack(self) -> None:
+        """Raise SpecError for a pack whose tasks share nothing, or less than it says."""
+        if self.fact != "none":
+            return
+        if self.interface_spec is None:
             raise SpecError(
                 f"the tasks of a pack share the names of the actions, which the interface {self.interface!r} leaves as "
-                "they are; choose the interface synonym or opaque"
+                "they are; choose the interface synonym or opaque, or the family's knob fact"
             )
-        if self.lifecycle != "none" and self.interface_spec is not None and self.interface_spec.accepts == "both":
+        if self.interface_spec.accepts == "both":
             raise SpecError(
                 "the tasks of a pack share names that the agent has to learn, and one that accepts both names "
-                "leaves nothing to learn; choose the interface synonym or opaque"
+                "leaves nothing to learn; choose the interface synonym or opaque, or the family's knob fact"
             )
+        known = isinstance(self.lifecycle, LifecycleSpec) or self.lifecycle in LIFECYCLE_PRESETS
+        pack = self.lifecycle_spec if known else None
+        if pack is not None and (pack.context == "told" or pack.stream != "same"):
+            raise SpecError(
+                f"the context 'told' and the streams irrelevant and changing are about a fact, and {self.family} plays "
+                "without one; choose the family's knob fact, or context kept or wiped with stream 'same'"
+            )
+
+    @property
+    def fact(self) -> str:
+        """What the family's knob `fact` says; `none` where it is not given."""
+        return str(dict(self.knobs).get("fact", "none"))
 
     @property
     def env_id(self) -> str:
@@ -364,7 +404,7 @@ def _wrapper_json(value: str | WrapperSpec) -> Any:
     return {name: setting for name, setting in data.items() if _LATER.get(name) != setting}
 
 
-_LATER = {"accepts": "aliases"}  # by field: the value that records before there was the field have
+_LATER = {"accepts": "aliases", "stream": "same"}  # by field: the value that records before there was the field have
 
 
 _WRAPPER_SPECS: dict[str, type[WrapperSpec]] = {

@@ -9,11 +9,13 @@ from agentgen_bench import families
 from agentgen_bench.errors import SpecError
 from agentgen_bench.make import knobs_of
 from agentgen_bench.spec import (
+    CONTEXTS,
     DISTRACTOR_PRESETS,
     FAULT_PRESETS,
     INTERFACES,
     LIFECYCLE_PRESETS,
     NAMESPACE,
+    STREAMS,
     WRAPPER_DEFAULTS,
     TaskSpec,
 )
@@ -59,7 +61,14 @@ def wrapper_knobs(family: str) -> dict[str, tuple[str, tuple[str, ...]]]:
     choices = {
         "distractors": ("none", *presets, "or a DistractorSpec"),
         "interface": (*INTERFACES, "or an InterfaceSpec"),
-        "lifecycle": ("none", *LIFECYCLE_PRESETS, "or a LifecycleSpec"),
+        "lifecycle": ("none", *_packs(), "or a LifecycleSpec"),
         "faults": ("none", *FAULT_PRESETS, "or a FaultSpec"),
     }
     return {name: (default, choices[name]) for name, default in WRAPPER_DEFAULTS.items()}
+
+
+def _packs() -> tuple[str, ...]:
+    """Return the packs by their size, and once what may follow each."""
+    streams, contexts = (" or ".join([f"-{name}" for name in names[1:]]) for names in (STREAMS, CONTEXTS))
+    sizes = [name for name in LIFECYCLE_PRESETS if name.count("-") == 1]
+    return (*sizes, f"each also with {streams} and then {contexts}")

@@ -12,8 +12,9 @@ import gymnasium as gym
 import numpy as np
 
 from agentgen_bench.checks import checked_action, checked_seed, chosen
-from agentgen_bench.contract import Analysis, Info, TaskRecord
+from agentgen_bench.contract import NO_FACT, Analysis, Fact, Info, TaskRecord
 from agentgen_bench.errors import SpecError
+from agentgen_bench.seeding import seed_from
 from agentgen_bench.spaces import MAX_ACTION_CHARS, TextSpace
 from agentgen_bench.text import Richness, Section, Spans, render
 
@@ -40,7 +41,10 @@ class TextEnv(gym.Env[str, str], abc.ABC):
     `level_id` (family and content hash of the level). Never the answer.
 
     Class attributes of a family: `family`, `splits`, `difficulties`, `action_templates` (what an action looks like,
-    for prompts; holes are written `<like this>`), `max_observation_chars`.
+    for prompts; holes are written `<like this>`), `max_observation_chars`, `fact_kinds` (what the knob `fact` takes).
+
+    With a fact, `reset(options={"fact_seed": k})` plays the level under the fact that k decides, None without one; the
+    level's own seed decides otherwise.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["ansi"]}
@@ -49,6 +53,7 @@ class TextEnv(gym.Env[str, str], abc.ABC):
     difficulties: ClassVar[tuple[str, ...]]
     action_templates: ClassVar[tuple[str, ...]]
     max_observation_chars: ClassVar[int] = 16_384
+    fact_kinds: ClassVar[tuple[str, ...]] = ("none",)
 
     task: str  # the goal in words, constant within an episode
     level_id: str  # "<family in lower case>:<content hash>", equal for equal levels at every richness
@@ -56,12 +61,19 @@ class TextEnv(gym.Env[str, str], abc.ABC):
     score: float  # progress in [0, 1]; 1.0 exactly when success
     max_steps: int
 
-    def __init__(self, *, richness: str | Richness, difficulty: str, split: str, render_mode: str | None) -> None:
+    fact: str  # one of `fact_kinds`
+    fact_seed: int | None  # of the level being played; None: it has no fact
+
+    def __init__(
+        self, *, richness: str | Richness, difficulty: str, split: str, render_mode: str | None, fact: str = "none"
+    ) -> None:
         """Check the settings every family has; a family's constructor calls this first."""
         self.richness: Richness = Richness.parse(richness)
         self.difficulty: str = chosen("difficulty", difficulty, self.difficulties)
         self.split: str = chosen("split", split, self.splits)
         self.render_mode = chosen("render_mode", render_mode, ("ansi", None))
+        self.fact = chosen("fact", fact, self.fact_kinds)
+        self.fact_seed = None
         self.observation_space: TextSpace = TextSpace(self.max_observation_chars)
         self.action_space: TextSpace = TextSpace(MAX_ACTION_CHARS)
         self._elapsed = 0
@@ -113,16 +125,35 @@ class TextEnv(gym.Env[str, str], abc.ABC):
         """Return the record of the episode's one task."""
         return (TaskRecord(0, self.score, self.success),)
 
+    def facts(self) -> tuple[Fact, ...]:
+        """Return the fact of the episode's one task; empty where `fact` is none."""
+        if self.fact == "none":
+            return ()
+        return (NO_FACT if self.fact_seed is None else Fact(self.fact, self.fact_seed, self.fact_value()),)
+
+    def fact_value(self) -> str:
+        """Return in words what holds in the level being played; a family with facts says it."""
+        return ""
+
     def reset(  # type: ignore[override]  # Gymnasium says dict[str, Any]
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[str, Info]:
-        """Start level `seed` of the split; without a seed, a level drawn from `np_random`. There are no options."""
-        if options:
-            raise SpecError(f"reset takes no options, got {sorted(options)}; settings belong to gym.make")
+        """Start level `seed` of the split; without a seed, a level drawn from `np_random`.
+
+        There are no options but a `fact_seed`, where there is a fact.
+        """
+        others = dict(options or {})
+        own_seed = "fact_seed" not in others
+        fact_seed = others.pop("fact_seed", None) if self.fact != "none" else None
+        if others:
+            raise SpecError(f"reset takes no options, got {sorted(others)}; settings belong to gym.make")
         seed = None if seed is None else checked_seed(seed)
         super().reset(seed=seed)
         level_seed = int(self.np_random.integers(SEEDS)) if seed is None else seed
         self._elapsed, self._is_started = 0, True
+        if self.fact != "none":
+            own = seed_from("fact", self.family, self.fact, level_seed)
+            self.fact_seed = own if own_seed else None if fact_seed is None else checked_seed(fact_seed)
         self._start(level_seed)
         return self._observe(is_action_valid=True)
 

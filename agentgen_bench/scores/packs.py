@@ -66,7 +66,7 @@ def _scored(key: str, packs: Mapping[str, Mapping[str, Sequence[float]]], kept: 
 
 def _gain(key: str, packs: Mapping[str, Mapping[str, Sequence[float]]], kept: Collection[str]) -> Score | None:
     """Return the gain over the setting that differs in its wiped context alone, on the packs that both hold."""
-    for wiped in [setting for setting in packs if setting not in kept]:
+    for wiped in [setting for setting in packs if setting not in kept and not _is_told(json.loads(setting))]:
         shared = sorted(set(packs[key]) & set(packs[wiped]))
         if shared and _without(json.loads(key)) == _without(json.loads(wiped)):
             rows, others = ([packs[setting][level] for level in shared] for setting in (key, wiped))
@@ -84,6 +84,12 @@ def _packs(episodes: Sequence[Episode]) -> dict[str, list[float]]:
         level: [mean(row[k] if row else 0.0 for row in rows) for k in range(size)]
         for level, rows in sorted(played.items())
     }
+
+
+def _is_told(spec: Mapping[str, Any]) -> bool:
+    """Return whether each task of the pack is headed by its fact: a bound, and no twin of the kept context."""
+    pack = spec["lifecycle"]
+    return str(pack["context"]) == "told" if isinstance(pack, Mapping) else str(pack).endswith("-told")
 
 
 def _without(spec: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Life cycles: several tasks in one episode that share a hidden fact, and a note that is all the agent keeps."""
+"""Life cycles: several tasks in one episode that share what no text says, and a note that is all the agent keeps."""
 
 from typing import Any, NamedTuple, SupportsFloat, cast
 
@@ -6,11 +6,11 @@ import gymnasium as gym
 from gymnasium.utils import RecordConstructorArgs, seeding
 
 from agentgen_bench.checks import checked_action, checked_seed, chosen
-from agentgen_bench.contract import Analysis, Info, TaskRecord, TextWrapper
+from agentgen_bench.contract import Analysis, Fact, Info, TaskRecord, TextWrapper
 from agentgen_bench.envs.base import SEEDS
-from agentgen_bench.seeding import key_digest, seed_from
+from agentgen_bench.seeding import key_digest, seed_from, stream
 from agentgen_bench.spaces import TextSpace
-from agentgen_bench.spec import CONTEXTS, LifecycleSpec
+from agentgen_bench.spec import CONTEXTS, MIN_IRRELEVANT, STREAMS, LifecycleSpec
 from agentgen_bench.text import Listing, Richness, Section, render
 from agentgen_bench.wrappers.interface import Interface
 
@@ -18,11 +18,14 @@ NOTE = "note:"
 NOTE_TEMPLATE = f"{NOTE} <what to remember>"
 LEVEL_DIGITS = 16
 EXTRA_CHARS = 4096  # the task in words, the note (an action, hence at most 512 characters) and what stands around them
+FACT_CHARS = 4096  # more, where a task is headed by what its fact is
+FACT = "What is known of this place: "
 
 TASKS = {
     "kept": "Complete {tasks} tasks, one after the other. Each observation says which. After each you write a note: it "
     "is all that you keep.",
     "wiped": "Complete {tasks} tasks, one after the other. Each observation says which.",
+    "told": "Complete {tasks} tasks, one after the other. Each observation says which, and what is known of the place.",
 }
 OVER = (
     "\n\nTask {number} of {tasks} is over: {outcome}. Write a note for the tasks to come, such as 'note: what you "
@@ -31,33 +34,43 @@ OVER = (
 
 
 class Lifecycle(TextWrapper, RecordConstructorArgs):
-    """Play packs of tasks that share a hidden fact: the names of the actions (long life cycles, arXiv 2606.20002).
+    """Play packs of tasks that share what has to be found out (long life cycles, arXiv 2606.20002; docs/lifecycle.md).
 
-    Wraps an environment with an `Interface`. `reset(seed=n)` plays pack n: levels n * tasks to n * tasks + tasks - 1
-    of the split, all with one naming, which is drawn for the pack. What the names mean the agent finds out by
-    trying, wherever the text does not tell (rich text does). Lists of actions are sorted, so that their order does
-    not tell either.
+    Wraps an environment with an `Interface`, or one whose levels have a fact, or both. `reset(seed=n)` plays pack n:
+    levels n * tasks to n * tasks + tasks - 1 of the split, all with one naming of the actions and under one fact of the
+    world, which are drawn for the pack. What the names mean the agent finds out by trying, wherever the text does not
+    tell (rich text does). Lists of actions are sorted, so that their order does not tell either.
 
     With context "kept" a step follows each task but the last in which the agent writes a note (`note: ...`); the note
     heads every observation after it, and nothing else of the earlier tasks is seen again: `info["task_number"]` tells
     a policy's history where to start anew. With "wiped" the same tasks follow one another without notes. The
-    difference is what the context is worth.
+    difference is what the context is worth. With "told" there are no notes either, but each task is headed by what its
+    fact is: what a perfect memory would be worth.
+
+    With the stream "irrelevant" one task in four plays without the fact, at places that the pack draws, neither first
+    nor last; with "changing" the second half of the tasks plays under another fact. The naming stays.
 
     The pack's score is the mean of its tasks' scores, it succeeds where all of them do, and its step limit is the sum
     of theirs and of the notes. `tasks` holds the record of each task begun.
     """
 
-    def __init__(self, env: gym.Env[str, str], tasks: int = 4, context: str = "kept") -> None:
+    def __init__(self, env: gym.Env[str, str], tasks: int = 4, context: str = "kept", stream: str = "same") -> None:
         """Wrap `env`; raises SpecError for settings out of range."""
-        RecordConstructorArgs.__init__(self, tasks=tasks, context=context)
+        RecordConstructorArgs.__init__(self, tasks=tasks, context=context, stream=stream)
         TextWrapper.__init__(self, env)
-        self.settings: LifecycleSpec = LifecycleSpec(tasks, chosen("context", context, CONTEXTS))
+        self.settings: LifecycleSpec = LifecycleSpec(
+            tasks, chosen("context", context, CONTEXTS), chosen("stream", stream, STREAMS)
+        )
         space = env.observation_space
-        if not isinstance(env, Interface) or not isinstance(space, TextSpace):
-            raise TypeError(f"Lifecycle wraps an Interface, whose names the tasks share, got {env!r}")
-        self._interface = env
+        self._has_fact = self.inner.fact != "none"
+        if not (isinstance(env, Interface) or self._has_fact) or not isinstance(space, TextSpace):
+            raise TypeError(
+                f"Lifecycle wraps an Interface, whose names the tasks share, or levels with a fact, got {env!r}"
+            )
+        self._naming_seed = env.settings.seed if isinstance(env, Interface) else None
         self._is_writing, self._elapsed = False, 0
-        self.observation_space = TextSpace(space.max_length + EXTRA_CHARS)
+        is_told = self.settings.context == "told"
+        self.observation_space = TextSpace(space.max_length + EXTRA_CHARS + FACT_CHARS * is_told)
 
     @property
     def action_templates(self) -> tuple[str, ...]:
@@ -107,6 +120,10 @@ class Lifecycle(TextWrapper, RecordConstructorArgs):
         """Return the record of each task begun."""
         return tuple(self._tasks)
 
+    def facts(self) -> tuple[Fact, ...]:
+        """Return the fact of each task begun."""
+        return tuple(self._facts[: self._number])
+
     def reset(  # type: ignore[override]  # Gymnasium says dict[str, Any]
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[str, Info]:
@@ -116,17 +133,22 @@ class Lifecycle(TextWrapper, RecordConstructorArgs):
             self.np_random, _ = seeding.np_random(seed)
         pack = int(self.np_random.integers(SEEDS)) if seed is None else seed
         tasks = self.settings.tasks
-        naming = seed_from("lifecycle", self._interface.settings.seed, pack)
         self._seeds = [pack * tasks + k for k in range(tasks)]
-        self._options = {**(options or {}), "interface_seed": naming}
+        self._options = dict(options or {})
+        naming: tuple[int, ...] = ()
+        if self._naming_seed is not None:
+            naming = (seed_from("lifecycle", self._naming_seed, pack),)
+            self._options["interface_seed"] = naming[0]
+        self._fact_seeds = fact_seeds(pack, self.settings) if self._has_fact else None
         self._is_writing, self._elapsed = False, 0
         self._tasks = [TaskRecord(0, 0.0, False)]
-        levels = [self._level(seed) for seed in reversed(self._seeds)]  # the first is left open
+        levels = [self._level(number) for number in reversed(range(tasks))]  # the first is left open
+        self._facts = [fact for level in reversed(levels) for fact in level.facts]
         notes = tasks - 1 if self.settings.context == "kept" else 0
         lengths = [level.expert_length for level in levels]
         self._max_steps = sum(level.max_steps for level in levels) + notes
         self._expert_length = None if None in lengths else sum(length or 0 for length in lengths) + notes
-        identity = key_digest("lifecycle", naming, *(level.info["level_id"] for level in levels)).hex()[:LEVEL_DIGITS]
+        identity = key_digest("lifecycle", *naming, *(level.info["level_id"] for level in levels)).hex()[:LEVEL_DIGITS]
         self._level_id = f"{self.family.lower()}:{identity}"
         return self._framed(levels[-1].info)
 
@@ -144,7 +166,7 @@ class Lifecycle(TextWrapper, RecordConstructorArgs):
         is_over, is_last = terminated or truncated, self._number == self.settings.tasks
         self._tasks[-1] = TaskRecord(self._tasks[-1].start, info["score"], is_over and info["success"])
         if is_over and not is_last:
-            if self.settings.context == "wiped":
+            if self.settings.context != "kept":
                 return self._next_task(reward, info["is_action_valid"])
             self._is_writing, terminated, truncated = True, False, False
         observation, info = self._framed(info)
@@ -159,16 +181,17 @@ class Lifecycle(TextWrapper, RecordConstructorArgs):
         """The task at hand, from 1."""
         return len(self._tasks)
 
-    def _level(self, seed: int) -> "_Level":
-        """Reset the environment to a level and return what the pack needs to know of it."""
+    def _level(self, number: int) -> "_Level":
+        """Reset the environment to a task's level, counted from 0, and return what the pack needs to know of it."""
         random = self.np_random  # a level's seed would replace it, and so decide which pack is next
-        _, info = self.env.reset(seed=seed, options=self._options)
+        fact = {} if self._fact_seeds is None else {"fact_seed": self._fact_seeds[number]}
+        _, info = self.env.reset(seed=self._seeds[number], options={**self._options, **fact})
         self.np_random = random
-        return _Level(cast(Info, info), self.inner.max_steps, self.inner.expert_length)
+        return _Level(cast(Info, info), self.inner.max_steps, self.inner.expert_length, self.inner.facts())
 
     def _next_task(self, reward: SupportsFloat, is_action_valid: bool) -> tuple[str, SupportsFloat, bool, bool, Info]:
         self._is_writing = False
-        info = self._level(self._seeds[self._number]).info
+        info = self._level(self._number).info
         self._tasks.append(TaskRecord(self._elapsed, 0.0, False))
         observation, info = self._framed({**info, "is_action_valid": is_action_valid})
         return observation, reward, False, False, info
@@ -197,6 +220,8 @@ class Lifecycle(TextWrapper, RecordConstructorArgs):
         lines = [f"Task {self._number} of {self.settings.tasks}: {task}"]
         if self.settings.context == "kept" and self._number > 1:
             lines.append(f"Your note: {self._tasks[-2].note or '(empty)'}")
+        if self.settings.context == "told" and (value := self._facts[self._number - 1].value):
+            lines.append(f"{FACT}{value}")
         return "\n".join([*lines, "", ""])
 
 
@@ -212,3 +237,17 @@ class _Level(NamedTuple):
     info: Info
     max_steps: int
     expert_length: int | None
+    facts: tuple[Fact, ...]
+
+
+def fact_seeds(pack: int, settings: LifecycleSpec) -> list[int | None]:
+    """Return what decides the fact of each task of a pack; None where a task has none."""
+    tasks, own = settings.tasks, seed_from("lifecycle", "fact", pack)
+    seeds: list[int | None] = [own] * tasks
+    if settings.stream == "changing":
+        seeds[tasks // 2 :] = [seed_from("lifecycle", "fact", pack, "changed")] * (tasks - tasks // 2)
+    if settings.stream == "irrelevant":
+        between = stream("lifecycle", "irrelevant", pack).permutation(range(1, tasks - 1))
+        for number in between[: tasks // MIN_IRRELEVANT].tolist():
+            seeds[number] = None
+    return seeds
