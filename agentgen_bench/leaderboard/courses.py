@@ -72,12 +72,13 @@ def folded(actions: Sequence[str]) -> list[int]:
         [0, 2, 3, 4, 9]
     """
     kept: list[int] = []
-    for i, _ in enumerate(actions):
+    done: list[str] = []  # the actions at those places
+    for i, action in enumerate(actions):
         kept.append(i)
-        for period in range(1, MAX_PERIOD + 1):
-            tail = [actions[k] for k in kept[-2 * period :]]
-            if len(tail) == 2 * period and tail[:period] == tail[period:]:
-                del kept[-period:]
+        done.append(action)
+        for period in range(1, min(MAX_PERIOD, len(done) // 2) + 1):
+            if done[-1 - period] == action and done[-2 * period : -period] == done[-period:]:
+                del kept[-period:], done[-period:]
                 break
     return kept
 
