@@ -61,6 +61,9 @@ class Rows:
         if self._has_read_prompts:
             return False
         self._has_read_prompts = True
+        from agentgen_bench.policies.growing import grow_in_place
+
+        grow_in_place(self.cache)
         if len(self.attention_mask) != len(self.owners):
             self.cache.batch_select_indices(self.owners)
             self.attention_mask = self.attention_mask[self.owners]
@@ -70,7 +73,7 @@ class Rows:
     def layers_of(self, place: int) -> Layers | None:
         """Return what the row at `place` has read, without padding; None where the cache does not keep all of it."""
         columns = self.attention_mask[place].bool()
-        if not all(type(layer).__name__ == "DynamicLayer" for layer in self.cache.layers):
+        if not all(type(layer).__name__ == "GrowingLayer" for layer in self.cache.layers):
             return None
         return tuple((layer.keys[place][:, columns], layer.values[place][:, columns]) for layer in self.cache.layers)
 

@@ -1,0 +1,54 @@
+"""Keys and values that grow in place: transformers' own layers copy all that was read for each new token."""
+
+from typing import Any
+
+import torch
+from transformers import Cache
+from transformers.cache_utils import DynamicLayer
+
+ROOM = 64  # tokens for which a layer takes room at once
+
+
+class GrowingLayer(DynamicLayer):  # type: ignore[misc]
+    """A `DynamicLayer` with room behind its tokens, where the next ones are written.
+
+    `keys` and `values`, (rows, heads, tokens, head size), are views of larger tensors.
+    """
+
+    def __init__(self, layer: DynamicLayer) -> None:
+        """Take over the tensors of a layer that has read something."""
+        super().__init__()
+        self.keys, self.values = layer.keys, layer.values
+        self.dtype, self.device, self.is_initialized = layer.keys.dtype, layer.keys.device, True
+        self._whole = (self.keys, self.values)
+
+    def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        """Append keys and values, (rows, heads, new tokens, head size), and return all."""
+        read = self.keys.shape[-2]
+        length = read + key_states.shape[-2]
+        if length > self._whole[0].shape[-2]:
+            self._whole = (_with_room(self.keys, length + ROOM), _with_room(self.values, length + ROOM))
+        for whole, new in zip(self._whole, (key_states, value_states), strict=True):
+            whole[..., read:length, :] = new
+        self._show(length)
+        return self.keys, self.values
+
+    def batch_select_indices(self, indices: torch.Tensor) -> None:
+        """Keep the rows at `indices`, and the room behind their tokens."""
+        length = self.keys.shape[-2]
+        self._whole = (self._whole[0][indices], self._whole[1][indices])
+        self._show(length)
+
+    def _show(self, length: int) -> None:
+        self.keys, self.values = (whole[..., :length, :] for whole in self._whole)
+
+
+def grow_in_place(cache: Cache) -> None:
+    """Let those layers of a cache grow in place that keep all they read; others (sliding, say) stay as they are."""
+    cache.layers = [GrowingLayer(one) if type(one) is DynamicLayer else one for one in cache.layers]
+
+
+def _with_room(tensor: torch.Tensor, length: int) -> torch.Tensor:
+    whole = tensor.new_empty(*tensor.shape[:-2], length, tensor.shape[-1])
+    whole[..., : tensor.shape[-2], :] = tensor
+    return whole

@@ -1,0 +1,58 @@
+"""Keys and values that grow in place are those of transformers' own layers, whatever is appended and dropped."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from hypothesis import given  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
+from transformers import DynamicCache  # noqa: E402
+from transformers.cache_utils import DynamicSlidingWindowLayer  # noqa: E402
+
+from agentgen_bench.policies.growing import ROOM, GrowingLayer, grow_in_place  # noqa: E402
+
+# Tokens appended at once, or None: drop a row.
+EVENTS = st.lists(st.one_of(st.integers(1, ROOM + 3), st.none()), max_size=12)
+
+
+@given(EVENTS)
+def test_appending_and_dropping_give_what_the_copying_layers_hold(events):
+    rows, numbers = 4, torch.Generator().manual_seed(0)
+    plain, growing = DynamicCache(), DynamicCache()
+    first = torch.rand(2, rows, 2, 5, 3, generator=numbers)
+    for cache in (plain, growing):
+        cache.update(first[0], first[1], 0)
+    grow_in_place(growing)
+    for event in events:
+        if event is None and rows > 1:
+            keep = torch.arange(rows)[1:]
+            rows -= 1
+            plain.batch_select_indices(keep)
+            growing.batch_select_indices(keep)
+        elif event is not None:
+            new = torch.rand(2, rows, 2, event, 3, generator=numbers)
+            returned = plain.update(new[0], new[1], 0), growing.update(new[0], new[1], 0)
+            assert all(torch.equal(a, b) for a, b in zip(*returned, strict=True))
+        assert torch.equal(plain.layers[0].keys, growing.layers[0].keys)
+        assert torch.equal(plain.layers[0].values, growing.layers[0].values)
+        assert plain.get_seq_length() == growing.get_seq_length()
+
+
+def test_one_more_token_is_written_where_room_is_and_nothing_is_copied():
+    cache = DynamicCache()
+    for _ in range(2):
+        cache.update(torch.ones(1, 1, 1, 1), torch.ones(1, 1, 1, 1), 0)
+    grow_in_place(cache)
+    cache.update(torch.ones(1, 1, 1, 1), torch.ones(1, 1, 1, 1), 0)
+    before = cache.layers[0].keys.data_ptr()
+    for _ in range(ROOM):
+        cache.update(torch.ones(1, 1, 1, 1), torch.ones(1, 1, 1, 1), 0)
+    assert cache.layers[0].keys.data_ptr() == before
+
+
+def test_layers_that_forget_stay_as_they_are():
+    cache = DynamicCache()
+    cache.layers = [DynamicSlidingWindowLayer(4)]
+    grow_in_place(cache)
+    assert not isinstance(cache.layers[0], GrowingLayer)
