@@ -340,6 +340,25 @@ def packs_are_played(env_id: str) -> None:
             _same(4, len(text_task(env).tasks()), "tasks of a pack")
 
 
+def facts_stay_over_a_pack(env_id: str) -> None:
+    """Each kind of fact that the family has is one and the same in all tasks of a pack, and another in another pack."""
+    spec = TaskSpec.from_env_id(env_id)
+    kinds = getattr(families.load(families.family(spec.family).version(spec.version).entry_point), "fact_kinds", ())
+    for kind in [kind for kind in kinds if kind != "none"]:
+        with made(env_id, fact=kind, lifecycle="pack-4-told") as env:
+            _solved(env, 0)
+            found = set(text_task(env).facts())
+            _same(1, len(found), "facts of a pack")
+            (fact,) = found
+            _require(fact.name == kind and fact.value != "", f"the fact is {fact!r}")
+        with made(env_id, fact=kind) as env, made(env_id) as plain:
+            levels = [env.reset(seed=1, options={"fact_seed": seed})[1]["level_id"] for seed in range(6)]
+            _require(len(set(levels)) > 1, f"the fact {kind} decides nothing of a level")
+            again = env.reset(seed=1, options={"fact_seed": 0})[1]["level_id"]
+            _same(levels[0], again, "a level under a fact and the same again")
+            _same(plain.reset(seed=1), env.reset(seed=1, options={"fact_seed": None}), "a level without the fact")
+
+
 def a_prompt_can_be_built(env_id: str) -> None:
     """A model's prompt holds the family's role, the task and the observation."""
     with made(env_id) as env:
@@ -382,6 +401,7 @@ FAMILY_CHECKS = (
     distractors_leave_the_task_alone,
     aliases_hide_the_words,
     packs_are_played,
+    facts_stay_over_a_pack,
     a_prompt_can_be_built,
 )
 

@@ -5,7 +5,8 @@ Its mean length labels the difficulty of generated levels (`envs/alfworld/search
 every ALFWorld setting a score between random and oracle.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from agentgen_bench.envs.alfworld.searcher import Searcher
@@ -49,11 +50,11 @@ class ALFWorldListSearcher(ALFWorldSearcher):
         super().__init__(None)
 
 
-def recalled(history: History, order_seed: int | None = 0) -> Searcher:
-    """Return a searcher that has lived through the history."""
+def recalled(history: History, order_seed: int | None = 0, usual: Mapping[str, str] = MappingProxyType({})) -> Searcher:
+    """Return a searcher that has lived through the history, and looks for a kind of object where `usual` says first."""
     is_older = any(template.startswith("put ") for template in history.action_templates)
     put = "put {item} in/on {receptacle}" if is_older else "move {item} to {receptacle}"
-    searcher = Searcher(history.task, order_seed, put)
+    searcher = Searcher(history.task, order_seed, put, usual)
     seen = [*(turn.observation for turn in history.turns), history.observation]
     searcher.begin(seen[0])
     for turn, observation in zip(history.turns, seen[1:], strict=True):

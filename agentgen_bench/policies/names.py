@@ -14,6 +14,7 @@ FAMILY_PLAYERS: dict[str, tuple[str, str]] = {
     "webshop-reader": FAMILY_DEMONSTRATORS["WebShop"],
     "alfworld-list-searcher": FAMILY_DEMONSTRATORS["ALFWorld"],
     "sciworld-reader": FAMILY_DEMONSTRATORS["SciWorld"],
+    "alfworld-housekeeper": ("agentgen_bench.policies.alfworld_housekeeper", "ALFWorldHousekeeper"),
     "alfworld-searcher": ("agentgen_bench.policies.alfworld_searcher", "ALFWorldSearcher"),
     "webshop-first-hit": ("agentgen_bench.policies.webshop_shoppers", "BuyFirstHit"),
     "webshop-read-all-ten": ("agentgen_bench.policies.webshop_shoppers", "ReadAllTen"),

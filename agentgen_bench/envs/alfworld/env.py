@@ -9,6 +9,7 @@ from agentgen_bench.contract import Analysis
 from agentgen_bench.envs.alfworld import FAMILY, datasets, levels, settings, text
 from agentgen_bench.envs.alfworld import friendly as friendlier
 from agentgen_bench.envs.alfworld.engine import Answer, Engine
+from agentgen_bench.envs.alfworld.house import house_of
 from agentgen_bench.envs.alfworld.memory import Memory
 from agentgen_bench.envs.alfworld.official import OfficialGame
 from agentgen_bench.envs.alfworld.paraphrases import FORMS
@@ -20,6 +21,7 @@ from agentgen_bench.text import Richness, Section
 
 STEP_LIMIT = 50
 BACKENDS = ("engine", "textworld")
+HOUSE_BUDGET = 2  # under a house, steps allowed per step of a shortest plan: whoever has to search runs out
 IDLE = "look"  # what the oracle does where no plan is left
 _INVALID = Outcome(0.0, False, False)
 
@@ -70,7 +72,10 @@ class ALFWorldEnv(TextEnv):
         backend: "engine" (ours), or "textworld", the official stack in a process of its own, on the same levels.
         paraphrase: 0, the task in its own words; any other number, a wording that it and the level choose. A task in
         free wording stays as it is.
-        max_steps: the step limit.
+        fact: none, or house: levels of one house share two rooms, in which each kind of object has its usual place
+        (house.py); the step limit is then twice the shortest plan, so that searching costs the task. In a pack the
+        house is the pack's (docs/lifecycle.md). The official games have none.
+        max_steps: the step limit, at most.
 
     Version history:
         v0: first version.
@@ -79,6 +84,7 @@ class ALFWorldEnv(TextEnv):
     family: ClassVar[str] = "ALFWorld"
     splits: ClassVar[tuple[str, ...]] = settings.SPLITS
     difficulties: ClassVar[tuple[str, ...]] = FAMILY.difficulties
+    fact_kinds: ClassVar[tuple[str, ...]] = ("none", "house")
     action_templates: ClassVar[tuple[str, ...]] = (
         "look",
         "inventory",
@@ -113,14 +119,15 @@ class ALFWorldEnv(TextEnv):
         data: str | Sequence[str] | None = None,
         paraphrase: int = 0,
         max_steps: int = STEP_LIMIT,
+        fact: str = "none",
         render_mode: str | None = None,
     ) -> None:
         """Check all settings; raises SpecError naming the one that is wrong, DataError for data that is not there."""
         is_official = data is not None or split in datasets.OFFICIAL_SPLITS[1:]
         own_split = "train" if is_official else split
-        super().__init__(richness=richness, difficulty=difficulty, split=own_split, render_mode=render_mode)
+        super().__init__(richness=richness, difficulty=difficulty, split=own_split, render_mode=render_mode, fact=fact)
         chosen("backend", backend, BACKENDS)
-        self.max_steps: int = checked_range("max_steps", max_steps, 1, 100_000)
+        self.max_steps = self._step_limit = checked_range("max_steps", max_steps, 1, 100_000)
         self.friendly: bool = bool(friendly)
         self._paraphrase = checked_range("paraphrase", paraphrase, 0, PARAPHRASES - 1)
         self.backend = backend
@@ -131,6 +138,8 @@ class ALFWorldEnv(TextEnv):
         self._games: tuple[Path, ...] = ()
         self._is_named = False  # are the games files that `data` names
         if is_official:
+            if fact != "none":
+                raise SpecError(f"the official games are in houses of their own, got fact={fact!r}; choose 'none'")
             self.split = split
             named = None if data is None else datasets.named_games(data)
             self._is_named = named is not None
@@ -143,6 +152,8 @@ class ALFWorldEnv(TextEnv):
 
     def _start(self, level_seed: int) -> None:
         level = self._level = self._level_of(level_seed)
+        if self.fact != "none" and level.plan is not None:
+            self.max_steps = min(self._step_limit, HOUSE_BUDGET * len(level.plan))
         self.level_id = f"alfworld:{level.digest}"
         self.task: str = paraphrased(FORMS, level.task, self._paraphrase, "alfworld", self.level_id)
         self._engine = Engine(level.scene) if level.scene is not None else None
@@ -158,6 +169,8 @@ class ALFWorldEnv(TextEnv):
         self._memory.begin(room)
 
     def _level_of(self, seed: int) -> levels.Level:
+        if self.fact_seed is not None:
+            return levels.level_in_house(self._settings, self.fact_seed, seed)
         if not self._games:
             return levels.generated_level(self._settings, seed)
         if self._is_named:
@@ -265,6 +278,10 @@ class ALFWorldEnv(TextEnv):
         if self._level.path is not None:
             labels["game"] = datasets.game_name(self._level.path)
         return labels
+
+    def fact_value(self) -> str:
+        """Return where things are in the house."""
+        return "" if self.fact_seed is None else house_of(self._settings, self.fact_seed).text
 
     def close(self) -> None:
         """End the official stack's process, where there is one."""

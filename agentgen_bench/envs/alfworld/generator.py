@@ -46,7 +46,7 @@ class GeneratedLevel(NamedTuple):
     room: str  # kind and number
 
 
-class _Draft(NamedTuple):
+class Draft(NamedTuple):
     """A level on paper: types and places, before it becomes facts."""
 
     room: catalogue.Room
@@ -63,11 +63,11 @@ def generate_level(settings: LevelSettings, seed: int) -> GeneratedLevel:
     """Return level `seed` of these settings; raises SpecError where no level can satisfy them."""
     rng = stream("alfworld", "level", *settings.key(), seed)
     preset = PRESETS[settings.difficulty]
-    candidates = _candidates(settings)
+    candidates = candidates_of(settings)
     for _ in range(MAX_DRAWS):
-        task_type = _pick(rng, sorted(candidates))
-        draft = _draft(rng, settings, preset, _pick(rng, candidates[task_type]), task_type)
-        level = _labelled(draft, preset) if draft is not None else None
+        task_type = pick(rng, sorted(candidates))
+        draft = _draft(rng, settings, preset, pick(rng, candidates[task_type]), task_type)
+        level = labelled(draft, preset.low, preset.high) if draft is not None else None
         if level is not None:
             return level
     raise SpecError(
@@ -104,12 +104,12 @@ def _search_length(scene: Scene, order_seed: int) -> int:
     return SEARCH_LIMIT
 
 
-def _labelled(draft: _Draft, preset: Preset) -> GeneratedLevel | None:
-    """Return the level of a draft, or None where it is out of the preset or has no plan."""
+def labelled(draft: Draft, low: float, high: float) -> GeneratedLevel | None:
+    """Return the level of a draft; None where its search takes less than `low` or more than `high`, or has no plan."""
     game = _game(draft)
     scene = build_scene(game)
-    search_steps = expected_search_steps(scene, preset.high)
-    if not preset.low <= search_steps <= preset.high:
+    search_steps = expected_search_steps(scene, high)
+    if not low <= search_steps <= high:
         return None
     plan = shortest_plan(Engine(scene))
     if not plan:
@@ -120,16 +120,18 @@ def _labelled(draft: _Draft, preset: Preset) -> GeneratedLevel | None:
 # --- what can be drawn
 
 
-class _Choice(NamedTuple):
+class Choice(NamedTuple):
+    """What a task may be about: a room, the object to bring, where it goes."""
+
     room: catalogue.Room
     object_type: str
     destination: str
 
 
 @cache
-def _candidates(settings: LevelSettings) -> dict[str, tuple[_Choice, ...]]:
+def candidates_of(settings: LevelSettings) -> dict[str, tuple[Choice, ...]]:
     """Return by task type the rooms, objects and destinations that the split allows."""
-    chosen: dict[str, tuple[_Choice, ...]] = {}
+    chosen: dict[str, tuple[Choice, ...]] = {}
     for name in settings.task_types:
         if settings.n_targets in (None, tasks.TASK_TYPES[name].n_targets):
             choices = tuple(
@@ -151,7 +153,7 @@ def _rooms(split: str, task_type: str) -> list[catalogue.Room]:
     return [catalogue.room(kind, number) for kind in tasks.TASK_TYPES[task_type].rooms for number in numbers]
 
 
-def _choices(room: catalogue.Room, task_type: str, settings: LevelSettings) -> list[_Choice]:
+def _choices(room: catalogue.Room, task_type: str, settings: LevelSettings) -> list[Choice]:
     kind, goal = catalogue.KINDS[room.kind], tasks.TASK_TYPES[task_type]
     if (settings.n_instances or goal.n_targets) < goal.n_targets or (settings.n_receptacles or 0) > len(
         room.receptacles
@@ -168,7 +170,7 @@ def _choices(room: catalogue.Room, task_type: str, settings: LevelSettings) -> l
             sources = [name for name in fits if name != destination]
             held_out = is_held_out(object_type, destination)
             if sources and held_out == (settings.split == "ood_pairs"):
-                choices.append(_Choice(room, object_type, destination))
+                choices.append(Choice(room, object_type, destination))
     return choices
 
 
@@ -181,8 +183,8 @@ _BLADE = "Knife"
 
 
 def _draft(
-    rng: np.random.Generator, settings: LevelSettings, preset: Preset, choice: _Choice, task_type: str
-) -> _Draft | None:
+    rng: np.random.Generator, settings: LevelSettings, preset: Preset, choice: Choice, task_type: str
+) -> Draft | None:
     """Return a drawn level in the split's content class, or None where this room cannot hold it."""
     goal, item = tasks.TASK_TYPES[task_type], catalogue.OBJECTS[choice.object_type]
     receptacles = _receptacles(rng, settings, preset, choice, task_type)
@@ -195,30 +197,32 @@ def _draft(
     for _ in range(n_instances):
         hidden = rng.random() < p_hidden
         of_kind = [i for i in sources if (receptacles[i] in catalogue.OPENABLE) == hidden]
-        targets.append((choice.object_type, _target_place(rng, preset, choice, receptacles, of_kind or sources)))
+        targets.append(
+            (choice.object_type, target_place(rng, preset, choice.object_type, receptacles, of_kind or sources))
+        )
     fixed = [*targets, *_fixtures(rng, receptacles, task_type)]
-    if len(fixed) != len(targets) + len(_fixture_types(task_type)):
+    if len(fixed) != len(targets) + len(fixture_types(task_type)):
         return None
-    stands = _stands(rng, receptacles, settings.colocated)
+    stands = stands_of(rng, receptacles, settings.colocated)
     wording = int(rng.integers(2))
     while True:  # redraw the other objects until the content is of this split's class
         others = _others(rng, receptacles, choice, task_type, p_hidden)
         placed = tuple(sorted([*fixed, *others]))
-        draft = _Draft(
+        draft = Draft(
             choice.room, task_type, choice.object_type, choice.destination, wording, receptacles, stands, placed
         )
         if SPLITS[content_class(draft)] == settings.split:
             return draft
 
 
-def content_class(draft: _Draft) -> int:
+def content_class(draft: Draft) -> int:
     """Return the class of a level's content, an index into SPLITS; equal levels have equal classes."""
     content = repr((draft.task_type, draft.object_type, draft.destination, draft.wording, *draft[5:]))
     return key_digest("alfworld", "content", content)[0] % len(SPLITS)
 
 
 def _receptacles(
-    rng: np.random.Generator, settings: LevelSettings, preset: Preset, choice: _Choice, task_type: str
+    rng: np.random.Generator, settings: LevelSettings, preset: Preset, choice: Choice, task_type: str
 ) -> tuple[str, ...]:
     """Return the room's receptacles, thinned to the wanted number; what the task needs stays."""
     available = list(choice.room.receptacles)
@@ -230,32 +234,38 @@ def _receptacles(
     return tuple(available[i] for i in sorted([*keep, *rest[: max(0, wanted - len(keep))]]))
 
 
-def _needed_types(choice: _Choice, task_type: str) -> list[str]:
-    goal, fits = tasks.TASK_TYPES[task_type], catalogue.OBJECTS[choice.object_type].fits
+def _needed_types(choice: Choice, task_type: str) -> list[str]:
+    fits = catalogue.OBJECTS[choice.object_type].fits
     present = set(choice.room.receptacles)
     source = next(name for name in fits if name in present and name != choice.destination)
-    needed = [source, *(_TOOL_TYPES[state] for state in goal.states if state in _TOOL_TYPES)]
+    needed = [source, *needed_tools(task_type)]
     needed += [
         next((name for name in catalogue.OBJECTS[kind].fits if name in present), source)
-        for kind in _fixture_types(task_type)
+        for kind in fixture_types(task_type)
     ]
     return sorted({*needed, choice.destination} - {catalogue.LAMP})
 
 
-def _target_place(
-    rng: np.random.Generator, preset: Preset, choice: _Choice, receptacles: tuple[str, ...], sources: list[int]
+def needed_tools(task_type: str) -> list[str]:
+    """Return the receptacles that give the states that the task asks for."""
+    return [_TOOL_TYPES[state] for state in tasks.TASK_TYPES[task_type].states if state in _TOOL_TYPES]
+
+
+def target_place(
+    rng: np.random.Generator, preset: Preset, object_type: str, receptacles: tuple[str, ...], sources: list[int]
 ) -> int:
     """Return where a target lies: early or late in the searcher's order, as the difficulty wants."""
-    fits = catalogue.OBJECTS[choice.object_type].fits
+    fits = catalogue.OBJECTS[object_type].fits
     ordered = sorted(sources, key=lambda i: (fits.index(receptacles[i]), i))
     if preset.lateness == 0.0:
         ordered = ordered[: max(1, len(ordered) // 3)]
     elif preset.lateness == 1.0:
         ordered = ordered[len(ordered) // 2 :]
-    return _pick(rng, ordered)
+    return pick(rng, ordered)
 
 
-def _fixture_types(task_type: str) -> tuple[str, ...]:
+def fixture_types(task_type: str) -> tuple[str, ...]:
+    """Return the lamp or knife that a task needs."""
     if task_type == tasks.LOOK:
         return (catalogue.LAMP,)
     return (_BLADE,) if "sliced" in tasks.TASK_TYPES[task_type].states else ()
@@ -264,19 +274,19 @@ def _fixture_types(task_type: str) -> tuple[str, ...]:
 def _fixtures(rng: np.random.Generator, receptacles: tuple[str, ...], task_type: str) -> list[tuple[str, int]]:
     """Return the lamp or knife that the task needs; empty where no receptacle holds one."""
     placed = []
-    for kind in _fixture_types(task_type):
+    for kind in fixture_types(task_type):
         places = [i for i, name in enumerate(receptacles) if name in catalogue.OBJECTS[kind].fits]
         if places:
-            placed.append((kind, _pick(rng, places)))
+            placed.append((kind, pick(rng, places)))
     return placed
 
 
 def _others(
-    rng: np.random.Generator, receptacles: tuple[str, ...], choice: _Choice, task_type: str, p_hidden: float
+    rng: np.random.Generator, receptacles: tuple[str, ...], choice: Choice, task_type: str, p_hidden: float
 ) -> list[tuple[str, int]]:
     """Return the objects that the task does not need, with their places."""
     kind = catalogue.KINDS[choice.room.kind]
-    fixtures = _fixture_types(task_type)
+    fixtures = fixture_types(task_type)
     draws = iter(rng.random(8 * (len(kind.usual) + len(kind.sometimes))).tolist())
     placed = []
     for object_type in (*kind.usual, *kind.sometimes):
@@ -305,7 +315,7 @@ def _places(receptacles: tuple[str, ...], object_type: str) -> tuple[tuple[int, 
     return tuple(open_places), tuple(hidden_places)
 
 
-def _stands(rng: np.random.Generator, receptacles: tuple[str, ...], colocated: bool) -> tuple[int, ...]:
+def stands_of(rng: np.random.Generator, receptacles: tuple[str, ...], colocated: bool) -> tuple[int, ...]:
     """Return each receptacle's location; with `colocated`, one in seven shares its neighbour's."""
     stands: list[int] = []
     for i in range(len(receptacles)):
@@ -314,15 +324,16 @@ def _stands(rng: np.random.Generator, receptacles: tuple[str, ...], colocated: b
     return tuple(stands)
 
 
-def _pick(rng: np.random.Generator, options: Sequence[T]) -> T:
+def pick(rng: np.random.Generator, options: Sequence[T]) -> T:
+    """Return one of the options."""
     return options[int(rng.random() * len(options))]
 
 
 # --- facts
 
 
-def _game(draft: _Draft) -> Game:
-    receptacle_ids = _identifiers(draft.receptacles, {"SinkBasin": "sink", "BathtubBasin": "bathtub"})
+def _game(draft: Draft) -> Game:
+    receptacle_ids = identifiers_of(draft.receptacles)
     object_ids = _identifiers([name for name, _ in draft.placed], {})
     facts: list[Fact] = [("atlocation", "agent1", "loc_bar_00")]
     for identifier, name, stand in zip(receptacle_ids, draft.receptacles, draft.stands, strict=True):
@@ -340,6 +351,11 @@ def _game(draft: _Draft) -> Game:
     goal = tasks.task_goal(draft.task_type, draft.object_type, draft.destination)
     sentence = tasks.task_sentence(draft.task_type, draft.object_type, draft.destination, draft.wording)
     return Game(Dialect.V04, tuple(facts), goal, sentence)
+
+
+def identifiers_of(receptacles: Sequence[str]) -> list[str]:
+    """Return one identifier per receptacle of a room."""
+    return _identifiers(receptacles, {"SinkBasin": "sink", "BathtubBasin": "bathtub"})
 
 
 def _identifiers(names: Sequence[str], prefixes: dict[str, str]) -> list[str]:

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from agentgen_bench.envs.alfworld.engine import Engine
 from agentgen_bench.envs.alfworld.gamefile import Game, game_json, parse_game, read_json, task_of
-from agentgen_bench.envs.alfworld.generator import expected_search_steps, generate_level
+from agentgen_bench.envs.alfworld.generator import GeneratedLevel, expected_search_steps, generate_level
+from agentgen_bench.envs.alfworld.house import house_level
 from agentgen_bench.envs.alfworld.planner import shortest_plan
 from agentgen_bench.envs.alfworld.scene import Scene, build_scene
 from agentgen_bench.envs.alfworld.settings import LevelSettings
@@ -33,7 +34,16 @@ class Level(NamedTuple):
 @lru_cache(maxsize=CACHED_LEVELS)
 def generated_level(settings: LevelSettings, seed: int) -> Level:
     """Return a level of our own; raises SpecError where the settings allow none."""
-    level = generate_level(settings, seed)
+    return _ready(generate_level(settings, seed))
+
+
+@lru_cache(maxsize=CACHED_LEVELS)
+def level_in_house(settings: LevelSettings, house_seed: int, seed: int) -> Level:
+    """Return a level of our own in a house; raises SpecError where no task of the house can be solved."""
+    return _ready(house_level(settings, house_seed, seed))
+
+
+def _ready(level: GeneratedLevel) -> Level:
     scene = level.scene
     return Level(scene.task, scene.digest, scene, level.plan, level.search_steps, level.game, None)
 

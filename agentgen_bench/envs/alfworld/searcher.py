@@ -6,6 +6,7 @@ rest without detours. It is no planner: it takes the first object it finds that 
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -34,6 +35,8 @@ class Searcher:
     task: str
     order_seed: int | None = 0  # None: the order in which the room lists them
     put: str = "move {item} to {receptacle}"  # as worded by the dialect
+    usual: Mapping[str, str] = field(default_factory=dict)  # kind of object -> receptacle to look into first
+    first_seen: dict[str, list[str]] = field(default_factory=dict)  # receptacle -> what lay there before it was touched
     _here: str = ""
     _unseen: list[str] = field(default_factory=list)  # receptacles not looked into, next one first
     _contents: dict[str, list[str]] = field(default_factory=dict)  # receptacle -> objects, as last seen
@@ -55,6 +58,11 @@ class Searcher:
         match = _ROOM.search(observation)
         names = _NAME.findall(match[1]) if match else []
         self._unseen = self._in_search_order(names)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The receptacles that the room lists."""
+        return self._all
 
     def act(self) -> str:
         """Return the next command."""
@@ -189,7 +197,8 @@ class Searcher:
         wanted = self._sought = kind or (self._goal.object_type if self._goal else "")
         if self._here in self._closed and self._here in self._unseen:
             return f"open {self._here}"
-        ahead = sorted(self._unseen, key=lambda name: likelihood_rank(wanted, _kind(name)))
+        told = self.usual.get(wanted)
+        ahead = sorted(self._unseen, key=lambda name: (name != told, likelihood_rank(wanted, _kind(name))))
         return f"go to {ahead[0]}" if ahead else IDLE
 
     def _drop(self) -> str:
@@ -236,6 +245,7 @@ class Searcher:
         for on, opened, listed in _CONTENTS.findall(observation):
             receptacle = on or opened
             self._contents[receptacle] = _NAME.findall(listed)
+            self.first_seen.setdefault(receptacle, self._contents[receptacle])
             self._closed.discard(receptacle)
             if receptacle in self._unseen:
                 self._unseen.remove(receptacle)
@@ -260,7 +270,7 @@ class Searcher:
             states.discard("cool" if verb == "heat" else "hot")
 
     def _in_search_order(self, names: list[str]) -> list[str]:
-        self._all = tuple(names)
+        self._all: tuple[str, ...] = tuple(names)
         if self.order_seed is None:
             return names
         return [names[i] for i in _order(self.order_seed, len(names))]

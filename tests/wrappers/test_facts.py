@@ -1,0 +1,140 @@
+"""Facts of the world: the same in all tasks of a pack, told or found out, recorded and replayed."""
+
+import pytest
+
+from agentgen_bench import TaskSpec, make
+from agentgen_bench.contract import NO_FACT, Fact
+from agentgen_bench.episodes import from_line, to_line
+from agentgen_bench.errors import DataError, SpecError
+from agentgen_bench.leaderboard.replay import replay
+from agentgen_bench.policies.names import scripted_policy
+from agentgen_bench.rollout import Job, play
+from agentgen_bench.spec import LIFECYCLE_PRESETS, LifecycleSpec
+from agentgen_bench.wrappers.lifecycle import FACT, fact_seeds
+
+PLAYERS = {"ALFWorld": ("house", "hard", "alfworld-housekeeper")}
+CONTEXTS = ("kept", "wiped", "told")
+
+
+def fact_spec(family, context="kept", stream="same", tasks=4):
+    fact, difficulty, _ = PLAYERS[family]
+    lifecycle = LifecycleSpec(tasks, context, stream)
+    return TaskSpec(family, difficulty=difficulty, split="test", knobs=(("fact", fact),), lifecycle=lifecycle)
+
+
+def played(family, n_packs=2, **pack):
+    player = scripted_policy(PLAYERS[family][2])
+    episodes = play([Job(fact_spec(family, **pack), seed) for seed in range(n_packs)], player)
+    return sorted(episodes, key=lambda episode: episode.seed)
+
+
+@pytest.mark.parametrize("family", PLAYERS)
+def test_told_beats_who_writes_it_down_who_beats_who_never_learns(family):
+    told, kept, wiped = (
+        [e.tasks for e in played(family, 12, context=context)] for context in ("told", "kept", "wiped")
+    )
+    assert [tasks[0].score for tasks in kept] == [tasks[0].score for tasks in wiped]
+    later = [sum(task.success for tasks in packs for task in tasks[1:]) for packs in (told, kept, wiped)]
+    assert later[0] > later[1] + 4 > later[2] + 8, later  # of 36; benchmarks/facts.py gives intervals
+
+
+@pytest.mark.parametrize("family", PLAYERS)
+@pytest.mark.parametrize("stream", ["same", "irrelevant", "changing"])
+def test_packs_under_a_fact_replay_and_keep_their_facts_in_the_record(family, stream):
+    episodes = played(family, stream=stream)
+    assert replay(episodes, record_text=True) == episodes
+    assert [from_line(to_line(episode)) for episode in episodes] == episodes
+    for episode in episodes:
+        assert len(episode.facts) == len(episode.tasks) == 4
+        names = [fact.name for fact in episode.facts]
+        assert names.count("none") == (stream == "irrelevant")
+        assert len(set(episode.facts) - {NO_FACT}) == (2 if stream == "changing" else 1)
+        assert names[0] == names[3] == PLAYERS[family][0]
+
+
+@pytest.mark.parametrize("family", PLAYERS)
+def test_the_three_contexts_play_the_same_levels_and_only_told_says_the_fact(family):
+    envs = {context: make(fact_spec(family, context)) for context in CONTEXTS}
+    first = {context: env.reset(seed=3) for context, env in envs.items()}
+    assert len({info["level_id"] for _, info in first.values()}) == 1
+    value = envs["told"].facts()[0].value
+    assert {context for context, (text, _) in first.items() if value in text} == {"told"}
+    assert f"\n{FACT}{value}\n\n" in first["told"][0]
+    assert value not in str(first["kept"][1])
+
+
+def test_a_pack_draws_its_fact_whatever_its_context():
+    assert fact_seeds(5, LifecycleSpec(4, "kept")) == fact_seeds(5, LifecycleSpec(4, "told"))
+    assert len(set(fact_seeds(5, LifecycleSpec(8)))) == 1
+    assert fact_seeds(5, LifecycleSpec(8))[0] != fact_seeds(6, LifecycleSpec(8))[0]
+
+
+@pytest.mark.parametrize("tasks", [4, 8, 16])
+def test_one_task_in_four_is_irrelevant_and_neither_the_first_nor_the_last(tasks):
+    for pack in range(20):
+        seeds = fact_seeds(pack, LifecycleSpec(tasks, stream="irrelevant"))
+        assert seeds.count(None) == tasks // 4
+        assert None not in (seeds[0], seeds[-1])
+
+
+@pytest.mark.parametrize("tasks", [4, 5, 16])
+def test_a_changing_fact_changes_once_in_the_middle(tasks):
+    seeds = fact_seeds(1, LifecycleSpec(tasks, stream="changing"))
+    assert seeds == [seeds[0]] * (tasks // 2) + [seeds[-1]] * (tasks - tasks // 2)
+    assert seeds[0] != seeds[-1]
+
+
+def test_without_a_fact_records_and_specs_say_nothing_of_it():
+    (episode,) = play([Job(TaskSpec("ALFWorld"), 0)], scripted_policy("noop"))
+    assert episode.facts == ()
+    assert '"facts"' not in to_line(episode)
+    assert "stream" not in str(TaskSpec("ALFWorld", interface="opaque", lifecycle=LifecycleSpec(2)).to_json())
+
+
+def test_a_fact_that_is_none_is_no_record():
+    (episode,) = played("ALFWorld", 1)
+    line = to_line(episode).replace('"facts": [["house", ', '"facts": [["house", true, ')
+    with pytest.raises(DataError, match="a fact is not a list of name, seed and value"):
+        from_line(line)
+    assert isinstance(episode.facts[0], Fact)
+
+
+@pytest.mark.parametrize("preset", LIFECYCLE_PRESETS)
+def test_presets_say_their_size_stream_and_context(preset):
+    pack = LIFECYCLE_PRESETS[preset]
+    words = preset.split("-")[1:]
+    assert pack.tasks == int(words[0])
+    assert {pack.stream, pack.context} - {"same", "kept"} == set(words[1:])
+    spec = TaskSpec("ALFWorld", knobs=(("fact", "house"),), lifecycle=preset)
+    assert TaskSpec.from_json(spec.to_json()) == spec
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"lifecycle": "pack-4"}, "choose the interface synonym or opaque, or the family's knob fact"),
+        (
+            {"lifecycle": "pack-4-told", "interface": "opaque"},
+            "'told' and the streams irrelevant and changing are about",
+        ),
+        ({"lifecycle": "pack-8-changing", "interface": "opaque"}, "choose the family's knob fact"),
+        ({"fact": "castle"}, "unknown fact 'castle'; choose one of: none, house"),
+        ({"fact": "house", "split": "valid_seen"}, "in houses of their own"),
+    ],
+)
+def test_what_has_no_fact_is_refused(settings, message):
+    with pytest.raises(SpecError, match=message):
+        make("AgentGen/ALFWorld-v0", **settings)
+
+
+@pytest.mark.parametrize("settings", [{"tasks": 3, "stream": "irrelevant"}, {"tasks": 4, "stream": "wild"}])
+def test_streams_out_of_range_are_refused(settings):
+    with pytest.raises(SpecError, match="choose"):
+        make("AgentGen/ALFWorld-v0", fact="house", lifecycle=LifecycleSpec(**settings))
+
+
+@pytest.mark.parametrize("options", [{"fact_seed": -1}, {"fact_seed": "x"}, {"fact_seed": 1, "other": 2}])
+def test_a_wrong_fact_seed_is_refused(options):
+    env = make("AgentGen/ALFWorld-v0", fact="house")
+    with pytest.raises(SpecError, match=r"choose an integer from 0|takes no options"):
+        env.reset(seed=0, options=options)
