@@ -27,6 +27,7 @@ from agentgen_bench.cli.table import n_crashed, results_table
 from agentgen_bench.errors import AgentGenError, PolicyError, SpecError, UnavailableError
 from agentgen_bench.evaluation.answers import Answers
 from agentgen_bench.evaluation.folder import read_manifest
+from agentgen_bench.evaluation.fresh import fresh_suite
 from agentgen_bench.evaluation.plan import Plan, crossed, limited, single_plan, suite_plan
 from agentgen_bench.evaluation.run import check_makeable, check_playable, evaluate
 from agentgen_bench.policies.base import Decision, Player
@@ -40,6 +41,8 @@ EXAMPLES = """examples:
       play the smoke suite with the random policy; nothing to download
   agentgen-bench evaluate --model PATH --suite core-v1 --temperature 0.4 --output runs/mine
       evaluate a Hugging Face model folder with vLLM, or with transformers where vLLM is not installed
+  agentgen-bench evaluate --model PATH --suite core-v1 --fresh "drand 4812345" --output runs/mine-fresh
+      the same settings on levels that nobody knew before that string was published
   agentgen-bench evaluate --base-url http://localhost:8000/v1 --model NAME --env AgentGen/Sokoban-rich-v0
       evaluate whatever an OpenAI-compatible server serves
   agentgen-bench evaluate --model PATH --harness-grid protocol=window,chat action-hints=templates,full
@@ -96,7 +99,8 @@ def run(args: argparse.Namespace) -> int:
 
 def default_folder(args: argparse.Namespace) -> Path:
     """Return runs/SUITE_POLICY; where another run is in there, that with a digest of this one's settings behind it."""
-    folder = Path("runs") / flat_name(args.suite or ("custom" if args.env else "smoke"), policy_label(args))
+    levels = args.suite or ("custom" if args.env else "smoke")
+    folder = Path("runs") / flat_name(levels if args.fresh is None else f"{levels}-fresh", policy_label(args))
     settings = _deciding(args)
     is_free = not args.harness_grid and (not folder.exists() or _recorded(folder) == settings)
     return folder if is_free else folder.with_name(distinguished(folder.name, settings))
@@ -170,6 +174,8 @@ def plan_from_args(args: argparse.Namespace) -> Plan:
     """Return the plan the options describe: a suite or environments, crossed with the knobs, limited, repeated."""
     require_one_source(args.suite, args.env)
     if args.env:
+        if args.fresh is not None:
+            raise SpecError("--fresh goes with --suite: it draws levels for the settings of a frozen suite")
         own = {"difficulty": args.difficulty, "split": args.split, **dict(args.set)}
         knobs = {name: value for name, value in own.items() if value is not None}
         specs = [TaskSpec.from_env_id(env_id, **{"split": "test", **knobs}) for env_id in args.env]
@@ -178,7 +184,8 @@ def plan_from_args(args: argparse.Namespace) -> Plan:
         for option, value in (("--difficulty", args.difficulty), ("--split", args.split), ("--set", args.set)):
             if value:
                 raise SpecError(f"{option} goes with --env; a suite's settings are frozen")
-        plan = suite_plan(load_suite(args.suite or "smoke"), args.repeats)
+        suite = load_suite(args.suite or "smoke")
+        plan = suite_plan(suite if args.fresh is None else fresh_suite(suite, args.fresh), args.repeats)
     plan = crossed_by_args(plan, args)
     return limited(plan, args.limit) if args.limit else plan
 
@@ -245,6 +252,11 @@ def add_environment_options(parser: argparse.ArgumentParser, n_episodes: int = 1
     """Add the options that choose environments; `n_episodes` is the default number of levels of each."""
     group = parser.add_argument_group("environments")
     group.add_argument("--suite", metavar="NAME", help=f"one of: {', '.join(suite_names())} (default: smoke)")
+    group.add_argument(
+        "--fresh",
+        metavar="TEXT",
+        help="play the suite's settings on test levels drawn from this public string (docs/fresh.md), up to minutes",
+    )
     group.add_argument("--env", metavar="ID", action="append", default=[], help="an environment id; may be repeated")
     group.add_argument("--difficulty", help="difficulty for --env (default: the family's own)")
     group.add_argument("--split", help="split for --env (default: test)")

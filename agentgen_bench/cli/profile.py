@@ -164,7 +164,7 @@ def _cell(score: Mapping[str, Any] | None, digits: int) -> str:
 
 
 def _plan(args: argparse.Namespace) -> Plan:
-    if args.suite or args.env:
+    if args.suite or args.env or args.fresh is not None:
         return plan_from_args(args)
     ids = sorted(env_id for env_id in gym.registry if env_id.startswith(f"{NAMESPACE}/"))
     specs = [TaskSpec.from_env_id(env_id, split="test") for env_id in ids if "-v" in env_id and env_id.count("-") == 2]

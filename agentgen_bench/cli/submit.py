@@ -20,6 +20,8 @@ EXAMPLES = """examples:
   agentgen-bench submit runs/core-v1_mine --org "My Lab" --model my-model-4b --readme notes.md
   agentgen-bench submit runs/core-v1_mine --suite core-mini-v1 --org "My Lab" --model my-model-4b
       the row of core-mini-v1 that the same run gives
+  agentgen-bench submit runs/core-v1_mine --fresh runs/core-v1-fresh_mine --org "My Lab" --model my-model-4b
+      with a run on fresh levels beside the frozen ones
   agentgen-bench submit runs/transfer --org "My Lab" --model my-model-4b
       the folder of a study of a frozen protocol (docs/studies.md)
 """
@@ -51,6 +53,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--suite",
         metavar="NAME",
         help="make the entry of a suite nested in the run's: core-mini-v1 of a run of core-v1 (default: the run's own)",
+    )
+    parser.add_argument(
+        "--fresh",
+        metavar="RUN",
+        type=Path,
+        help="a run of the same policy made with evaluate --fresh TEXT, to go beside the frozen one (docs/fresh.md)",
     )
     parser.add_argument(
         "--episodes-at",
@@ -97,6 +105,7 @@ def _submitted(args: argparse.Namespace, counter: Counter) -> Path:
         leaderboards=args.leaderboards,
         readme=None if args.readme is None else read_text(args.readme),
         within=args.suite,
+        fresh=args.fresh,
         workers=args.workers,
         on_replayed=counter.add,
     )
@@ -105,6 +114,8 @@ def _submitted(args: argparse.Namespace, counter: Counter) -> Path:
 def _submitted_study(args: argparse.Namespace, counter: Counter) -> Path:
     if args.suite is not None:
         raise SpecError("--suite is for runs; the suite of a study is that of its protocol")
+    if args.fresh is not None:
+        raise SpecError("--fresh is for runs; a study is compared on the frozen levels of its protocol")
     return submit_study(
         args.run_folder,
         Named(args.org, args.model, args.date or datetime.now(UTC).date().isoformat()),

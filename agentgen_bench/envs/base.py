@@ -109,6 +109,11 @@ class TextEnv(gym.Env[str, str], abc.ABC):
         return None
 
     @property
+    def levels_are_listed(self) -> bool:
+        """Whether the setting's levels are a list that anyone can read, rather than made from their seeds."""
+        return False
+
+    @property
     def task_spans(self) -> Spans:
         """What the task is made of; joined it is `task`."""
         return (self.task,)

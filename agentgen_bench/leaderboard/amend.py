@@ -8,8 +8,17 @@ from typing import Any
 from agentgen_bench.errors import EntryError
 from agentgen_bench.evaluation.folder import write_json
 from agentgen_bench.leaderboard.audit import Record, append, entry_name, read_audit
-from agentgen_bench.leaderboard.entry import FILES, RESULTS, SCORES, digests, read_metadata
+from agentgen_bench.leaderboard.entry import (
+    FILES,
+    FRESH_FILES,
+    FRESH_RESULTS,
+    RESULTS,
+    SCORES,
+    digests,
+    read_metadata,
+)
 from agentgen_bench.leaderboard.equal import first_difference
+from agentgen_bench.leaderboard.fresh import fresh_results, read_fresh_episodes
 from agentgen_bench.leaderboard.records import read_entry_episodes
 from agentgen_bench.leaderboard.safe import read_json
 from agentgen_bench.leaderboard.study_amend import computed_scores
@@ -37,23 +46,30 @@ def rescore(path: Path, reason: str, date: str, suite: Suite | None = None) -> s
     """
     path = path.absolute()
     last = _last_record(path, reason)
-    file = path / (SCORES if is_study(path) else RESULTS)
-    computed = computed_scores(path) if is_study(path) else _computed_results(path, suite)
-    changed = first_difference(read_json(file), computed)
+    computed = {SCORES: computed_scores(path)} if is_study(path) else _computed_results(path, suite)
+    differing = {name: first_difference(read_json(path / name), value) for name, value in computed.items()}
+    changed = next((found for found in differing.values() if found is not None), None)
     if changed is None and digests(path) == last.digests:
         raise EntryError(
             f"{path}: the scores are what this version computes, and no file has changed; nothing to record"
         )
-    if changed is not None:
-        write_json(file, computed)
+    for name, found in differing.items():
+        if found is not None:
+            write_json(path / name, computed[name])
     append(path.parent.parent, Record(date, "rescored", entry_name(path), reason, digests(path)))
     return changed or "the scores are the same; another file had changed"
 
 
 def _computed_results(path: Path, suite: Suite | None) -> dict[str, Any]:
+    """Return what each file of scores must hold."""
     suite = load_suite(path.parent.name) if suite is None else suite
-    episodes = map(scored, read_entry_episodes(path, read_metadata(path, suite), suite))
-    return dict(json.loads(json_text(results(episodes))))
+    metadata = read_metadata(path, suite)
+    episodes = list(map(scored, read_entry_episodes(path, metadata, suite)))
+    computed = {RESULTS: results(episodes)}
+    if metadata.fresh is not None:
+        fresh = map(scored, read_fresh_episodes(path, metadata, suite))
+        computed[FRESH_RESULTS] = fresh_results(episodes, fresh)
+    return dict(json.loads(json_text(computed)))
 
 
 def remove(path: Path, reason: str, date: str) -> None:
@@ -81,7 +97,7 @@ def remove(path: Path, reason: str, date: str) -> None:
 
 
 def _is_part(path: Path, name: str) -> bool:
-    return is_study_file(name) if is_study(path) else name in FILES
+    return is_study_file(name) if is_study(path) else name in (*FILES, *FRESH_FILES)
 
 
 def _delete(path: Path) -> None:

@@ -101,10 +101,15 @@ COLUMNS: tuple[Column[Row], ...] = (
 )
 
 
-def with_families(families: Sequence[str]) -> tuple[Column[Row], ...]:
-    """Return `COLUMNS` with one for each of the families behind the overall success."""
+FRESH: Column[Row] = Column(
+    "fresh levels", "fresh", lambda row: None if row.fresh is None else Estimate(row.fresh, "points", is_trained=False)
+)
+
+
+def with_families(families: Sequence[str], *, has_fresh: bool = False) -> tuple[Column[Row], ...]:
+    """Return `COLUMNS` with one for each of the families behind the overall success, and one of fresh levels."""
     after = 1 + next(index for index, column in enumerate(COLUMNS) if column.key == "success")
-    return (*COLUMNS[:after], *map(_of_family, families), *COLUMNS[after:])
+    return (*COLUMNS[:after], *map(_of_family, families), *([FRESH] if has_fresh else []), *COLUMNS[after:])
 
 
 def _of_family(name: str) -> Column[Row]:
@@ -137,4 +142,6 @@ def _row_json(row: Row) -> dict[str, Any]:
         found |= {column.key: value.to_json()} if isinstance(value, Score) else plain_cells(column, row)
         if isinstance(value, Card):
             found[f"{column.key}_card"] = dict(value.facts)
+    if row.fresh is not None and row.metadata.fresh is not None:
+        found["fresh"] = {"text": row.metadata.fresh["text"], "change": row.fresh.to_json()}
     return found | {"families": {name: score.to_json() for name, score in row.families.items()}}

@@ -4,6 +4,11 @@ metadata.yaml       who, what, when, on which suite: claims, apart from what the
 results.json        recomputed from the episodes by every verification
 episodes.jsonl.gz   every episode, compact: actions, completions, rewards and the hash chain of the observations
 README.md           for readers
+
+An entry may carry a run on fresh levels beside that (see `fresh`):
+
+fresh.jsonl.gz      its episodes
+fresh.json          frozen against fresh, recomputed by every verification
 """
 
 import hashlib
@@ -31,6 +36,8 @@ from agentgen_bench.suites import Suite
 
 METADATA, RESULTS, EPISODES, README = "metadata.yaml", "results.json", "episodes.jsonl.gz", "README.md"
 FILES = (METADATA, RESULTS, EPISODES, README)
+FRESH_EPISODES, FRESH_RESULTS = "fresh.jsonl.gz", "fresh.json"
+FRESH_FILES = (FRESH_EPISODES, FRESH_RESULTS)
 SCORES, TRAINING = "scores.json", "training.jsonl.gz"  # of a study, see `study_entry`
 STUDY_FILES = (METADATA, SCORES, TRAINING, README)
 MAX_BYTES = {
@@ -39,9 +46,12 @@ MAX_BYTES = {
     TRAINING: MAX_COMPRESSED_BYTES,
     RESULTS: MAX_JSON_BYTES,
     EPISODES: MAX_COMPRESSED_BYTES,
+    FRESH_EPISODES: MAX_COMPRESSED_BYTES,
+    FRESH_RESULTS: MAX_JSON_BYTES,
     README: MAX_TEXT_BYTES,
 }
 ENTRY_VERSION = 1
+OPTIONAL = ("made", "fresh")  # of the metadata
 MAX_REPEATS = 64
 MIN_REPEATS = {"core-mini-v1": 3}
 
@@ -61,6 +71,12 @@ class Metadata:
     prompt: Mapping[str, Any]
     versions: Mapping[str, Any]
     made: Mapping[str, Any] | None = None  # when, how long, on what, from which commit; entries of before say nothing
+    fresh: Mapping[str, Any] | None = None  # of the run on fresh levels: the text that draws them, hash, when and how
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that the entry's folder holds."""
+        return FILES if self.fresh is None else (*FILES, *FRESH_FILES)
 
     @property
     def folder(self) -> str:
@@ -92,10 +108,10 @@ def metadata_from_json(data: Any, where: str) -> Metadata:
     Raises:
         EntryError: a key is missing, unknown or of the wrong type, or the date or a name is not one.
     """
-    types = {"entry_version": int, "repeats": int, "policy": dict, "prompt": dict, "versions": dict, "made": dict}
+    types = {"entry_version": int, "repeats": int} | dict.fromkeys(("policy", "prompt", "versions", *OPTIONAL), dict)
     names = [field.name for field in fields(Metadata)]
-    if isinstance(data, dict) and "made" not in data:
-        names.remove("made")
+    if isinstance(data, dict):
+        names = [name for name in names if name in data or name not in OPTIONAL]
     if not isinstance(data, dict) or set(data) != set(names):
         got = sorted(map(str, set(data) ^ set(names))) if isinstance(data, dict) else type(data).__name__
         raise EntryError(f"{where} is not an entry's metadata: missing or unknown {got}")
@@ -113,6 +129,13 @@ def _check_values(metadata: Metadata, where: str) -> None:
         raise EntryError(f"{where}: entry_version is {metadata.entry_version}; this version reads {ENTRY_VERSION}")
     if not 1 <= metadata.repeats <= MAX_REPEATS:
         raise EntryError(f"{where}: repeats is {metadata.repeats}; 1 to {MAX_REPEATS} are accepted")
+    fresh = metadata.fresh
+    if fresh is not None and not (
+        {"text", "suite_hash"} <= set(fresh) <= {"text", "suite_hash", "made"}
+        and isinstance(fresh["text"], str)
+        and isinstance(fresh["suite_hash"], str)
+    ):
+        raise EntryError(f"{where}: fresh holds {sorted(map(str, fresh))}, not a text and a suite_hash (and made)")
     check_claims(metadata.org, metadata.model, metadata.date, where)
 
 
@@ -152,15 +175,7 @@ def named_entries(paths: Iterable[Path]) -> list[Named]:
 
 def read_metadata(path: Path, suite: Suite) -> Metadata:
     """Return the metadata of the entry in a folder, after checking the folder's files, its name and its suite."""
-    if path.is_symlink() or not path.is_dir():
-        raise EntryError(f"{path} is not a folder")
-    with os.scandir(path) as inside:
-        extra = next((file.name for file in inside if file.name not in FILES), None)  # of millions, the first will do
-    if extra is not None:
-        raise EntryError(f"{path} holds {extra[:80]!r}, which is no part of an entry; it holds {', '.join(FILES)} only")
-    for name in FILES:
-        check_plain_file(path / name, MAX_BYTES[name])
-    metadata = metadata_from_json(read_yaml(path / METADATA), str(path / METADATA))
+    metadata = _read_own(path)
     if path.name != metadata.folder:
         raise EntryError(f"{path} should be named {metadata.folder} after its metadata")
     if metadata.suite != suite.name:
@@ -173,6 +188,26 @@ def read_metadata(path: Path, suite: Suite) -> Metadata:
         raise EntryError(
             f"{path} plays each level {metadata.repeats} times; {suite.name} asks for {least} of what samples"
         )
+    return metadata
+
+
+def _read_own(path: Path) -> Metadata:
+    """Return the metadata in a folder, after checking that it holds the files of such an entry and nothing else."""
+    if path.is_symlink() or not path.is_dir():
+        raise EntryError(f"{path} is not a folder")
+    with os.scandir(path) as inside:
+        known = (*FILES, *FRESH_FILES)
+        extra = next((file.name for file in inside if file.name not in known), None)  # of millions, the first will do
+    if extra is not None:
+        raise EntryError(f"{path} holds {extra[:80]!r}, which is no part of an entry; it holds {', '.join(FILES)} only")
+    for name in FILES:
+        check_plain_file(path / name, MAX_BYTES[name])
+    metadata = metadata_from_json(read_yaml(path / METADATA), str(path / METADATA))
+    for name in FRESH_FILES:
+        if metadata.fresh is not None:
+            check_plain_file(path / name, MAX_BYTES[name])
+        elif os.path.lexists(path / name):
+            raise EntryError(f"{path} holds {name!r}, but its metadata tells of no fresh levels")
     return metadata
 
 
@@ -196,7 +231,8 @@ def digests(path: Path) -> dict[str, str]:
     """
     found = {}
     is_study = os.path.lexists(path / SCORES)
-    for name in (METADATA, SCORES, TRAINING) if is_study else (METADATA, RESULTS, EPISODES):
+    own = (METADATA, RESULTS, EPISODES, *(name for name in FRESH_FILES if os.path.lexists(path / name)))
+    for name in (METADATA, SCORES, TRAINING) if is_study else own:
         check_plain_file(path / name, MAX_BYTES[name])
         with (path / name).open("rb") as file:
             found[name] = hashlib.file_digest(file, "sha256").hexdigest()

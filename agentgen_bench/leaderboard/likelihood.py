@@ -11,7 +11,8 @@ from typing import Any, NamedTuple, Protocol
 
 from agentgen_bench.episodes import Episode, Step, canonical_json
 from agentgen_bench.errors import EntryError, PolicyError
-from agentgen_bench.leaderboard.entry import EPISODES, Metadata, digests, read_metadata
+from agentgen_bench.leaderboard.entry import EPISODES, FRESH_EPISODES, Metadata, digests, read_metadata
+from agentgen_bench.leaderboard.fresh import read_fresh_episodes
 from agentgen_bench.leaderboard.records import prompt_of, read_entry_episodes
 from agentgen_bench.leaderboard.replay import RecordedPolicy
 from agentgen_bench.policies.base import Decision, TokenSample
@@ -98,7 +99,10 @@ def likelihood(
     metadata = read_metadata(path, suite)
     sampling, config, context = _claimed(metadata)
     played = list(read_entry_episodes(path, metadata, suite, parsed=False))
-    episodes = chosen_episodes(played, n_episodes, digests(path)[EPISODES], beacon)
+    played += read_fresh_episodes(path, metadata, suite, parsed=False)
+    files = digests(path)
+    own = "".join(files[name] for name in (EPISODES, FRESH_EPISODES) if name in files)
+    episodes = chosen_episodes(played, n_episodes, own, beacon)
     drawn, left_out = drawn_completions(episodes, policy, config, sampling.max_tokens, context)
     tokens = [evidence(policy, one.prompt, one.completion, sampling) for one in drawn]
     return judged(tokens, sampling, n_episodes=len(episodes), left_out=left_out)

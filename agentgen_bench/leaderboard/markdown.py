@@ -20,7 +20,11 @@ def markdown(boards: Sequence[Board], studies: Sequence[StudyTable] = ()) -> str
 
 
 def _board(board: Board) -> str:
-    lines = [f"### {board.suite}", "", *markdown_table(with_families(board.families), board.rows)]
+    lines = [
+        f"### {board.suite}",
+        "",
+        *markdown_table(with_families(board.families, has_fresh=board.has_fresh), board.rows),
+    ]
     if board.stability is not None and board.stability.value is not None:
         share = 100 * board.stability.value
         lines += ["", f"The whole ranking comes back in {share:.0f} of 100 redraws of the levels."]

@@ -26,7 +26,7 @@ def page(boards: Sequence[Board], studies: Sequence[StudyTable] = ()) -> str:
 
 
 def _board(board: Board) -> str:
-    columns = with_families(board.families)
+    columns = with_families(board.families, has_fresh=board.has_fresh)
     rows = [_row(row, row.trust, columns) for row in board.rows]
     return (
         f'<section data-suite="{escape(board.suite)}"><h2>{escape(board.suite)}</h2>{_stability(board)}\n'

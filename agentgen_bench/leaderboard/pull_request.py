@@ -23,7 +23,7 @@ from agentgen_bench.leaderboard.audit import (
     read_audit,
     record_line,
 )
-from agentgen_bench.leaderboard.entry import FILES, named_entries
+from agentgen_bench.leaderboard.entry import FILES, FRESH_FILES, named_entries
 from agentgen_bench.leaderboard.markdown import BEGIN, END, markdown, with_table
 from agentgen_bench.leaderboard.names import date_problem, known_problems
 from agentgen_bench.leaderboard.safe import MAX_COMPRESSED_BYTES, read_bytes, read_text
@@ -86,7 +86,7 @@ def stray_files(base: Path, merged: Path) -> list[str]:
 def _is_part_of_entry(name: Path) -> bool:
     if len(name.parts) != 3 or any(part.startswith(".") for part in name.parts):
         return False
-    return is_study_file(name.name) if is_study(name.parent) else name.name in FILES
+    return is_study_file(name.name) if is_study(name.parent) else name.name in (*FILES, *FRESH_FILES)
 
 
 def readme_problems(base: Path, merged: Path) -> list[str]:

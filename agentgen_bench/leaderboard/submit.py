@@ -17,6 +17,8 @@ from agentgen_bench.episodes import canonical_json, to_line
 from agentgen_bench.errors import EntryError, SpecError
 from agentgen_bench.evaluation.folder import RESULTS as RUN_RESULTS
 from agentgen_bench.evaluation.folder import Run, read_run
+from agentgen_bench.evaluation.fresh import SEPARATOR, drawn_from, fresh_suite
+from agentgen_bench.evaluation.manifest import differences
 from agentgen_bench.evaluation.plan import suite_plan
 from agentgen_bench.evaluation.protocol import is_protocol
 from agentgen_bench.evaluation.sessions import MADE, made, sessions_of
@@ -24,6 +26,8 @@ from agentgen_bench.leaderboard.audit import entry_folders
 from agentgen_bench.leaderboard.entry import (
     ENTRY_VERSION,
     EPISODES,
+    FRESH_EPISODES,
+    FRESH_RESULTS,
     METADATA,
     README,
     RESULTS,
@@ -33,6 +37,7 @@ from agentgen_bench.leaderboard.entry import (
     named_entries,
 )
 from agentgen_bench.leaderboard.equal import first_difference
+from agentgen_bench.leaderboard.fresh import fresh_results
 from agentgen_bench.leaderboard.names import date_problem, known_problems
 from agentgen_bench.leaderboard.records import expected_levels, name_of, packed
 from agentgen_bench.leaderboard.replay import Replayed
@@ -54,6 +59,7 @@ def submit(
     readme: str | None = None,
     suite: Suite | None = None,
     within: str | None = None,
+    fresh: Path | None = None,
     workers: int | None = None,
     on_replayed: Callable[[Replayed], None] | None = None,
 ) -> Path:
@@ -71,6 +77,7 @@ def submit(
         suite: the suite (default: the shipped one that the run names).
         within: the name of a suite that is nested in the run's, such as core-mini-v1 in core-v1: the entry is of that
             part of the run.
+        fresh: the folder of a run of the same policy on fresh levels of the entry's suite, which goes beside it.
         workers: processes of the verification (default: all cores).
         on_replayed: told of each chunk of episodes.
 
@@ -86,7 +93,10 @@ def submit(
     if problems:
         raise EntryError(f"{run_path} cannot be submitted: " + "; ".join(problems))
     run = run if within is None else nested_run(run, suite)
-    metadata = _metadata(run, suite, org, model, date)
+    fresh_run = None if fresh is None else read_run(fresh, texts=False)
+    if fresh_run is not None and (problems := fresh_problems(run, fresh_run, suite)):
+        raise EntryError(f"{fresh} cannot go beside {run_path}: " + "; ".join(problems))
+    metadata = _metadata(run, fresh_run, suite, org, model, date)
     if problems := name_problems(suite.name, Named(org, model, date), leaderboards):
         raise EntryError(f"{run_path} cannot be submitted so: " + "; ".join(problems))
     target = leaderboards / suite.name / metadata.folder
@@ -95,7 +105,7 @@ def submit(
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new-") as folder:
         made = Path(folder) / metadata.folder
-        _write_entry(made, run, metadata, readme or _readme(metadata))
+        _write_entry(made, run, fresh_run, metadata, readme or _readme(metadata))
         verification = verify(made, suite=suite, workers=workers, on_replayed=on_replayed)
         if not verification.holds:
             raise EntryError(f"{run_path} does not hold: " + "; ".join(verification.problems))
@@ -176,7 +186,20 @@ def _suite_of(run: Run) -> Suite:
         raise EntryError(f"{run.path}: {error}") from None
 
 
-def _metadata(run: Run, suite: Suite, org: str, model: str, date: str) -> Metadata:
+def fresh_problems(run: Run, fresh: Run, suite: Suite) -> list[str]:
+    """Return why a run cannot go beside another one as its run on fresh levels."""
+    drawn = drawn_from(fresh.plan.suite_name or "")
+    if drawn is None or drawn[0] != suite.name:
+        name = fresh.plan.suite_name or "no suite"
+        return [f"it plays {name}; evaluate with --suite {suite.name} --fresh TEXT"]
+    here, there = ({name: each.manifest[name] for name in ("policy", "prompt")} for each in (run, fresh))
+    problems = differences(here, there)
+    if run.plan.repeats != fresh.plan.repeats:
+        problems.append(f"it plays each level {fresh.plan.repeats} times, the other run {run.plan.repeats} times")
+    return problems or run_problems(fresh, fresh_suite(suite, drawn[1]))
+
+
+def _metadata(run: Run, fresh: Run | None, suite: Suite, org: str, model: str, date: str) -> Metadata:
     policy = {name: value for name, value in run.manifest["policy"].items() if name not in PRIVATE}
     data: dict[str, Any] = {
         "entry_version": ENTRY_VERSION,
@@ -192,20 +215,36 @@ def _metadata(run: Run, suite: Suite, org: str, model: str, date: str) -> Metada
     }
     if (circumstances := made(sessions_of(run.manifest))) is not None:
         data[MADE] = circumstances
+    if fresh is not None:
+        data["fresh"] = {"text": _text_of(fresh), "suite_hash": fresh.plan.suite_hash}
+        if (circumstances := made(sessions_of(fresh.manifest))) is not None:
+            data["fresh"][MADE] = circumstances
     return metadata_from_json(data, "the entry")
 
 
-def _write_entry(path: Path, run: Run, metadata: Metadata, readme: str) -> None:
-    """Write the four files; the same run gives the same bytes."""
+def _text_of(fresh: Run) -> str:
+    _, _, text = (fresh.plan.suite_name or "").partition(SEPARATOR)
+    return text
+
+
+def _write_entry(path: Path, run: Run, fresh: Run | None, metadata: Metadata, readme: str) -> None:
+    """Write the files; the same runs give the same bytes."""
     path.mkdir()
     text = yaml.safe_dump(metadata.to_json(), sort_keys=False, allow_unicode=True)
     (path / METADATA).write_text(text, encoding="utf-8")
     (path / RESULTS).write_text(json_text(results(run.episodes)), encoding="utf-8")
     (path / README).write_text(readme.rstrip() + "\n", encoding="utf-8")
+    _write_episodes(path / EPISODES, run)
+    if fresh is not None:
+        _write_episodes(path / FRESH_EPISODES, fresh)
+        (path / FRESH_RESULTS).write_text(json_text(fresh_results(run.episodes, fresh.episodes)), encoding="utf-8")
+
+
+def _write_episodes(path: Path, run: Run) -> None:
     order = {canonical_json(cell.spec.to_json()): i for i, cell in enumerate(run.plan.cells)}
     episodes = sorted(run.episodes, key=lambda episode: (order[episode.key[0]], episode.seed, episode.repeat))
     with (
-        (path / EPISODES).open("wb") as file,
+        path.open("wb") as file,
         gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as archive,
         TextIOWrapper(archive, encoding="ascii") as lines,
     ):
@@ -214,8 +253,9 @@ def _write_entry(path: Path, run: Run, metadata: Metadata, readme: str) -> None:
 
 def _readme(metadata: Metadata) -> str:
     times = "once" if metadata.repeats == 1 else f"{metadata.repeats} times"
+    fresh = "" if metadata.fresh is None else f"\nBesides, fresh levels drawn from `{metadata.fresh['text']}`.\n"
     return (
         f"# {metadata.model}\n\n"
         f"Submitted by {metadata.org} on {metadata.date} to {metadata.suite}: every level played {times} by the policy "
-        f"`{metadata.policy.get('name')}` (kind: {metadata.policy.get('kind')}).\n"
+        f"`{metadata.policy.get('name')}` (kind: {metadata.policy.get('kind')}).\n{fresh}"
     )

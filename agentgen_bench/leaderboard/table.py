@@ -12,7 +12,7 @@ from agentgen_bench.episodes import Episode, canonical_json, from_json
 from agentgen_bench.errors import DataError, EntryError
 from agentgen_bench.leaderboard.audit import Trust, entry_folders, entry_name, read_audit, trust
 from agentgen_bench.leaderboard.courses import Played, course_of
-from agentgen_bench.leaderboard.entry import EPISODES, METADATA, RESULTS, Metadata, metadata_from_json
+from agentgen_bench.leaderboard.entry import EPISODES, FRESH_RESULTS, METADATA, RESULTS, Metadata, metadata_from_json
 from agentgen_bench.leaderboard.likeness import Contestant, contestant, copy_note, oracle_notes
 from agentgen_bench.leaderboard.records import AGENT_KIND, SCRIPTED_KINDS
 from agentgen_bench.leaderboard.safe import parse_json, read_gzip_lines, read_json, read_yaml
@@ -38,6 +38,7 @@ class Row:
     rank_high: int
     copy: str | None = None  # what is to be said of an entry with another's actions
     oracle: tuple[str, ...] = ()  # and of one with the oracle's, by family
+    fresh: Score | None = None  # change of success from frozen levels to fresh ones, where the entry has both
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -60,6 +61,11 @@ class Board:
     suite: str
     rows: tuple[Row, ...]
     stability: Score | None  # None for fewer than two rows
+
+    @property
+    def has_fresh(self) -> bool:
+        """Whether any row has played fresh levels."""
+        return any(row.fresh is not None for row in self.rows)
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -157,14 +163,15 @@ def _row(path: Path, name: str, trusted: Trust) -> Row:
     results = read_json(path / RESULTS)
     try:
         families = {family: _score(scores) for family, scores in results["families"].items()}
-        return Row(name, metadata, trusted, int(results["episodes"]), _score(results["overall"]), families, 0, 0, 0)
+        row = Row(name, metadata, trusted, int(results["episodes"]), _score(results["overall"]), families, 0, 0, 0)
+        return row if metadata.fresh is None else replace(row, fresh=_score(read_json(path / FRESH_RESULTS), "change"))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise EntryError(f"{path / RESULTS} lacks what a row needs: {error!r}") from None
+        raise EntryError(f"{path}: {RESULTS} or {FRESH_RESULTS} lacks what a row needs: {error!r}") from None
 
 
-def _score(scores: Mapping[str, Any]) -> Score:
-    data = scores["success"]
-    return Score("success", data["value"], data["low"], data["high"], data["n"], data["reason"])
+def _score(scores: Mapping[str, Any], name: str = "success") -> Score:
+    data = scores[name]
+    return Score(name, data["value"], data["low"], data["high"], data["n"], data["reason"])
 
 
 def _value(row: Row) -> float:

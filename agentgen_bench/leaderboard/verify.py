@@ -9,13 +9,15 @@ from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from agentgen_bench.episodes import Episode, Step
 from agentgen_bench.errors import EntryError
-from agentgen_bench.leaderboard.entry import RESULTS, Metadata, digests, read_metadata
+from agentgen_bench.leaderboard.entry import FRESH_RESULTS, RESULTS, Metadata, digests, read_metadata
 from agentgen_bench.leaderboard.equal import first_difference
+from agentgen_bench.leaderboard.fresh import fresh_results, read_fresh_episodes
 from agentgen_bench.leaderboard.records import for_replay, prompt_of, read_entry_episodes
 from agentgen_bench.leaderboard.replay import CHUNK, CHUNK_LIMIT_S, Replayed, replay_all
 from agentgen_bench.leaderboard.safe import read_json
@@ -82,12 +84,16 @@ def verify(
     found = Findings()
     try:
         metadata = found.metadata = read_metadata(path, suite)
-        claimed = read_json(path / RESULTS)
+        claimed = {name: read_json(path / name) for name in metadata.files if name in (RESULTS, FRESH_RESULTS)}
         found.digests = digests(path)
         # Read twice: what is malformed is found before minutes of replay, and nothing is gathered for them but scores.
         kept = [scored(episode) for episode in read_entry_episodes(path, metadata, suite)]
+        fresh = [scored(episode) for episode in read_fresh_episodes(path, metadata, suite)]
         config = prompt_of(metadata)
-        again = (for_replay(e, config) for e in read_entry_episodes(path, metadata, suite, parsed=False))
+        recorded = chain(
+            *(read(path, metadata, suite, parsed=False) for read in (read_entry_episodes, read_fresh_episodes))
+        )
+        again = (for_replay(episode, config) for episode in recorded)
         for chunk in replay_all(again, workers, config):
             found.add(chunk)
             if on_replayed is not None:
@@ -95,7 +101,7 @@ def verify(
             if found.is_full:
                 break
         if not found.problems:
-            found.problems += _score_problems(claimed, kept)
+            found.problems += _score_problems(claimed, kept, fresh)
         if digests(path) != found.digests:
             found.problems.append(f"{path} was changed while it was verified")
     except BrokenProcessPool:
@@ -169,10 +175,12 @@ def _counted(unparsed: bool, reason: str | None, reward: float, valid: bool) -> 
     return Step(None if unparsed else "", "", reason, reward, 0.0, valid, "", {}, 0, 0, 0, 0, 0)
 
 
-def _score_problems(claimed: Any, episodes: list[Episode]) -> list[str]:
-    computed = json.loads(json_text(results(episodes)))
-    found = first_difference(claimed, computed)
-    return [] if found is None else [f"{RESULTS}: {found}"]
+def _score_problems(claimed: dict[str, Any], episodes: list[Episode], fresh: list[Episode]) -> list[str]:
+    """Return where the files of scores are not what the episodes give."""
+    computed = {RESULTS: results(episodes)} | ({FRESH_RESULTS: fresh_results(episodes, fresh)} if fresh else {})
+    pairs = ((name, json.loads(json_text(value))) for name, value in computed.items())
+    found = ((name, first_difference(claimed[name], value)) for name, value in pairs)
+    return [f"{name}: {difference}" for name, difference in found if difference is not None]
 
 
 def json_text(value: Any) -> str:

@@ -150,6 +150,11 @@ class ALFWorldEnv(TextEnv):
                 )  # a game that is none is met here, not in play
         self._official = OfficialGame() if backend == "textworld" else None
 
+    @property
+    def levels_are_listed(self) -> bool:
+        """Whether they are game files."""
+        return bool(self._games)
+
     def _start(self, level_seed: int) -> None:
         level = self._level = self._level_of(level_seed)
         if self.fact != "none" and level.plan is not None:

@@ -176,6 +176,11 @@ class SciWorldEnv(TextEnv):
         chosen = settings.simplifications(settings.task_named(name), self.difficulty, self._simplifications_knob)
         return Level(name, variation, chosen)
 
+    @property
+    def levels_are_listed(self) -> bool:
+        """True: they are the simulator's tasks and variations."""
+        return True
+
     def _start(self, level_seed: int) -> None:
         self._current = self.level(level_seed)
         self._answer = self._simulator.start(self._current)

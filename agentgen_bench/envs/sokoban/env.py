@@ -121,6 +121,11 @@ class SokobanEnv(TextEnv):
             check_playable(tuple(self._starts))
         self._play: Play | None = None
 
+    @property
+    def levels_are_listed(self) -> bool:
+        """Whether they come from a file."""
+        return self._starts is not None
+
     def level(self, level_seed: int) -> Level:
         """Return level `level_seed` with its optima: what `reset(seed=level_seed)` plays."""
         if self._starts is None:

@@ -172,6 +172,11 @@ class WebShopEnv(TextEnv):
         self._session = Session()
         self._level: Level | None = None
 
+    @property
+    def levels_are_listed(self) -> bool:
+        """Whether they are goals of a file: given ones, or those of the original's products."""
+        return self._given is not None or self.difficulty == PAPER
+
     def _start(self, level_seed: int) -> None:
         finder = noun_finder(self.nouns)
         if self._given is not None:
