@@ -16,8 +16,9 @@ import numpy as np
 from agentgen_bench import families
 from agentgen_bench.checks import checked_seed
 from agentgen_bench.families import Version
+from agentgen_bench.knobs import WRAPPER_DEFAULTS
 from agentgen_bench.make import check_settings, make
-from agentgen_bench.spec import WRAPPER_DEFAULTS, TaskSpec
+from agentgen_bench.spec import TaskSpec
 from agentgen_bench.wrappers.distractors import Distractors
 from agentgen_bench.wrappers.faults import Faults
 from agentgen_bench.wrappers.interface import Interface

@@ -7,8 +7,8 @@ with native function calls for answers.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, NamedTuple, get_args
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple, NotRequired, TypedDict, get_args
 
 from agentgen_bench.errors import SpecError
 from agentgen_bench.families import family
@@ -83,6 +83,27 @@ class Message(NamedTuple):
     content: str
 
 
+class MessageJson(TypedDict):
+    """A chat message as records and servers have it."""
+
+    role: str
+    content: str
+
+
+class PromptJson(TypedDict):
+    """Prompt settings as manifests hold them; of what came later, what is at its default is left out."""
+
+    prompt_version: int
+    history_length: int
+    action_hints: ActionHints
+    thinking: bool
+    action_format: ActionFormat
+    protocol: NotRequired[Protocol]
+    repeat_hints: NotRequired[RepeatHints]
+    system_prompt: NotRequired[str]
+    examples: NotRequired[list[MessageJson]]
+
+
 @dataclass(frozen=True, slots=True)
 class PromptConfig:
     """How a history becomes model input.
@@ -134,15 +155,28 @@ class PromptConfig:
                 f"{MAX_SYSTEM_PROMPT_CHARS}"
             )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> PromptJson:
         """Return the settings and the version of the wording, as the manifest records them.
 
         What a window with neither system prompt nor examples does not need is left out, as in records before there
         were other protocols.
         """
-        data = {"prompt_version": PROMPT_VERSION, **asdict(self)}
-        data["examples"] = [message._asdict() for message in self.examples]
-        return {name: value for name, value in data.items() if name not in _LATER or value != _LATER[name]}
+        data: PromptJson = {
+            "prompt_version": PROMPT_VERSION,
+            "history_length": self.history_length,
+            "action_hints": self.action_hints,
+            "thinking": self.thinking,
+            "action_format": self.action_format,
+        }
+        if self.protocol != "window":
+            data["protocol"] = self.protocol
+        if self.repeat_hints != "all":
+            data["repeat_hints"] = self.repeat_hints
+        if self.system_prompt:
+            data["system_prompt"] = self.system_prompt
+        if self.examples:
+            data["examples"] = [{"role": one.role, "content": one.content} for one in self.examples]
+        return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "PromptConfig":
@@ -150,7 +184,6 @@ class PromptConfig:
         return cls(**{name: value for name, value in data.items() if name != "prompt_version"})
 
 
-_LATER: dict[str, Any] = {"protocol": "window", "repeat_hints": "all", "system_prompt": "", "examples": []}
 _EXAMPLE_ROLES = ("user", "assistant")
 
 

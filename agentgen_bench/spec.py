@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from agentgen_bench import families
 from agentgen_bench.checks import chosen
 from agentgen_bench.errors import SpecError
+from agentgen_bench.knobs import WRAPPER_DEFAULTS, WRITTEN_WHERE_ON, SpecJson
 from agentgen_bench.text import Richness
 
 NAMESPACE = "AgentGen"
-WRAPPER_DEFAULTS = {"distractors": "none", "interface": "original", "lifecycle": "none", "faults": "none"}
-WRITTEN_WHERE_ON = ("lifecycle", "faults")  # in JSON and so in hashes: settings that came after the first records
 NEWEST = -1  # stands for the family's newest version that is here; of a family that is not here, version 0
 
 Knob = str | int | float | bool | None | tuple[Any, ...]
@@ -337,9 +336,9 @@ class TaskSpec:
         """Return a copy with the named fields replaced; `spec.with_(richness="rich")` is its paired view."""
         return replace(self, **changes)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> SpecJson:
         """Return a plain dictionary from which `from_json` rebuilds an equal spec; some wrappers only where on."""
-        data = {
+        data: SpecJson = {
             "env_id": self.env_id,
             "difficulty": self.difficulty,
             "split": self.split,
@@ -347,9 +346,11 @@ class TaskSpec:
             "distractors": _wrapper_json(self.distractors),
             "interface": _wrapper_json(self.interface),
         }
-        later = {name: getattr(self, name) for name in WRITTEN_WHERE_ON}
-        on = {name: _wrapper_json(value) for name, value in later.items() if value != WRAPPER_DEFAULTS[name]}
-        return {**data, **on}
+        if self.lifecycle != WRAPPER_DEFAULTS["lifecycle"]:
+            data["lifecycle"] = _wrapper_json(self.lifecycle)
+        if self.faults != WRAPPER_DEFAULTS["faults"]:
+            data["faults"] = _wrapper_json(self.faults)
+        return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "TaskSpec":

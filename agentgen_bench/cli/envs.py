@@ -7,6 +7,7 @@ import gymnasium as gym
 
 from agentgen_bench import families
 from agentgen_bench.errors import SpecError
+from agentgen_bench.knobs import WRAPPER_DEFAULTS
 from agentgen_bench.make import knobs_of
 from agentgen_bench.spec import (
     CONTEXTS,
@@ -16,7 +17,6 @@ from agentgen_bench.spec import (
     LIFECYCLE_PRESETS,
     NAMESPACE,
     STREAMS,
-    WRAPPER_DEFAULTS,
     TaskSpec,
 )
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from contextlib import redirect_stderr
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from agentgen_bench.address import shown_command
 from agentgen_bench.cli.harness_grid import add_grid_option, grid_from_args, run_grid
@@ -26,7 +25,7 @@ from agentgen_bench.cli.prompt_options import add_prompt_options, prompt_from_ar
 from agentgen_bench.cli.table import n_crashed, results_table
 from agentgen_bench.errors import AgentGenError, PolicyError, SpecError, UnavailableError
 from agentgen_bench.evaluation.answers import Answers
-from agentgen_bench.evaluation.folder import read_manifest
+from agentgen_bench.evaluation.folder import RunResultsJson, read_manifest
 from agentgen_bench.evaluation.fresh import fresh_suite
 from agentgen_bench.evaluation.plan import Plan, crossed, limited, single_plan, suite_plan
 from agentgen_bench.evaluation.run import check_makeable, check_playable, evaluate
@@ -106,7 +105,7 @@ def default_folder(args: argparse.Namespace) -> Path:
     return folder if is_free else folder.with_name(distinguished(folder.name, settings))
 
 
-def _deciding(args: argparse.Namespace) -> dict[str, Any]:
+def _deciding(args: argparse.Namespace) -> dict[str, object]:
     """Return what makes a run another run, as far as the options tell."""
     own = {name: getattr(args, name) for name in ("compact", "harness_grid")}
     return {
@@ -117,7 +116,7 @@ def _deciding(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _recorded(folder: Path) -> dict[str, Any] | None:
+def _recorded(folder: Path) -> dict[str, object] | None:
     """Return the same of the run in a folder, by the command that it records; None where none can be told."""
     from agentgen_bench.cli import build_parser
 
@@ -130,7 +129,7 @@ def _recorded(folder: Path) -> dict[str, Any] | None:
 
 def _played(
     args: argparse.Namespace, plan: Plan, policy: Player, prompt: PromptConfig, output: Path
-) -> dict[str, Any] | None:
+) -> RunResultsJson | None:
     """Return the results of one run; None where it was interrupted, which has been said."""
     command = shlex.join(["agentgen-bench", *shown_command(args.words)])
     _announce(plan, policy, output)

@@ -5,21 +5,21 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from agentgen_bench.cli.options import listed
 from agentgen_bench.cli.policy_options import policy_from_args
 from agentgen_bench.cli.table import aligned, n_crashed, percent
 from agentgen_bench.errors import SpecError
-from agentgen_bench.evaluation.folder import RESULTS, read_run, write_json
+from agentgen_bench.evaluation.folder import RESULTS, RunResultsJson, read_run, write_json
 from agentgen_bench.evaluation.grid import AXES, Grid, harness_grid, open_grid
 from agentgen_bench.policies.base import Player, PromptedPolicy
 from agentgen_bench.prompts import PromptConfig
-from agentgen_bench.scores.base import scores_json
+from agentgen_bench.scores.base import ScoreJson, scores_json
 from agentgen_bench.scores.harness import HarnessScores, harness_scores
 from agentgen_bench.scores.units import in_units, interval_in_units
 
-Play = Callable[[Player, PromptConfig, Path], Mapping[str, Any] | None]
+Play = Callable[[Player, PromptConfig, Path], RunResultsJson | None]
 _SWITCH = {"on": True, "off": False, "true": True, "false": False}
 
 
@@ -90,7 +90,15 @@ def run_grid(args: argparse.Namespace, grid: Grid, policy: Player, output: Path,
     return 1 if n_errors else 0
 
 
-def grid_json(one: HarnessScores) -> dict[str, Any]:
+class GridJson(TypedDict):
+    """The scores of a grid on one family: success by harness, and what they come to."""
+
+    subject: str
+    success: Mapping[str, float]
+    scores: dict[str, ScoreJson]
+
+
+def grid_json(one: HarnessScores) -> GridJson:
     """Return the scores of a grid on one family as plain values."""
     return {"subject": one.subject, "success": one.rates, "scores": scores_json(one.scores)}
 

@@ -5,8 +5,8 @@ import re
 import stat
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from agentgen_bench.errors import RunError
 from agentgen_bench.evaluation.folder import EPISODES, MANIFEST
@@ -76,7 +76,7 @@ def flat_name(*parts: str) -> str:
     return "_".join(safe)
 
 
-def distinguished(name: str, settings: dict[str, Any]) -> str:
+def distinguished(name: str, settings: Mapping[str, object]) -> str:
     """Return the name with a digest of the settings behind it, so that another run has another name; {} adds none."""
     return f"{name}_{key_digest(repr(sorted(settings.items()))).hex()[:8]}" if settings else name
 

@@ -3,9 +3,8 @@
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import gymnasium as gym
 
@@ -28,6 +27,8 @@ from agentgen_bench.evaluation.plan import Plan, single_plan
 from agentgen_bench.evaluation.profile import (
     PAPER_PROMPT,
     CountTokens,
+    MeasuredSettingJson,
+    ProfileJson,
     measured,
     profile_episodes,
     profile_plan,
@@ -37,7 +38,7 @@ from agentgen_bench.evaluation.profile_page import documented_settings, page_tex
 from agentgen_bench.policies.names import SCRIPTED, scripted_policy
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.rollout import DEFAULT_WORKERS
-from agentgen_bench.scores.base import family
+from agentgen_bench.scores.base import ScoreJson, family
 from agentgen_bench.scores.profile import MIN_EPISODES
 from agentgen_bench.spec import NAMESPACE, TaskSpec
 
@@ -117,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
     return 1 if crashes(profile) else 0
 
 
-def profile_table(profile: Mapping[str, Any]) -> str:
+def profile_table(profile: ProfileJson) -> str:
     """Return a profile as text: a row per setting with 95 % intervals, below each the paper's values."""
     columns = [column for column in COLUMNS if any(column[0] in s["scores"] for s in profile["settings"])]
     rows: list[Sequence[str]] = [("setting", "episodes", *(title for _, title, _ in columns))]
@@ -146,7 +147,7 @@ def profile_table(profile: Mapping[str, Any]) -> str:
     return "\n".join([heading, *aligned(rows), *reasons, *crashes(profile)])
 
 
-def crashes(profile: Mapping[str, Any]) -> list[str]:
+def crashes(profile: ProfileJson) -> list[str]:
     """Return a line per setting with episodes that ended in an error; they count as failures."""
     return [
         f"failed: {len(setting['crashed'])} episodes of {setting['setting']}, the first by {setting['crashed'][0]}"
@@ -155,7 +156,7 @@ def crashes(profile: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _cell(score: Mapping[str, Any] | None, digits: int) -> str:
+def _cell(score: ScoreJson | None, digits: int) -> str:
     if score is None or score["value"] is None:
         return "-"
     if score["low"] is None or score["high"] is None:
@@ -171,7 +172,7 @@ def _plan(args: argparse.Namespace) -> Plan:
     return crossed_by_args(single_plan(specs, args.episodes, args.repeats), args)
 
 
-def _profile_of_plan(plan: Plan, args: argparse.Namespace, count_tokens: CountTokens | None) -> dict[str, Any]:
+def _profile_of_plan(plan: Plan, args: argparse.Namespace, count_tokens: CountTokens | None) -> ProfileJson:
     prompt = prompt_from_args(args)
     policy = agent_from_args(args, prompt) if args.agent else scripted_policy(args.policy or "random", args.seed)
     print(f"{plan.n_episodes} episodes in {len(plan.cells)} settings, policy {policy.name}", file=sys.stderr)
@@ -193,7 +194,9 @@ def _profile_of_plan(plan: Plan, args: argparse.Namespace, count_tokens: CountTo
 def _write_page(args: argparse.Namespace) -> int:
     """Measure the documented settings and write page and data; settings of other families stay as they are."""
     data = args.page.with_suffix(".json")
-    document: dict[str, dict[str, Any]] = json.loads(data.read_text(encoding="utf-8")) if data.exists() else {}
+    document: dict[str, dict[str, MeasuredSettingJson]] = {}
+    if data.exists():
+        document = json.loads(data.read_text(encoding="utf-8"))
     for name in args.families:
         families.family(name)
         for policy in PAGE_POLICIES:
@@ -209,7 +212,7 @@ def _write_page(args: argparse.Namespace) -> int:
     return 0
 
 
-def _profile_of_run(folder: Path, count_tokens: CountTokens | None) -> dict[str, Any]:
+def _profile_of_run(folder: Path, count_tokens: CountTokens | None) -> ProfileJson:
     """Return the profile of a run as it was recorded; its prompts are measured again where the record has texts."""
     settings = read_manifest(folder)["prompt"]
     prompt = PromptConfig.from_json(settings)

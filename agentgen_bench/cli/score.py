@@ -5,7 +5,6 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from agentgen_bench import families
 from agentgen_bench.cli.outputs import check_file
@@ -14,13 +13,15 @@ from agentgen_bench.episodes import Episode
 from agentgen_bench.errors import ScoreError, SpecError
 from agentgen_bench.evaluation.folder import read_run, write_json
 from agentgen_bench.evaluation.grid import grid_runs, is_grid
-from agentgen_bench.scores.base import by_setting, family, setting_label
-from agentgen_bench.scores.failures import ANALYSES, MODES, failures_json
+from agentgen_bench.scores.base import ScoreJson, by_setting, family, setting_label
+from agentgen_bench.scores.failures import ANALYSES, MODES, FailuresJson, failures_json
 from agentgen_bench.scores.lines import Line
 from agentgen_bench.scores.study import Study, StudyRun, read_study
 from agentgen_bench.scores.study_scores import StudyScores, score_study
 from agentgen_bench.scores.units import in_steps, in_units, interval_in_units, interval_over, why_no_interval
 from agentgen_bench.seeding import stream
+
+SettingFailures = dict[str, FailuresJson]  # by the label of the setting
 
 EXAMPLES = """examples:
   agentgen-bench score runs/mine
@@ -90,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def scores_text(scores: StudyScores, failures: Mapping[str, Any]) -> str:
+def scores_text(scores: StudyScores, failures: Mapping[str, SettingFailures]) -> str:
     """Return the scores as text: a table per section, failure modes, then what was left out and what is missing."""
     parts = []
     for section in dict.fromkeys(line.section for line in scores.lines):
@@ -125,14 +126,14 @@ def _remarks(lines: Sequence[Line]) -> list[str]:
     return undefined + no_interval + list(dict.fromkeys(left_out))
 
 
-def _failures(episodes: Sequence[Episode]) -> dict[str, Any]:
+def _failures(episodes: Sequence[Episode]) -> SettingFailures:
     return {
         setting_label(group[0].spec): failures_json(group, stream("scores", "failures", key))
         for key, group in by_setting(episodes).items()
     }
 
 
-def _failure_table(failures: Mapping[str, Any]) -> list[str]:
+def _failure_table(failures: Mapping[str, SettingFailures]) -> list[str]:
     """Return the share of episodes that show each mode, and the reasons for dashes."""
     rows: list[tuple[str, ...]] = [("failure modes", *(mode.replace("_", " ") for mode in MODES))]
     reasons = []
@@ -144,7 +145,7 @@ def _failure_table(failures: Mapping[str, Any]) -> list[str]:
     return [*aligned(rows), *dict.fromkeys(reasons)]
 
 
-def _push_table(failures: Mapping[str, Any]) -> list[str]:
+def _push_table(failures: Mapping[str, SettingFailures]) -> list[str]:
     """Return Sokoban's first fatal push and regret in steps, with intervals; no line without Sokoban."""
     rows: list[tuple[str, ...]] = [
         (f"{name}: {label}", *(_steps(found["scores"][each]) for each in ANALYSES))
@@ -156,7 +157,7 @@ def _push_table(failures: Mapping[str, Any]) -> list[str]:
     return ["", *aligned([header, *rows])] if rows else []
 
 
-def _steps(score: Mapping[str, Any]) -> str:
+def _steps(score: ScoreJson) -> str:
     return in_steps(score) if score["value"] is None else f"{in_steps(score)}, n {score['n']}"
 
 

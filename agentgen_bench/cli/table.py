@@ -1,12 +1,14 @@
 """Results as a table for a terminal."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+
+from agentgen_bench.scores.base import ScoreJson
+from agentgen_bench.scores.success import ResultsJson, SettingJson
 
 HEADER = ("environment", "episodes", "success", "95 %, levels only", "score", "steps", "invalid", "unparsed", "errors")
 
 
-def results_table(results: Mapping[str, Any]) -> str:
+def results_table(results: ResultsJson) -> str:
     """Return the results of one run as text: a row per environment setting, crashed episodes listed below."""
     rows = [HEADER, *(_row(setting) for setting in results["settings"])]
     if len(results["settings"]) > 1:
@@ -14,7 +16,7 @@ def results_table(results: Mapping[str, Any]) -> str:
     return "\n".join([*aligned(rows), *_crashes(results["settings"])])
 
 
-def n_crashed(results: Mapping[str, Any]) -> int:
+def n_crashed(results: ResultsJson) -> int:
     """Return how many episodes ended in an error."""
     return sum(len(setting["crashed"]) for setting in results["settings"])
 
@@ -35,14 +37,14 @@ def percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f} %"
 
 
-def interval(score: Mapping[str, Any]) -> str:
+def interval(score: ScoreJson) -> str:
     """Return a score's interval in percent."""
     if score["low"] is None or score["high"] is None:
         return "-"
     return f"{100 * score['low']:.1f} - {100 * score['high']:.1f}"
 
 
-def _row(setting: Mapping[str, Any]) -> tuple[str, ...]:
+def _row(setting: SettingJson) -> tuple[str, ...]:
     scores = setting["scores"]
     return (
         setting["setting"],
@@ -57,7 +59,7 @@ def _row(setting: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _overall_row(results: Mapping[str, Any]) -> tuple[str, ...]:
+def _overall_row(results: ResultsJson) -> tuple[str, ...]:
     success, score = results["overall"]["success"], results["overall"]["score"]
     return (
         "mean over environments",
@@ -74,7 +76,7 @@ def _number(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def _crashes(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+def _crashes(settings: Sequence[SettingJson]) -> list[str]:
     return [
         f"failed: {setting['setting']}, seed {crash['seed']}, repeat {crash['repeat']}: {crash['error']}"
         for setting in settings

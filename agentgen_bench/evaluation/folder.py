@@ -1,17 +1,41 @@
 """The run folder as it is read, and its small files: manifest.json, results.json."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict, cast
 
 from agentgen_bench.episodes import Episode, read_episodes
 from agentgen_bench.errors import DataError, RunError
 from agentgen_bench.evaluation.line_file import sync, sync_folder
-from agentgen_bench.evaluation.plan import Plan, plan_from_json
+from agentgen_bench.evaluation.plan import Plan, PlanJson, plan_from_json
+from agentgen_bench.evaluation.sessions import MadeJson, SessionJson
+from agentgen_bench.evaluation.training import OriginJson
+from agentgen_bench.prompts import PromptJson
+from agentgen_bench.scores.success import ResultsJson
 
 MANIFEST, EPISODES, RESULTS = "manifest.json", "episodes.jsonl", "results.json"
+
+
+class ManifestJson(TypedDict):
+    """What manifest.json holds. Reading checks what every reader needs; earlier releases lack the later keys."""
+
+    schema_version: int
+    command: str
+    plan: PlanJson
+    policy: Mapping[str, Any]  # name, kind, and whatever this kind of policy says of itself
+    prompt: PromptJson
+    record_text: bool
+    versions: Mapping[str, str]
+    origin: NotRequired[OriginJson | None]
+    sessions: NotRequired[list[SessionJson]]
+
+
+class RunResultsJson(ResultsJson):
+    """What results.json of a run holds: the results, and how they were made, where that is known."""
+
+    made: MadeJson | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +43,7 @@ class Run:
     """A run as read from its folder."""
 
     path: Path
-    manifest: dict[str, Any]
+    manifest: ManifestJson
     plan: Plan
     episodes: tuple[Episode, ...]
 
@@ -40,7 +64,7 @@ def read_run(path: Path, *, texts: bool = True) -> Run:
     return Run(path, manifest, plan_from_json(manifest["plan"]), episodes)
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
+def read_manifest(path: Path) -> ManifestJson:
     """Return the manifest of a run folder; raises RunError where there is none, DataError where it is damaged."""
     file = path / MANIFEST
     try:
@@ -58,7 +82,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
         raise DataError(f"{file}, plan is not that of a run: its cells are no list")
     for number, cell in enumerate(data["plan"]["cells"], 1):
         _check_keys(cell, ("spec", "seeds"), f"{file}, cell {number}")
-    return dict(data)
+    return cast(ManifestJson, data)
 
 
 def _check_keys(value: Any, keys: Sequence[str], where: str) -> None:

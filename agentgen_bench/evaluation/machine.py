@@ -8,7 +8,7 @@ import subprocess
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 # Instructions that choose other kernels of numerical libraries, and with them other last digits of a model's numbers.
 INSTRUCTIONS = frozenset(
@@ -18,6 +18,15 @@ INSTRUCTIONS = frozenset(
 CPU_INFO = Path("/proc/cpuinfo")
 TIMEOUT_S = 10  # of a program that is asked; one that hangs must not hold a run back
 PACKAGE = Path(__file__).resolve().parents[1]
+
+
+class HardwareJson(TypedDict):
+    """A machine as manifests hold it."""
+
+    cpu: str
+    instructions: list[str]
+    cores: int
+    gpus: list[str]
 
 
 class Hardware(NamedTuple):
@@ -93,7 +102,7 @@ def _said_by(*command: str) -> str | None:
     return done.stdout.strip() or None
 
 
-def to_json(machine: Hardware) -> dict[str, Any]:
+def to_json(machine: Hardware) -> HardwareJson:
     """Return plain values."""
     return {
         "cpu": machine.cpu,

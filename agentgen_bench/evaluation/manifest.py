@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from agentgen_bench.episodes import SCHEMA_VERSION
+from agentgen_bench.evaluation.folder import ManifestJson
 from agentgen_bench.evaluation.plan import Plan
 from agentgen_bench.evaluation.sessions import SESSIONS
 from agentgen_bench.evaluation.training import Origin, origin_of
@@ -22,7 +23,7 @@ KNOWN_OR_NOT = frozenset({"policy.template_writes", "origin"})  # runs of earlie
 PACKAGES = ("agentgen-bench", "gymnasium", "numpy", "rapidfuzz", "scienceworld", "alfworld", "textworld")
 
 
-def manifest(plan: Plan, policy: Player, prompt: PromptConfig, record_text: bool, command: str) -> dict[str, Any]:
+def manifest(plan: Plan, policy: Player, prompt: PromptConfig, record_text: bool, command: str) -> ManifestJson:
     """Return the manifest of a run as plain JSON. A resume compares all but FREE."""
     return {
         "schema_version": SCHEMA_VERSION,
@@ -36,7 +37,7 @@ def manifest(plan: Plan, policy: Player, prompt: PromptConfig, record_text: bool
     }
 
 
-def differences(recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
+def differences(recorded: ManifestJson, asked: ManifestJson) -> list[str]:
     """Return one line per setting that differs: `prompt.thinking: the run has true, now false`; no line if none."""
     return [
         f"{path}: the run has {_short(old)}, now {_short(new)}"
@@ -45,7 +46,7 @@ def differences(recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> list[s
     ]
 
 
-def _deciding(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def _deciding(manifest: ManifestJson) -> dict[str, object]:
     return {name: value for name, value in manifest.items() if name != SESSIONS}
 
 

@@ -2,12 +2,35 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict
 
 from agentgen_bench.errors import SpecError
+from agentgen_bench.knobs import SpecJson
 from agentgen_bench.rollout import Job
 from agentgen_bench.spec import TaskSpec
 from agentgen_bench.suites import Cell, Suite
+
+
+class PlannedSuiteJson(TypedDict):
+    """The suite that a plan plays."""
+
+    name: str
+    hash: str
+
+
+class PlannedCellJson(TypedDict):
+    """A setting of a plan, and its levels."""
+
+    spec: SpecJson
+    seeds: list[int]
+
+
+class PlanJson(TypedDict):
+    """A plan as manifests hold it; `suite` is None where the cells are no suite's."""
+
+    suite: PlannedSuiteJson | None
+    cells: list[PlannedCellJson]
+    repeats: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +65,24 @@ class Plan:
                 for repeat in range(self.repeats):
                     yield Job(cell.spec, seed, repeat, level_id)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> PlanJson:
         """Return what the manifest records."""
+        suite: PlannedSuiteJson | None = None
+        if self.suite_name is not None and self.suite_hash is not None:
+            suite = {"name": self.suite_name, "hash": self.suite_hash}
         return {
-            "suite": None if self.suite_name is None else {"name": self.suite_name, "hash": self.suite_hash},
+            "suite": suite,
             "cells": [{"spec": cell.spec.to_json(), "seeds": list(cell.seeds)} for cell in self.cells],
             "repeats": self.repeats,
         }
 
 
-def plan_from_json(data: dict[str, Any]) -> Plan:
+def plan_from_json(data: PlanJson) -> Plan:
     """Return the plan a manifest records; level ids are not among it."""
-    suite = data["suite"] or {"name": None, "hash": None}
+    suite = data["suite"]
     cells = tuple(Cell(TaskSpec.from_json(cell["spec"]), tuple(cell["seeds"]), ()) for cell in data["cells"])
-    return Plan(suite["name"], suite["hash"], cells, data["repeats"])
+    name, suite_hash = (None, None) if suite is None else (suite["name"], suite["hash"])
+    return Plan(name, suite_hash, cells, data["repeats"])
 
 
 def suite_plan(suite: Suite, repeats: int = 1) -> Plan:

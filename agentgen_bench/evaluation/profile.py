@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TypedDict
 
 from agentgen_bench.episodes import Episode
 from agentgen_bench.evaluation.histories import histories
@@ -10,14 +10,29 @@ from agentgen_bench.evaluation.plan import Plan
 from agentgen_bench.families import is_known
 from agentgen_bench.make import check_settings
 from agentgen_bench.policies.base import Player
-from agentgen_bench.prompts import Message, PromptConfig, messages
+from agentgen_bench.prompts import Message, PromptConfig, PromptJson, messages
 from agentgen_bench.rollout import DEFAULT_WORKERS, play
 from agentgen_bench.scores.base import by_setting, family, is_crash, setting_label
-from agentgen_bench.scores.profile import MIN_EPISODES, profiles_json
+from agentgen_bench.scores.profile import MIN_EPISODES, SettingProfileJson, profiles_json
 from agentgen_bench.seeding import key_digest
 
 CountTokens = Callable[[Sequence[Message]], int]
 SAMPLE_LEVELS = 1  # levels per setting that `fingerprints` covers: enough to notice a change of text, cheap to replay
+
+
+class MeasuredSettingJson(SettingProfileJson):
+    """The profile of a setting, the episodes of it that crashed, and what tells whether it is current."""
+
+    crashed: list[str]
+    fingerprint: str
+
+
+class ProfileJson(TypedDict):
+    """What `profile` gives: settings as one policy met them under one prompt."""
+
+    policy: str | None
+    prompt: PromptJson
+    settings: list[MeasuredSettingJson]
 
 
 PAPER_PROMPT = PromptConfig(history_length=2, action_hints="full")  # its protocol: two past steps, all commands
@@ -49,7 +64,7 @@ def profile_plan(
     count_tokens: CountTokens | None = None,
     min_episodes: int = MIN_EPISODES,
     on_episode: Callable[[Episode], None] | None = None,
-) -> dict[str, Any]:
+) -> ProfileJson:
     """Play the plan and return its profile as plain JSON, with prompt settings and fingerprints of its text."""
     for cell in plan.cells:
         check_settings(cell.spec)
@@ -63,11 +78,11 @@ def profile_plan(
 
 def profile_episodes(
     episodes: Sequence[Episode], prompt: PromptConfig, *, min_episodes: int = MIN_EPISODES
-) -> dict[str, Any]:
+) -> ProfileJson:
     """Return the profile of measured episodes of one policy as plain JSON."""
     profiles = profiles_json(episodes, min_episodes=min_episodes)
     groups, prints = _by_label(episodes), fingerprints(episodes)
-    settings = [
+    settings: list[MeasuredSettingJson] = [
         {
             **setting,
             "crashed": [f"seed {e.seed}: {e.error}" for e in groups[setting["setting"]] if is_crash(e)],

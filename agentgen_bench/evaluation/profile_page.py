@@ -1,13 +1,16 @@
 """The documentation page of profiles: what is on it, and its text. `agentgen-bench profile --page` writes it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from agentgen_bench import families
 from agentgen_bench.evaluation.freeze import paper_settings
+from agentgen_bench.evaluation.profile import MeasuredSettingJson
 from agentgen_bench.families import PaperValues
+from agentgen_bench.scores.base import ScoreJson
 from agentgen_bench.spec import TaskSpec
 from agentgen_bench.text import Richness
+
+Document = Mapping[str, Mapping[str, MeasuredSettingJson]]  # by policy, then by the setting's label
 
 POLICIES = ("random", "oracle")
 COLUMNS = (
@@ -39,19 +42,19 @@ def documented_settings(family: str) -> list[TaskSpec]:
     return [*specs, *(spec for spec in paper_settings() if spec.family == family)]
 
 
-def page_text(document: Mapping[str, Any]) -> str:
-    """Return the page for a document: by policy, then by setting's label, what `profile` gave."""
+def page_text(document: Document) -> str:
+    """Return the page for a document."""
     measured = [name for name in families.names() if any(_settings(name, document))]
     return HEAD + "".join([_family_text(name, document) for name in measured])
 
 
-def _settings(family: str, document: Mapping[str, Any]) -> list[Any]:
+def _settings(family: str, document: Document) -> list[MeasuredSettingJson]:
     """Return what `profile` gave of each setting of the family, by each policy."""
     labels = [spec.label for spec in documented_settings(family)]
     return [document[policy][label] for policy in POLICIES for label in labels if label in document.get(policy, {})]
 
 
-def _family_text(family: str, document: Mapping[str, Any]) -> str:
+def _family_text(family: str, document: Document) -> str:
     paper = families.family(family).paper
     lines = [
         f"\n## {family}\n",
@@ -75,12 +78,13 @@ def _family_text(family: str, document: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _row(label: str, policy: str, scores: Mapping[str, Any], paper: PaperValues | None) -> str:
-    ratio = "-" if paper is None else f"{scores['prompt_chars']['value'] / paper.prompt_chars:.0%}"
+def _row(label: str, policy: str, scores: Mapping[str, ScoreJson], paper: PaperValues | None) -> str:
+    chars = scores["prompt_chars"]["value"]
+    ratio = "-" if paper is None or chars is None else f"{chars / paper.prompt_chars:.0%}"
     return "| " + " | ".join([label, policy, *_cells(scores), ratio]) + " |"
 
 
-def _cells(scores: Mapping[str, Any]) -> Sequence[str]:
+def _cells(scores: Mapping[str, ScoreJson]) -> Sequence[str]:
     cells = []
     for name, _, digits in COLUMNS:
         value, low, high = (scores[name][key] for key in ("value", "low", "high"))

@@ -5,18 +5,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from agentgen_bench.episodes import Episode, from_line, to_line
 from agentgen_bench.errors import RunError
-from agentgen_bench.evaluation.folder import EPISODES, MANIFEST, RESULTS, read_manifest, write_json
+from agentgen_bench.evaluation.folder import (
+    EPISODES,
+    MANIFEST,
+    RESULTS,
+    ManifestJson,
+    RunResultsJson,
+    read_manifest,
+    write_json,
+)
 from agentgen_bench.evaluation.journal import JOURNAL, StepJournal
 from agentgen_bench.evaluation.line_file import LineFile, UnwrittenError, sync_folder
 from agentgen_bench.evaluation.manifest import differences
 from agentgen_bench.evaluation.plan import Plan
 from agentgen_bench.evaluation.recorded import Line, digest, recorded_lines
-from agentgen_bench.evaluation.sessions import MADE, SESSIONS, Session, begin, made, sessions_of
+from agentgen_bench.evaluation.sessions import MADE, SESSIONS, Session, SessionJson, begin, made, sessions_of
 from agentgen_bench.rollout import job_key
+from agentgen_bench.scores.success import ResultsJson
 
 RETRIED = "retried.jsonl"
 
@@ -33,7 +41,7 @@ class Recorder:
     unsealed: list[Line]
     journal: StepJournal
     _file: LineFile
-    _manifest: dict[str, Any]  # as it is in the folder
+    _manifest: ManifestJson  # as it is in the folder
     _n_before: int  # episodes that earlier sessions left
     _session: Session = field(default_factory=begin)
 
@@ -59,18 +67,18 @@ class Recorder:
             self.journal.seal(line.episode.key, line.digest)
         self.unsealed.clear()
 
-    def write_results(self, results: dict[str, Any]) -> dict[str, Any]:
+    def write_results(self, results: ResultsJson) -> RunResultsJson:
         """Write results.json in one move, whole or not at all, and return it: the results, and how they were made.
 
         The run is then over, and its journal goes.
         """
         self._file.sync()
-        whole = {**results, MADE: made(self._sessions())}
+        whole: RunResultsJson = {**results, MADE: made(self._sessions())}
         write_json(self.path / RESULTS, whole)
         self.journal.remove()
         return whole
 
-    def holds_results(self, results: dict[str, Any]) -> bool:
+    def holds_results(self, results: ResultsJson) -> bool:
         """Return whether results.json holds just these, however they were made."""
         try:
             found = json.loads((self.path / RESULTS).read_bytes())
@@ -85,7 +93,7 @@ class Recorder:
             with suppress(RunError):  # no reason to lose an episode, or to hide why the run ends
                 write_json(self.path / MANIFEST, {**self._manifest, SESSIONS: sessions})
 
-    def _sessions(self) -> list[dict[str, Any]]:
+    def _sessions(self) -> list[SessionJson]:
         """Return the sessions so far; one that added nothing is none, and half a list would be wrong."""
         before = sessions_of(self._manifest)
         is_begun = len(self.done) > self._n_before or not self._n_before
@@ -106,7 +114,7 @@ class Recorder:
 
 @contextmanager
 def open_run(
-    path: Path, manifest: dict[str, Any], plan: Plan, *, resume: bool = False, retry_errors: bool = False
+    path: Path, manifest: ManifestJson, plan: Plan, *, resume: bool = False, retry_errors: bool = False
 ) -> Iterator[Recorder]:
     """Create the run folder, or with `resume` go on in it; yields its recorder and holds a lock meanwhile.
 
@@ -146,7 +154,7 @@ def open_run(
         file.close()
 
 
-def _settle_manifest(path: Path, file: LineFile, manifest: dict[str, Any], resume: bool) -> None:
+def _settle_manifest(path: Path, file: LineFile, manifest: ManifestJson, resume: bool) -> None:
     """Write the manifest, or compare it with that of the run that is to go on."""
     if not (path / MANIFEST).exists():
         if file.size:

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from agentgen_bench.contract import text_task
 from agentgen_bench.episodes import Episode
+from agentgen_bench.evaluation.folder import RunResultsJson
 from agentgen_bench.evaluation.manifest import manifest
 from agentgen_bench.evaluation.outage import Outage
 from agentgen_bench.evaluation.plan import Plan
@@ -33,7 +33,7 @@ def evaluate(
     on_start: Callable[[Sequence[Episode]], None] | None = None,
     on_episode: Callable[[Episode], None] | None = None,
     on_decisions: Callable[[Sequence[Decision]], None] | None = None,
-) -> dict[str, Any]:
+) -> RunResultsJson:
     """Play every episode of the plan that the folder lacks, and return the results of all, also written there.
 
     Under "made" they tell when, how long, on what and from which commit the run was played; the rest is decided by the

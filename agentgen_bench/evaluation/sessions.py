@@ -8,14 +8,34 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final, TypedDict
 
 from agentgen_bench.errors import DataError
-from agentgen_bench.evaluation.machine import commit, hardware, to_json
+from agentgen_bench.evaluation.machine import HardwareJson, commit, hardware, to_json
 
-SESSIONS, MADE = "sessions", "made"  # the keys in the manifest, and in results and an entry's metadata
+SESSIONS: Final = "sessions"  # the key in the manifest
+MADE: Final = "made"  # the key in results and an entry's metadata
 MARK_EVERY_S = 60.0  # a session that is killed has lasted as long as its last mark says
 FIELDS = ("started", "seconds", "hardware", "commit")
+
+
+class SessionJson(TypedDict):
+    """A session as the manifest holds it."""
+
+    started: str  # ISO 8601, UTC
+    seconds: float
+    hardware: HardwareJson
+    commit: str | None
+
+
+class MadeJson(TypedDict):
+    """What all sessions of a run come to."""
+
+    started: str  # of the first
+    seconds: float  # of all together
+    sessions: int
+    hardware: list[HardwareJson]  # each kind once
+    commits: list[str]  # each once
 
 
 @dataclass(slots=True)
@@ -23,12 +43,12 @@ class Session:
     """A session under way; `to_json` is its record so far."""
 
     started: str
-    hardware: dict[str, Any]
+    hardware: HardwareJson
     commit: str | None
     _began: float = field(default_factory=time.monotonic)
     _marked: float | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> SessionJson:
         """Return start (ISO 8601, UTC), seconds until now, hardware and commit."""
         self._marked = time.monotonic()
         seconds = round(self._marked - self._began, 1)
@@ -44,7 +64,7 @@ def begin() -> Session:
     return Session(datetime.now(UTC).isoformat(timespec="seconds"), to_json(hardware()), commit())
 
 
-def sessions_of(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+def sessions_of(manifest: Mapping[str, object]) -> list[SessionJson]:
     """Return the sessions that a manifest records, none for one of before; raises DataError where they are damaged."""
     found = manifest.get(SESSIONS, [])
     if not isinstance(found, list) or not all(_is_session(session) for session in found):
@@ -52,7 +72,7 @@ def sessions_of(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
     return list(found)
 
 
-def made(sessions: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+def made(sessions: Sequence[SessionJson]) -> MadeJson | None:
     """Return what all sessions come to: first start, seconds in all, each kind of hardware, each commit; None for none.
 
     Examples:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from agentgen_bench.errors import DataError
 from agentgen_bench.policies.weights import weights_hash
@@ -23,6 +23,30 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 Levels = Mapping[str, tuple[str, ...]]
 
 
+class TrainingJson(TypedDict):
+    """A `TrainingRecord` as the file holds it."""
+
+    method: str
+    weights: str
+    parent: str | None
+    adapter: str | None
+    step: int
+    settings: Mapping[str, Any]
+    sources: list[Mapping[str, Any]]
+    levels: dict[str, list[str]]
+    versions: Mapping[str, str]
+    log: str | None
+    before: list["TrainingJson"]
+    training_version: int
+
+
+class OriginJson(TypedDict):
+    """An `Origin` as manifests hold it."""
+
+    weights: str
+    training: TrainingJson | None
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingRecord:
     """What made a checkpoint. Hashes are those of `policies.weights.weights_hash`."""
@@ -32,7 +56,7 @@ class TrainingRecord:
     parent: str | None  # of the weights that the training started from; None: random numbers
     adapter: str | None  # of the LoRA adapters alone, which are merged into the weights
     step: int
-    settings: Mapping[str, Any]
+    settings: Mapping[str, Any]  # of its method, each at its own version: free form
     sources: tuple[Mapping[str, Any], ...]  # what was trained on: a spec with its weight, or family and split
     levels: Levels  # those played, by the family's part of the level id, in the order of the first play
     versions: Mapping[str, str]
@@ -40,12 +64,22 @@ class TrainingRecord:
     before: tuple["TrainingRecord", ...] = ()  # of the weights that it started from, the oldest first
     training_version: int = TRAINING_VERSION
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> TrainingJson:
         """Return plain values in the order of the file."""
-        data = {field.name: getattr(self, field.name) for field in fields(self)}
-        levels = {family: list(ids) for family, ids in self.levels.items()}
-        sources, before = [dict(source) for source in self.sources], [record.to_json() for record in self.before]
-        return {**data, "sources": sources, "levels": levels, "before": before}
+        return {
+            "method": self.method,
+            "weights": self.weights,
+            "parent": self.parent,
+            "adapter": self.adapter,
+            "step": self.step,
+            "settings": self.settings,
+            "sources": [dict(source) for source in self.sources],
+            "levels": {family: list(ids) for family, ids in self.levels.items()},
+            "versions": self.versions,
+            "log": self.log,
+            "before": [record.to_json() for record in self.before],
+            "training_version": self.training_version,
+        }
 
     @property
     def chain(self) -> tuple["TrainingRecord", ...]:
@@ -180,7 +214,7 @@ class Origin:
     weights: str
     training: TrainingRecord | None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> OriginJson:
         """Return plain values."""
         return {"weights": self.weights, "training": None if self.training is None else self.training.to_json()}
 

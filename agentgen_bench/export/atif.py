@@ -17,7 +17,6 @@ from agentgen_bench.export.source import Source
 from agentgen_bench.leaderboard.records import SCRIPTED_KINDS
 from agentgen_bench.policies.names import SCRIPTED
 from agentgen_bench.prompts import History, PromptConfig, as_text, messages
-from agentgen_bench.report.collect import prompt_config
 from agentgen_bench.text import render
 from agentgen_bench.tools import call_for
 
@@ -55,7 +54,7 @@ def trajectory(episode: Episode, source: Source) -> Json:
             f"{source.name}: seed {episode.seed} is recorded without its texts, or failed before its first; "
             "trajectories need a run without --compact and without episodes that never began"
         )
-    config = prompt_config(source.prompt)
+    config = PromptConfig.from_json(source.prompt)
     seen = list(histories(episode))
     steps = [{"step_id": 1, "source": "user", "message": encodable(_asked(episode, seen, config))}]
     steps += [_step(i, step, seen[i], source) for i, step in enumerate(episode.steps)]

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from agentgen_bench.errors import RunError
 from agentgen_bench.export.source import Source
 from agentgen_bench.prompts import PromptConfig
-from agentgen_bench.report.collect import prompt_config
 from agentgen_bench.train.demonstrations import Demonstration, demonstrations
 
 CHAT = "chat.jsonl"
@@ -25,7 +24,7 @@ def chat_files(source: Source) -> dict[str, bytes]:
         DataError: an episode is recorded without its texts.
         SpecError: the run is of the test split, which nothing is trained on.
     """
-    config = prompt_config(source.prompt)
+    config = PromptConfig.from_json(source.prompt)
     lines = [json.dumps(line, ensure_ascii=True) for line in _lines(source, config)]
     if not lines:
         raise RunError(f"{source.name} holds no solved episode; what failed is not to be imitated")

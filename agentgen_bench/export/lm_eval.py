@@ -20,7 +20,7 @@ from agentgen_bench.errors import RunError
 from agentgen_bench.export.naming import encodable, moment, slug, task_names
 from agentgen_bench.export.source import Source
 from agentgen_bench.prompts import PromptConfig
-from agentgen_bench.report.collect import prompt_config, prompts_of
+from agentgen_bench.report.collect import prompts_of
 from agentgen_bench.scores.base import family, level_key, mean, setting_label
 from agentgen_bench.scores.success import results
 
@@ -60,7 +60,7 @@ def lm_eval_files(source: Source, date: str | None = None) -> dict[str, bytes]:
 
 def _read(source: Source) -> tuple[list[Episode], dict[str, list[tuple[tuple[int, int], Sample]]]]:
     """Return the episodes without texts, and by setting the samples, each with (seed, repeat) to sort it by."""
-    config = prompt_config(source.prompt)
+    config = PromptConfig.from_json(source.prompt)
     gen_kwargs = _gen_kwargs(source)
     episodes: list[Episode] = []
     samples: dict[str, list[tuple[tuple[int, int], Sample]]] = {}

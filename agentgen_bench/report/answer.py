@@ -1,14 +1,16 @@
 """What the page says first: what each run reached; and what each run is: settings, time and machine."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 
-from agentgen_bench.evaluation.sessions import made, sessions_of
+from agentgen_bench.evaluation.folder import ManifestJson
+from agentgen_bench.evaluation.machine import HardwareJson
+from agentgen_bench.evaluation.sessions import MadeJson, made, sessions_of
 from agentgen_bench.report.charts import interval_bar, shown
 from agentgen_bench.report.collect import RunReport
 from agentgen_bench.report.tables import fixed, head, percent, section, table
+from agentgen_bench.scores.base import ScoreJson
 
 
 def result_section(runs: Sequence[RunReport]) -> str:
@@ -37,7 +39,7 @@ def _result_row(run: RunReport, families: Sequence[str]) -> str:
     )
 
 
-def _range(score: Mapping[str, Any]) -> str:
+def _range(score: ScoreJson) -> str:
     return "-" if score["low"] is None else f"{percent(score['low'])} - {percent(score['high'])}"
 
 
@@ -50,16 +52,13 @@ def runs_section(runs: Sequence[RunReport]) -> str:
 
 def _run_row(run: RunReport) -> str:
     manifest = run.manifest
-    how = made(sessions_of(manifest)) or {"started": "", "seconds": None, "hardware": [], "commits": []}
+    how, suite = made(sessions_of(manifest)), manifest["plan"]["suite"]
     cells = (
         run.name,
         manifest["policy"]["name"],
-        (manifest["plan"]["suite"] or {}).get("name", "(no suite)"),
+        "(no suite)" if suite is None else suite["name"],
         manifest["versions"].get("agentgen-bench", "unknown"),
-        ", ".join(commit[:12] + ("-dirty" if commit.endswith("-dirty") else "") for commit in how["commits"]) or "-",
-        how["started"] or "-",
-        "-" if how["seconds"] is None else str(timedelta(seconds=round(how["seconds"]))),
-        "; ".join(_machine(machine) for machine in how["hardware"]) or "-",
+        *(("-",) * 4 if how is None else _circumstances(how)),
     )
     return (
         f'<tr><th scope="row">{shown(run.label)}</th>'
@@ -68,13 +67,24 @@ def _run_row(run: RunReport) -> str:
     )
 
 
-def _machine(machine: Mapping[str, Any]) -> str:
+def _circumstances(how: MadeJson) -> tuple[str, ...]:
+    """Return commits, start, duration and machines."""
+    commits = [commit[:12] + ("-dirty" if commit.endswith("-dirty") else "") for commit in how["commits"]]
+    return (
+        ", ".join(commits) or "-",
+        how["started"] or "-",
+        str(timedelta(seconds=round(how["seconds"]))),
+        "; ".join(_machine(machine) for machine in how["hardware"]) or "-",
+    )
+
+
+def _machine(machine: HardwareJson) -> str:
     """Return the graphics cards, or the processor where there are none."""
     gpus = Counter(map(str, machine.get("gpus") or ()))
     cards = ", ".join(name if n == 1 else f"{n} x {name}" for name, n in gpus.items())
     return cards or f"{machine.get('cpu', 'unknown')}, {machine.get('cores', '?')} cores"
 
 
-def _planned(manifest: Mapping[str, Any]) -> int:
+def _planned(manifest: ManifestJson) -> int:
     plan = manifest["plan"]
     return int(plan["repeats"]) * sum(len(cell["seeds"]) for cell in plan["cells"])

@@ -7,17 +7,57 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
-from agentgen_bench.episodes import Episode, Step, read_episodes
-from agentgen_bench.evaluation.folder import EPISODES, read_manifest
+from agentgen_bench.contract import Analysis
+from agentgen_bench.episodes import Ending, Episode, Sections, Step, read_episodes
+from agentgen_bench.evaluation.folder import EPISODES, ManifestJson, read_manifest
 from agentgen_bench.evaluation.grid import grid_of
 from agentgen_bench.evaluation.histories import histories
 from agentgen_bench.families import is_known
 from agentgen_bench.prompts import History, PromptConfig, as_text, messages, shown_turns
 from agentgen_bench.scores.base import family, setting_label
 from agentgen_bench.scores.failures import MODES, failures
-from agentgen_bench.scores.success import results
+from agentgen_bench.scores.success import ResultsJson, results
+
+
+class IndexJson(TypedDict):
+    """What the page's table of episodes says of one."""
+
+    setting: str
+    seed: int
+    repeat: int
+    ending: Ending
+    success: bool
+    score: float
+    steps: int
+    task: str
+    modes: dict[str, bool | None]  # by failure mode; None where the record cannot tell
+
+
+class StepJson(TypedDict):
+    """What the browser of episodes shows of a step."""
+
+    prompt: str | None
+    completion: str
+    action: str | None
+    parse_reason: str | None
+    reward: float
+    score: float
+    valid: bool
+    dropped_turns: int
+    observation: list[list[str]] | None
+
+
+class DetailsJson(TypedDict):
+    """What the browser of episodes shows of an episode, loaded when it is opened."""
+
+    task: str
+    error: str | None
+    analysis: Analysis
+    expert_length: int | None
+    first: list[list[str]] | None
+    steps: list[StepJson]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +65,10 @@ class RunReport:
     """What the page needs of one run. `index` and `packed` have one entry per episode, in the same order."""
 
     name: str
-    manifest: dict[str, Any]
-    results: dict[str, Any]
+    manifest: ManifestJson
+    results: ResultsJson
     episodes: tuple[Episode, ...]  # compact
-    index: tuple[dict[str, Any], ...]
+    index: tuple[IndexJson, ...]
     packed: tuple[str, ...]  # base64 of gzip of JSON: the page unpacks one when it is opened
     label: str = ""  # tells the run apart from the others of a page, see `labelled`
     grid: str | None = None  # the grid of harnesses that the run is part of
@@ -42,7 +82,7 @@ def collect(path: Path) -> RunReport:
         DataError: a file of it is damaged.
     """
     manifest = read_manifest(path)
-    prompt = prompt_config(manifest["prompt"])
+    prompt = PromptConfig.from_json(manifest["prompt"])
     compact, index, packed = [], [], []
     source = path / EPISODES
     for episode in read_episodes(source) if source.exists() else ():
@@ -79,7 +119,7 @@ def _label(run: RunReport, policies: Mapping[str, int]) -> str:
     return policy if policies[policy] == 1 else f"{policy} in {run.name}"
 
 
-def details(episode: Episode, prompt: PromptConfig) -> dict[str, Any]:
+def details(episode: Episode, prompt: PromptConfig) -> DetailsJson:
     """Return all that the browser of episodes shows of one, as plain JSON."""
     prompts: Iterator[str | None] = iter(prompts_of(episode, prompt))
     return {
@@ -129,7 +169,7 @@ def pack(value: Any) -> str:
     return base64.b64encode(gzip.compress(json.dumps(value).encode(), compresslevel=6, mtime=0)).decode()
 
 
-def _index_entry(episode: Episode) -> dict[str, Any]:
+def _index_entry(episode: Episode) -> IndexJson:
     found = failures(episode)
     return {
         "setting": setting_label(episode.spec),
@@ -144,10 +184,5 @@ def _index_entry(episode: Episode) -> dict[str, Any]:
     }
 
 
-def _parts(sections: Any) -> list[list[str]] | None:
+def _parts(sections: Sections | None) -> list[list[str]] | None:
     return None if sections is None else [[section.text, section.source] for section in sections]
-
-
-def prompt_config(recorded: Mapping[str, Any]) -> PromptConfig:
-    """Return the prompt settings that a manifest or an entry's metadata records."""
-    return PromptConfig.from_json(recorded)

@@ -8,6 +8,7 @@ from typing import Any
 
 from agentgen_bench.evaluation.folder import write_text
 from agentgen_bench.families import DIFFICULTY_ORDER
+from agentgen_bench.knobs import WRAPPER_DEFAULTS
 from agentgen_bench.report.answer import result_section, runs_section
 from agentgen_bench.report.charts import Point, heat_map, interval_bar, shown, small_multiples
 from agentgen_bench.report.collect import RunReport, collect, labelled
@@ -16,10 +17,11 @@ from agentgen_bench.report.pushes import PUSHES_TITLE, push_table
 from agentgen_bench.report.run_scores import run_score_sections
 from agentgen_bench.report.study import study_sections
 from agentgen_bench.report.tables import fixed, head, percent, scrolling, section, table
-from agentgen_bench.scores.base import WRAPPER_DEFAULTS, family, setting_label
+from agentgen_bench.scores.base import ScoreJson, family, setting_label
 from agentgen_bench.scores.failures import MODES
 from agentgen_bench.scores.packs import pack_scores
 from agentgen_bench.scores.study import Study
+from agentgen_bench.scores.success import SettingJson
 
 MAX_TITLED = 3  # runs that the title names; more would push the answer off the screen
 
@@ -72,7 +74,7 @@ def _success_section(runs: Sequence[RunReport]) -> str:
     return section("Success", table("Success", head(names), rows))
 
 
-def _success_row(run: RunReport, setting: Mapping[str, Any]) -> str:
+def _success_row(run: RunReport, setting: SettingJson) -> str:
     success, score = setting["scores"]["success"], setting["scores"]["score"]
     texts = (run.label, setting["setting"])
     numbers = (percent(success["value"]), f"{percent(success['low'])} - {percent(success['high'])}")
@@ -93,7 +95,12 @@ def _charts_section(runs: Sequence[RunReport]) -> str:
             success = setting["scores"]["success"]
             if success["value"] is not None:
                 spec = setting["spec"]
-                point = Point(spec["difficulty"], _series(run, spec, runs), *_bounds(success), setting["episodes"])
+                point = Point(
+                    spec["difficulty"],
+                    _series(run, spec, runs),
+                    *_bounds(success["value"], success),
+                    setting["episodes"],
+                )
                 panels.setdefault(f"{family(spec)} ({spec['split']})", []).append(point)
     difficulties = {point.x for points in panels.values() for point in points}
     order = [*(x for x in DIFFICULTY_ORDER if x in difficulties), *sorted(difficulties - set(DIFFICULTY_ORDER))]
@@ -113,8 +120,7 @@ def _series(run: RunReport, spec: Mapping[str, Any], runs: Sequence[RunReport]) 
     return ", ".join(parts)
 
 
-def _bounds(score: Mapping[str, Any]) -> tuple[float, float, float]:
-    value = score["value"]
+def _bounds(value: float, score: ScoreJson) -> tuple[float, float, float]:
     return value, value if score["low"] is None else score["low"], value if score["high"] is None else score["high"]
 
 
@@ -164,7 +170,7 @@ def _packs_section(runs: Sequence[RunReport]) -> list[str]:
         for packs in pack_scores([run.episodes]):
             for k, score in enumerate(packs.curve, 1):
                 if score.value is not None:
-                    low, high = _bounds(score.to_json())[1:]
+                    low, high = _bounds(score.value, score.to_json())[1:]
                     point = Point(str(k), _series(run, packs.spec, runs), score.value, low, high, score.n)
                     panels.setdefault(f"{family(packs.spec)} {packs.spec['difficulty']}", []).append(point)
     order = sorted({point.x for points in panels.values() for point in points}, key=int)
@@ -186,13 +192,15 @@ def _failures_section(runs: Sequence[RunReport]) -> str:
 
 def _mode_shares(run: RunReport) -> dict[str, dict[str, float | None]]:
     """Return by setting the share of episodes that show each mode; None where no record can tell."""
-    by_setting: dict[str, list[Mapping[str, Any]]] = {setting["setting"]: [] for setting in run.results["settings"]}
+    by_setting: dict[str, list[Mapping[str, bool | None]]] = {
+        setting["setting"]: [] for setting in run.results["settings"]
+    }
     for entry in run.index:
         by_setting.setdefault(entry["setting"], []).append(entry["modes"])
     shares: dict[str, dict[str, float | None]] = {}
-    for setting, found in by_setting.items():
-        known = {mode: [modes[mode] for modes in found if modes[mode] is not None] for mode in MODES}
-        shares[setting] = {mode: sum(values) / len(values) if values else None for mode, values in known.items()}
+    for label, found in by_setting.items():
+        known = {mode: [is_shown for one in found if (is_shown := one[mode]) is not None] for mode in MODES}
+        shares[label] = {mode: sum(values) / len(values) if values else None for mode, values in known.items()}
     return shares
 
 

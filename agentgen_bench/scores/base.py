@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from agentgen_bench.episodes import Episode, canonical_json
 from agentgen_bench.errors import ScoreError
+from agentgen_bench.knobs import WRAPPER_DEFAULTS
 
 _ENV_ID = re.compile(r"\w+/(?P<name>(?P<family>\w+?)(?:-[a-z]+)?)-v(?P<version>\d+)")
-WRAPPER_DEFAULTS = {"distractors": "none", "interface": "original", "lifecycle": "none", "faults": "none"}
 
 
 class Interval(NamedTuple):
@@ -24,6 +24,17 @@ class Interval(NamedTuple):
 
 NO_INTERVAL = Interval(None, None)
 LEVELS, LEVELS_AND_SEEDS = "levels only", "levels and seeds"  # what the redraws behind an interval range over
+
+
+class ScoreJson(TypedDict):
+    """A score as files and tables hold it; fractions as they are, never in percent."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    reason: str | None
+    left_out: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +68,7 @@ class Score:
         """Return a copy with this interval (and this `n`, where given)."""
         return replace(self, low=interval.low, high=interval.high, n=self.n if n is None else n)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> ScoreJson:
         """Return plain values, always the same keys in the same order."""
         return {
             "value": self.value,
@@ -74,7 +85,7 @@ def undefined(name: str, reason: str, *, n: int = 0, left_out: Sequence[str] = (
     return Score(name, None, n=n, reason=reason, left_out=tuple(left_out))
 
 
-def scores_json(scores: Iterable[Score]) -> dict[str, Any]:
+def scores_json(scores: Iterable[Score]) -> dict[str, ScoreJson]:
     """Return the scores as a dictionary by name, in the given order."""
     return {score.name: score.to_json() for score in scores}
 

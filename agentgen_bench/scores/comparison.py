@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from agentgen_bench.errors import ScoreError
 from agentgen_bench.scores.base import (
     Interval,
     Score,
+    ScoreJson,
     by_setting,
     level_key,
     mean,
@@ -33,6 +34,25 @@ from agentgen_bench.seeding import stream
 VIEWS = ("richness", "distractors", "interface", "faults")
 
 
+class ComparisonJson(TypedDict):
+    """A `Comparison` as plain values."""
+
+    setting: str
+    levels: int
+    only_a: int
+    only_b: int
+    scores: dict[str, ScoreJson]
+
+
+class ComparisonsJson(TypedDict):
+    """`Comparisons` as plain values."""
+
+    settings: list[ComparisonJson]
+    difference: ScoreJson
+    only_a: list[str]
+    only_b: list[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Runs A and B on one environment setting; each score is over the levels that both have played."""
@@ -43,10 +63,15 @@ class Comparison:
     only_b: int
     scores: tuple[Score, ...]  # success_a, success_b, difference (b - a), won, lost
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> ComparisonJson:
         """Return plain values."""
-        counts = {"levels": self.levels, "only_a": self.only_a, "only_b": self.only_b}
-        return {"setting": self.setting, **counts, "scores": scores_json(self.scores)}
+        return {
+            "setting": self.setting,
+            "levels": self.levels,
+            "only_a": self.only_a,
+            "only_b": self.only_b,
+            "scores": scores_json(self.scores),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +83,7 @@ class Comparisons:
     only_a: tuple[str, ...]  # settings that B has not played
     only_b: tuple[str, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> ComparisonsJson:
         """Return plain values."""
         return {
             "settings": [comparison.to_json() for comparison in self.settings],

@@ -20,13 +20,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal, TypedDict
 
 import numpy as np
 
 from agentgen_bench import families
 from agentgen_bench.episodes import Episode, Sections
-from agentgen_bench.scores.base import Score, family, is_crash, scores_json, undefined
+from agentgen_bench.scores.base import Score, ScoreJson, family, is_crash, scores_json, undefined
 from agentgen_bench.scores.success import per_episode, rate
 
 LOOP_VISITS = 3  # the same action in the same state for the third time: the second may be an honest retry
@@ -121,7 +121,15 @@ def failure_scores(episodes: Sequence[Episode], rng: np.random.Generator) -> tup
     )
 
 
-def failures_json(episodes: Sequence[Episode], rng: np.random.Generator) -> dict[str, Any]:
+class FailuresJson(TypedDict):
+    """The failure modes of one setting's episodes: shares of all, and how many failed ones show each."""
+
+    scores: dict[str, ScoreJson]
+    failed: int
+    failed_with: dict[str, int]
+
+
+def failures_json(episodes: Sequence[Episode], rng: np.random.Generator) -> FailuresJson:
     """Return `failure_scores` as plain JSON, with the number of failed episodes that show each mode."""
     failed = [failures(episode) for episode in episodes if not episode.success]
     counts = {mode: sum(getattr(modes, mode) is True for modes in failed) for mode in MODES}

@@ -1,14 +1,24 @@
 """A line of a study's scores, and the table of rates that most of them come from."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from agentgen_bench.scores.base import Score
+from agentgen_bench.scores.base import Score, ScoreJson
 from agentgen_bench.scores.sampling import PolicyRates
 from agentgen_bench.scores.study import Condition
 from agentgen_bench.scores.units import interval_over, why_no_interval
 
 Table = Mapping[Condition, PolicyRates]
+
+
+class LineJson(ScoreJson):
+    """A line as `score --json` writes it."""
+
+    section: str
+    subject: str
+    name: str
+    interval_over: str | None
+    no_interval: str | None
 
 
 class Line(NamedTuple):
@@ -18,7 +28,7 @@ class Line(NamedTuple):
     subject: str
     score: Score
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> LineJson:
         """Return plain values: the score's, what its interval ranges over, and why it has none."""
         return {
             "section": self.section,

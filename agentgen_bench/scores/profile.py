@@ -1,12 +1,12 @@
 """Richness and planning complexity of an environment setting, as a named reference policy meets it (2601.18217)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
 from agentgen_bench.episodes import Episode
-from agentgen_bench.scores.base import Score, by_setting, one_policy, scores_json, setting_label, undefined
+from agentgen_bench.scores.base import Score, ScoreJson, by_setting, one_policy, scores_json, setting_label, undefined
 from agentgen_bench.scores.success import per_episode, per_step, rate, succeeded
 from agentgen_bench.seeding import stream
 
@@ -55,7 +55,23 @@ def profile(
     )
 
 
-def profiles_json(episodes: Sequence[Episode], *, min_episodes: int = MIN_EPISODES) -> dict[str, Any]:
+class SettingProfileJson(TypedDict):
+    """The profile of one setting."""
+
+    setting: str
+    spec: Mapping[str, Any]
+    episodes: int
+    scores: dict[str, ScoreJson]
+
+
+class ProfilesJson(TypedDict):
+    """The profiles of settings, as one policy met them."""
+
+    policy: str | None
+    settings: list[SettingProfileJson]
+
+
+def profiles_json(episodes: Sequence[Episode], *, min_episodes: int = MIN_EPISODES) -> ProfilesJson:
     """Return the profile of every setting as plain JSON, under the name of the policy that made it."""
     return {
         "policy": one_policy(episodes),

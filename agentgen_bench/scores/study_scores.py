@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
 from agentgen_bench.episodes import Episode
 from agentgen_bench.errors import ScoreError
@@ -14,7 +14,7 @@ from agentgen_bench.scores.base import Interval, Score, family
 from agentgen_bench.scores.bootstrap import wilson
 from agentgen_bench.scores.difficulty import difficulty_slope, difficulty_transfer, recovery
 from agentgen_bench.scores.harness import harness_scores
-from agentgen_bench.scores.lines import Line, Table
+from agentgen_bench.scores.lines import Line, LineJson, Table
 from agentgen_bench.scores.missing import missing
 from agentgen_bench.scores.ood import (
     Rates,
@@ -46,6 +46,24 @@ from agentgen_bench.scores.study import Condition, Study
 Runs = Mapping[str, Sequence[Episode]]
 
 
+class ScoredRunJson(TypedDict):
+    """A run of a study, by what it stands for."""
+
+    run: str
+    condition: str
+    seed: int
+
+
+class StudyScoresJson(TypedDict):
+    """The scores of a study as `score --json` writes them."""
+
+    study: str
+    runs: list[ScoredRunJson]
+    scores: list[LineJson]
+    missing: list[str]
+    notes: list[str]
+
+
 @dataclass(frozen=True, slots=True)
 class StudyScores:
     """What a study yields: scores in order, what is missing for others, and what was left out of the rates."""
@@ -55,7 +73,7 @@ class StudyScores:
     missing: tuple[str, ...]
     notes: tuple[str, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> StudyScoresJson:
         """Return plain values."""
         return {
             "study": self.study.name,

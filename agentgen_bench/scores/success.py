@@ -4,13 +4,14 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
 from agentgen_bench.episodes import ENDINGS, Episode, canonical_json
 from agentgen_bench.scores.base import (
     Score,
+    ScoreJson,
     by_setting,
     family,
     is_crash,
@@ -38,6 +39,39 @@ RESULTS_VERSION = 1
 Measure = Callable[[Episode], float]
 
 
+class CrashJson(TypedDict):
+    """An episode that ended in an error of ours."""
+
+    seed: int
+    repeat: int
+    error: str
+
+
+class SettingJson(TypedDict):
+    """What results.json says of one environment setting."""
+
+    setting: str
+    spec: Mapping[str, Any]
+    episodes: int
+    levels: int
+    scores: dict[str, ScoreJson]
+    endings: dict[str, int]
+    parse_reasons: dict[str, int]
+    errors: dict[str, int]
+    crashed: list[CrashJson]
+
+
+class ResultsJson(TypedDict):
+    """What results.json says of a policy; `families` by name, scores by theirs."""
+
+    results_version: int
+    policy: str | None  # None where there are no episodes
+    episodes: int
+    overall: dict[str, ScoreJson]
+    families: dict[str, dict[str, ScoreJson]]
+    settings: list[SettingJson]
+
+
 @dataclass(frozen=True, slots=True)
 class SettingSummary:
     """One policy on one environment setting."""
@@ -55,7 +89,7 @@ class SettingSummary:
         """Return the score of that name."""
         return next(score for score in self.scores if score.name == name)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> SettingJson:
         """Return plain values, always the same keys in the same order."""
         return {
             "setting": setting_label(self.spec),
@@ -70,7 +104,7 @@ class SettingSummary:
         }
 
 
-def results(episodes: Iterable[Episode]) -> dict[str, Any]:
+def results(episodes: Iterable[Episode]) -> ResultsJson:
     """Return the summary of one policy's episodes as plain JSON values.
 
     The same episodes in any order give the same bytes. No episodes give an empty list of settings and overall

@@ -1,9 +1,6 @@
 """How a score is written for readers: percent, percentage points, or a plain number."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from agentgen_bench.scores.base import Score
+from agentgen_bench.scores.base import Score, ScoreJson
 
 # Differences of rates, shown in percentage points; the other scores are shares, shown in percent, but for RAW.
 POINTS = {
@@ -67,7 +64,7 @@ def interval_over(score: Score) -> str:
     return "" if score.low is None else score.over
 
 
-def in_steps(score: Mapping[str, Any]) -> str:
+def in_steps(score: ScoreJson) -> str:
     """Return a score of steps, in JSON form, as its value with its interval; a dash where it is undefined."""
     if score["value"] is None:
         return "-"
