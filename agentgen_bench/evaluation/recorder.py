@@ -73,6 +73,7 @@ class Recorder:
         The run is then over, and its journal goes.
         """
         self._file.sync()
+        self._session.end()
         whole: RunResultsJson = {**results, MADE: made(self._sessions())}
         write_json(self.path / RESULTS, whole)
         self.journal.remove()

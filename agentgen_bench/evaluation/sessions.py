@@ -47,12 +47,17 @@ class Session:
     commit: str | None
     _began: float = field(default_factory=time.monotonic)
     _marked: float | None = None
+    _ended: float | None = None
 
     def to_json(self) -> SessionJson:
-        """Return start (ISO 8601, UTC), seconds until now, hardware and commit."""
-        self._marked = time.monotonic()
+        """Return start (ISO 8601, UTC), seconds until now or until its end, hardware and commit."""
+        self._marked = time.monotonic() if self._ended is None else self._ended
         seconds = round(self._marked - self._began, 1)
         return {"started": self.started, "seconds": seconds, "hardware": self.hardware, "commit": self.commit}
+
+    def end(self) -> None:
+        """Stop the clock, so that manifest and results say the same."""
+        self._ended = time.monotonic()
 
     def is_mark_due(self) -> bool:
         """Return whether the last record is older than MARK_EVERY_S, or there is none yet."""
