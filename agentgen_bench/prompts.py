@@ -82,6 +82,10 @@ class Message(NamedTuple):
     role: Literal["system", "user", "assistant", "tool"]
     content: str
 
+    def to_json(self) -> "MessageJson":
+        """Return the message as records and servers have it."""
+        return {"role": self.role, "content": self.content}
+
 
 class MessageJson(TypedDict):
     """A chat message as records and servers have it."""
@@ -175,7 +179,7 @@ class PromptConfig:
         if self.system_prompt:
             data["system_prompt"] = self.system_prompt
         if self.examples:
-            data["examples"] = [{"role": one.role, "content": one.content} for one in self.examples]
+            data["examples"] = [message.to_json() for message in self.examples]
         return data
 
     @classmethod

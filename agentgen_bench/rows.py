@@ -8,7 +8,7 @@ differ from the host's), `policy` and `repeat`.
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, TypedDict
 
 from agentgen_bench import families
 from agentgen_bench.checks import checked_seed, chosen
@@ -21,6 +21,18 @@ from agentgen_bench.suites import load_suite, suite_names
 LEVEL_FIELDS = ("suite", "cell", "index", "env", "spec", "seed", "repeat")
 SPLITS = ("train", "valid", "test")
 END_OF_NUMBERS = 2**31
+
+
+class LevelRow(TypedDict, total=False):
+    """What names a level, as this module makes it; hosts add columns of their own, so readers take any mapping."""
+
+    suite: str
+    cell: int
+    index: int
+    env: str
+    spec: str  # JSON of a setting
+    seed: int
+    repeat: int
 
 
 def session_of(row: Mapping[str, Any], prompt: PromptConfig) -> Session:
@@ -63,13 +75,13 @@ def growing_session(row: Mapping[str, Any], prompt: PromptConfig, is_training: b
     return session
 
 
-def suite_rows(suite: str) -> list[dict[str, Any]]:
+def suite_rows(suite: str) -> list[LevelRow]:
     """Return a row for each frozen level of a suite, cell by cell; raises SpecError for an unknown suite."""
-    return [dict(row) for row in _suite_rows(suite)]
+    return [row.copy() for row in _suite_rows(suite)]
 
 
 @cache
-def _suite_rows(suite: str) -> tuple[Mapping[str, Any], ...]:
+def _suite_rows(suite: str) -> tuple[LevelRow, ...]:
     return tuple(
         [
             {"suite": suite, "cell": number, "index": index}
@@ -79,7 +91,7 @@ def _suite_rows(suite: str) -> tuple[Mapping[str, Any], ...]:
     )
 
 
-def setting_rows(spec: TaskSpec | str, n_levels: int, first_seed: int = 0) -> list[dict[str, Any]]:
+def setting_rows(spec: TaskSpec | str, n_levels: int, first_seed: int = 0) -> list[LevelRow]:
     """Return a row for each of `n_levels` levels of a setting, or of an id such as `AgentGen/Sokoban-v0`."""
     setting = TaskSpec.from_env_id(spec) if isinstance(spec, str) else spec
     text = json.dumps(setting.to_json())
@@ -102,18 +114,18 @@ def split_size(split: str) -> int:
     return len(_suite_rows(split)) if split in suite_names() else END_OF_NUMBERS
 
 
-def split_row(split: str, index: int) -> dict[str, Any]:
+def split_row(split: str, index: int) -> LevelRow:
     """Return the row of level number `index`, from 0, of a split; raises SpecError where there is none."""
     size = split_size(split)
     if not 0 <= index < size:
         raise SpecError(f"index={index} is out of range; {split} has 0 to {size - 1}")
     if split in suite_names():
-        return dict(_suite_rows(split)[index])
+        return _suite_rows(split)[index].copy()
     family, _, name = split.partition("-")
     return setting_rows(TaskSpec(family, split=name), 1, first_seed=index)[0]
 
 
-def split_rows(split: str) -> Iterator[dict[str, Any]]:
+def split_rows(split: str) -> Iterator[LevelRow]:
     """Yield the row of each level of a split; the settings of a suite take turns, so that a limit takes from all alike.
 
     Raises:

@@ -191,11 +191,11 @@ def _play(session: Session, data: Mapping[str, Any]) -> View:
     )
 
 
-def _shown(view: View) -> dict[str, Any]:
-    return {**view._asdict(), "messages": [message._asdict() for message in view.messages]}
+def _shown(view: View) -> dict[str, object]:
+    return {**view._asdict(), "messages": [message.to_json() for message in view.messages]}
 
 
-async def _body(request: web.Request, fields: set[str]) -> dict[str, Any]:
+async def _body(request: web.Request, fields: set[str]) -> Mapping[str, Any]:
     try:
         data = json.loads(await request.read())
     except (ValueError, RecursionError) as error:

@@ -18,7 +18,7 @@ from agentgen_bench.prompts import Message, PromptConfig, messages
 from agentgen_bench.running import Job, Running, begin, failed_start
 from agentgen_bench.spec import TaskSpec
 from agentgen_bench.suites import load_suite
-from agentgen_bench.tools import Call
+from agentgen_bench.tools import Call, ToolJson
 
 DEFAULT_PROMPT = PromptConfig()
 
@@ -121,7 +121,7 @@ class Session:
         return self._job.spec
 
     @property
-    def tools(self) -> tuple[dict[str, Any], ...]:
+    def tools(self) -> tuple[ToolJson, ...]:
         """The functions that the episode's actions make, as chat templates and OpenAI-compatible servers take them."""
         return tuple([tool.schema() for tool in tools_for(self._begun().history())])
 

@@ -9,10 +9,47 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from agentgen_bench.families import ToolStyle
 from agentgen_bench.parsing import MAX_ACTION_CHARS, Parsed, ParseReason
+
+
+class ParameterJson(TypedDict):
+    """The JSON Schema of a tool's parameter."""
+
+    type: str
+    enum: NotRequired[list[str]]
+
+
+class ParametersJson(TypedDict):
+    """The JSON Schema of a tool's parameters."""
+
+    type: str
+    properties: dict[str, ParameterJson]
+    required: list[str]
+
+
+class FunctionJson(TypedDict):
+    """The function behind a tool."""
+
+    name: str
+    description: str
+    parameters: ParametersJson
+
+
+class ToolJson(TypedDict):
+    """A tool as chat templates and OpenAI-compatible servers take it."""
+
+    type: str
+    function: FunctionJson
+
+
+class CallJson(TypedDict):
+    """A call as completions record it."""
+
+    name: str
+    arguments: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +62,16 @@ class Tool:
     pattern: str
     choices: tuple[str, ...] = ()
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> ToolJson:
         """Return the tool as chat templates and OpenAI-compatible servers take it."""
-        argument: dict[str, Any] = {"type": "string"}
+        argument: ParameterJson = {"type": "string"}
         if self.choices:
             argument["enum"] = list(self.choices)
-        parameters = {"type": "object", "properties": {self.parameter: argument}, "required": [self.parameter]}
+        parameters: ParametersJson = {
+            "type": "object",
+            "properties": {self.parameter: argument},
+            "required": [self.parameter],
+        }
         return {
             "type": "function",
             "function": {"name": self.name, "description": self.description, "parameters": parameters},
@@ -43,7 +84,7 @@ class Call(NamedTuple):
     name: str
     arguments: Mapping[str, Any] | None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> CallJson:
         """Return the call as completions record it: the form that Hermes-style templates print."""
         return {"name": self.name, "arguments": self.arguments}
 

@@ -4,11 +4,13 @@ A file is named after the package that it is for, and alone imports it. Levels a
 everything else is `Session`'s.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TypedDict
 
 from agentgen_bench.episodes import Episode
-from agentgen_bench.prompts import PromptConfig
+from agentgen_bench.prompts import MessageJson, PromptConfig
 from agentgen_bench.session import Session, View
+from agentgen_bench.tools import ToolJson
 
 CHAT = PromptConfig(protocol="chat")
 TOOLS = PromptConfig(protocol="tools")
@@ -38,18 +40,27 @@ def measures_of(episode: Episode) -> dict[str, float]:
     }
 
 
-def shown(session: Session, view: View) -> dict[str, Any]:
+class Shown(TypedDict):
+    """A view as plain values, see `shown`."""
+
+    messages: list[MessageJson]
+    starts_anew: bool
+    tools: list[ToolJson]
+    metadata: Mapping[str, str | float | None]
+
+
+def shown(session: Session, view: View) -> Shown:
     """Return a view as plain values for a program that plays.
 
     `messages` go on from what was said before, or are the whole conversation where `starts_anew`; `tools` are the
     functions on offer. `metadata` are not for the agent: what was read in the last answer, at the end the measures.
     """
-    metadata = {"action": view.action, "reason": view.reason}
+    metadata: dict[str, str | float | None] = {"action": view.action, "reason": view.reason}
     if view.done:
-        last = {"role": "user", "content": view.text}
+        last: MessageJson = {"role": "user", "content": view.text}
         return {"messages": [last], "starts_anew": False, "tools": [], "metadata": metadata | measures(session)}
     return {
-        "messages": [message._asdict() for message in (view.messages if view.starts_anew else view.messages[-1:])],
+        "messages": [message.to_json() for message in (view.messages if view.starts_anew else view.messages[-1:])],
         "starts_anew": view.starts_anew,
         "tools": list(session.tools) if session.prompt.protocol == "tools" else [],
         "metadata": metadata,

@@ -1,7 +1,6 @@
 """Inspect: a task for each frozen suite, `inspect eval agentgen_bench/core-v1` (docs/adapters/inspect.md)."""
 
 from functools import partial
-from typing import Any
 
 from anyio.to_thread import run_sync
 from inspect_ai import Task, task
@@ -12,7 +11,7 @@ from agentgen_bench.adapters import measures
 from agentgen_bench.adapters.inspect_messages import answer_of, conversation, samples
 from agentgen_bench.adapters.inspect_tools import functions
 from agentgen_bench.episodes import to_line
-from agentgen_bench.prompts import ActionHints, PromptConfig, Protocol
+from agentgen_bench.prompts import ActionHints, PromptConfig, PromptJson, Protocol
 from agentgen_bench.rows import session_of
 from agentgen_bench.suites import load_suite, suite_names
 
@@ -20,7 +19,7 @@ SPREAD = [grouped(mean(), "setting", all="groups"), stderr(cluster="level")]
 
 
 @solver  # type: ignore[untyped-decorator]
-def play(prompt: dict[str, Any]) -> Solver:
+def play(prompt: PromptJson) -> Solver:
     """Play the sample's level under prompt settings, as manifests record them."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:

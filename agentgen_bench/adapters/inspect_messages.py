@@ -1,6 +1,6 @@
 """Inspect's samples, messages and outputs, from and to rows and what sessions show."""
 
-from typing import Any
+from typing import TypedDict
 
 from inspect_ai import model
 from inspect_ai.dataset import Sample
@@ -8,6 +8,7 @@ from inspect_ai.dataset import Sample
 from agentgen_bench.rows import split_rows
 from agentgen_bench.session import View
 from agentgen_bench.suites import load_suite
+from agentgen_bench.tools import CallJson
 
 KINDS = {"system": model.ChatMessageSystem, "user": model.ChatMessageUser, "assistant": model.ChatMessageAssistant}
 
@@ -34,9 +35,20 @@ def conversation(view: View, said: list[model.ChatMessage]) -> list[model.ChatMe
     return [*said, *(tell(content=text, tool_call_id=call.id, function=call.function) for call, text in answers)]
 
 
-def answer_of(output: model.ModelOutput) -> dict[str, Any]:
+class Answer(TypedDict):
+    """The arguments of `Session.answer`."""
+
+    answer: str | list[CallJson]
+    prompt_tokens: int
+    completion_tokens: int
+    finish_reason: str | None
+
+
+def answer_of(output: model.ModelOutput) -> Answer:
     """Return the arguments of `Session.answer` that a model's output stands for."""
-    calls = [{"name": call.function, "arguments": call.arguments} for call in output.message.tool_calls or []]
+    calls: list[CallJson] = [
+        {"name": call.function, "arguments": call.arguments} for call in output.message.tool_calls or []
+    ]
     used = output.usage or model.ModelUsage()
     return {
         "answer": calls or output.completion,

@@ -1,10 +1,9 @@
 """Inspect's form of the functions that a session offers."""
 
-from typing import Any
-
 from inspect_ai.tool import ToolDef, ToolParams
 
 from agentgen_bench.session import Session
+from agentgen_bench.tools import ParametersJson
 
 
 def functions(session: Session) -> list[ToolDef]:
@@ -12,10 +11,10 @@ def functions(session: Session) -> list[ToolDef]:
     return [_function(**tool["function"]) for tool in session.tools] if session.prompt.protocol == "tools" else []
 
 
-def _function(name: str, description: str, parameters: dict[str, Any]) -> ToolDef:
+def _function(name: str, description: str, parameters: ParametersJson) -> ToolDef:
     async def unused(**_: str) -> str:  # one of its own for each: Inspect writes the description on it
         raise NotImplementedError
 
-    for parameter in parameters["properties"].values():
-        parameter["description"] = description  # Inspect wants one, and there is one parameter
-    return ToolDef(unused, name, description, ToolParams.model_validate(parameters))
+    # Inspect wants a description of each parameter, and there is one.
+    described = {key: {**one, "description": description} for key, one in parameters["properties"].items()}
+    return ToolDef(unused, name, description, ToolParams.model_validate({**parameters, "properties": described}))

@@ -4,8 +4,10 @@ import json
 from inspect import Parameter, Signature
 from typing import Any
 
+from agentgen_bench.tools import ParametersJson
 
-def method_for(name: str, description: str, parameters: dict[str, Any]) -> Any:
+
+def method_for(name: str, description: str, parameters: ParametersJson) -> Any:
     """Return a method of that name with one string parameter, which hands its arguments to `self._call`.
 
     It takes any arguments: what a model makes up reaches the session, which says what was wrong with it.

@@ -12,7 +12,7 @@ from skyrl_gym.envs.registration import register
 
 from agentgen_bench.adapters import CHAT, measures
 from agentgen_bench.errors import SpecError
-from agentgen_bench.prompts import PromptConfig
+from agentgen_bench.prompts import MessageJson, PromptConfig
 from agentgen_bench.rows import growing_session
 
 
@@ -25,7 +25,7 @@ class AgentGenEnv(BaseTextEnv):  # type: ignore[misc]
         self.max_turns = extras.get("max_turns", math.inf)
         self.session = growing_session(extras, PromptConfig.from_json({**CHAT.to_json(), **env_config}), True)
 
-    def init(self, prompt: Any) -> tuple[list[dict[str, str]], dict[str, Any]]:
+    def init(self, prompt: Any) -> tuple[list[MessageJson], dict[str, int]]:
         """Return the first messages; those of the data set, `prompt`, only fill its table.
 
         Raises:
@@ -35,7 +35,7 @@ class AgentGenEnv(BaseTextEnv):  # type: ignore[misc]
         if self.max_turns < view.max_steps:
             self.close()
             raise SpecError(f"max_turns={self.max_turns} ends the episode early; set it to {view.max_steps} or more")
-        return [message._asdict() for message in view.messages], {"max_steps": view.max_steps}
+        return [message.to_json() for message in view.messages], {"max_steps": view.max_steps}
 
     def step(self, action: str) -> BaseTextEnvStepOutput:
         """Take a completion; the reward is the family's own."""

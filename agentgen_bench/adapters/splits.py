@@ -4,12 +4,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentgen_bench.errors import SpecError
-from agentgen_bench.rows import LEVEL_FIELDS, split_names, split_row, split_size
+from agentgen_bench.rows import LEVEL_FIELDS, LevelRow, split_names, split_row, split_size
 from agentgen_bench.session import Session
 
 PREVIEW = 100  # tasks of a split that are listed at once; `num_tasks` says how many there are
 FIRST_SPLIT = "Sokoban-train"
 FIELDS = (*LEVEL_FIELDS, "split", "prompt")
+
+
+class TaskRow(LevelRow):
+    """A level of a split, with a name of its own."""
+
+    id: str
 
 
 class TaskEnvironment:
@@ -31,23 +37,23 @@ class TaskEnvironment:
         """Return how many levels a split has; a family's are decided by a seed each."""
         return split_size(split)
 
-    def get_task(self, split: str, index: int) -> dict[str, Any]:
+    def get_task(self, split: str, index: int) -> TaskRow:
         """Return the row of a level; raises IndexError where there is none of that number."""
         if not 0 <= index < split_size(split):
             raise IndexError(index)
         return {"id": f"{split}/{index}", **split_row(split, index)}
 
-    def get_task_range(self, split: str, start: int | None = None, stop: int | None = None) -> list[dict[str, Any]]:
+    def get_task_range(self, split: str, start: int | None = None, stop: int | None = None) -> list[TaskRow]:
         """Return the rows of a slice, `PREVIEW` at most."""
         indices = range(split_size(split))[start:stop]
         return [self.get_task(split, index) for index in indices[:PREVIEW]]
 
-    def list_tasks(self, split: str) -> list[dict[str, Any]]:
+    def list_tasks(self, split: str) -> list[TaskRow]:
         """Return the first rows of a split."""
         return self.get_task_range(split)
 
 
-def asked_for(seed: int | None, level: Mapping[str, Any]) -> dict[str, Any]:
+def asked_for(seed: int | None, level: Mapping[str, Any]) -> dict[str, object]:
     """Return the row that a reset asks for: a level of a split, or whatever else names a level in a row.
 
     Without an index, `seed` is the level's number. Beside one it numbers the episodes on that level, for the record:

@@ -1,6 +1,6 @@
 """TRL: environments for `GRPOTrainer(environment_factory=...)`, their actions as typed tools (docs/adapters/trl.md)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agentgen_bench.adapters import TOOLS
@@ -27,7 +27,7 @@ class Environment:
         self.session, self.episode_return = growing_session(row, self.prompt, True), 0.0
         return self.session.start().text
 
-    def _call(self, name: str, arguments: dict[str, Any]) -> str:
+    def _call(self, name: str, arguments: Mapping[str, str]) -> str:
         view = self.session.answer([{"name": name, "arguments": arguments}])
         self.episode_return += view.reward
         return view.text + OVER if view.done else view.text

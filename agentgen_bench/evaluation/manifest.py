@@ -37,7 +37,7 @@ def manifest(plan: Plan, policy: Player, prompt: PromptConfig, record_text: bool
     }
 
 
-def differences(recorded: ManifestJson, asked: ManifestJson) -> list[str]:
+def differences(recorded: Mapping[str, object], asked: Mapping[str, object]) -> list[str]:
     """Return one line per setting that differs: `prompt.thinking: the run has true, now false`; no line if none."""
     return [
         f"{path}: the run has {_short(old)}, now {_short(new)}"
@@ -46,7 +46,7 @@ def differences(recorded: ManifestJson, asked: ManifestJson) -> list[str]:
     ]
 
 
-def _deciding(manifest: ManifestJson) -> dict[str, object]:
+def _deciding(manifest: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in manifest.items() if name != SESSIONS}
 
 

@@ -6,7 +6,6 @@ the thought in it, the action as a function call, and what the environment answe
 
 import json
 import re
-from typing import Any
 
 from agentgen_bench.answers import tools_for
 from agentgen_bench.episodes import Episode, Step, canonical_json
@@ -23,7 +22,7 @@ from agentgen_bench.tools import call_for
 ATIF_VERSION = "ATIF-v1.7"
 _THOUGHT = re.compile(r"<think>(.*?)</think>", re.DOTALL)
 
-Json = dict[str, Any]
+Json = dict[str, object]  # as the format has it
 
 
 def atif_files(source: Source) -> dict[str, bytes]:
@@ -56,7 +55,7 @@ def trajectory(episode: Episode, source: Source) -> Json:
         )
     config = PromptConfig.from_json(source.prompt)
     seen = list(histories(episode))
-    steps = [{"step_id": 1, "source": "user", "message": encodable(_asked(episode, seen, config))}]
+    steps: list[Json] = [{"step_id": 1, "source": "user", "message": encodable(_asked(episode, seen, config))}]
     steps += [_step(i, step, seen[i], source) for i, step in enumerate(episode.steps)]
     return {
         "schema_version": ATIF_VERSION,

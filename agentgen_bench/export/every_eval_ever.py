@@ -7,14 +7,13 @@ interval. Their values of details are strings, as the schema asks for.
 import json
 import uuid
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from agentgen_bench.episodes import canonical_json
 from agentgen_bench.errors import RunError, SpecError
 from agentgen_bench.export.naming import encodable, moment, slug
 from agentgen_bench.export.source import Source
-from agentgen_bench.scores.base import setting_label
-from agentgen_bench.scores.success import results
+from agentgen_bench.scores.base import ScoreJson, setting_label
+from agentgen_bench.scores.success import ResultsJson, results
 
 EEE_VERSION = "0.3.0"
 METRICS = {
@@ -22,7 +21,7 @@ METRICS = {
     "score": "mean progress towards the goal, 1 exactly at success",
 }
 
-Json = dict[str, Any]
+Json = dict[str, object]  # as the schema has it
 
 
 def every_eval_ever_files(source: Source, date: str | None = None) -> dict[str, bytes]:
@@ -49,7 +48,7 @@ def every_eval_ever_files(source: Source, date: str | None = None) -> dict[str, 
     return {f"data/agentgen-bench/{slug(developer)}/{slug(model)}/{name}.json": text}
 
 
-def _record(source: Source, found: Mapping[str, Any], stamp: str) -> Json:
+def _record(source: Source, found: ResultsJson, stamp: str) -> Json:
     model = _model_id(source)
     return {
         "schema_version": EEE_VERSION,
@@ -86,7 +85,7 @@ def _model_id(source: Source) -> str:
     return name if "/" in name.strip("/") else f"unknown/{name}"
 
 
-def _results(source: Source, found: Mapping[str, Any]) -> Iterator[Json]:
+def _results(source: Source, found: ResultsJson) -> Iterator[Json]:
     whole = source.suite or source.name
     yield from _metrics(source, whole, found["overall"])
     for name, scores in found["families"].items():
@@ -97,7 +96,7 @@ def _results(source: Source, found: Mapping[str, Any]) -> Iterator[Json]:
 
 
 def _metrics(
-    source: Source, name: str, scores: Mapping[str, Any], about: Mapping[str, str] | None = None
+    source: Source, name: str, scores: Mapping[str, ScoreJson], about: Mapping[str, str] | None = None
 ) -> Iterator[Json]:
     suite = {"suite": str(source.suite), "suite_hash": str(source.suite_hash), **(about or {})}
     for metric, described in METRICS.items():

@@ -10,9 +10,9 @@ Values are success in percent. There is no verifyToken: only the Hub's own evalu
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import yaml
 
@@ -20,7 +20,8 @@ from agentgen_bench.episodes import Episode, canonical_json
 from agentgen_bench.errors import RunError, SpecError
 from agentgen_bench.export.naming import encodable, moment, slug, task_names
 from agentgen_bench.export.source import Source
-from agentgen_bench.scores.success import results
+from agentgen_bench.scores.base import ScoreJson
+from agentgen_bench.scores.success import ResultsJson, results
 
 DATASET_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 DIGITS = 4  # of a percentage
@@ -53,12 +54,15 @@ class HubOptions:
 
 
 class Result(NamedTuple):
-    """One published number: which task of the benchmark, in words, and its success as results.json holds it."""
+    """One published number: which task of the benchmark, in words, and its success with its 95 % interval."""
 
     task_id: str
     title: str
     split: str | None
-    success: Mapping[str, Any]
+    value: float
+    low: float | None
+    high: float | None
+    episodes: int
 
 
 def hub_files(source: Source, options: HubOptions) -> dict[str, bytes]:
@@ -91,64 +95,70 @@ def _check_whole(source: Source, episodes: list[Episode]) -> None:
         raise RunError(f"{len(crashed)} episodes of {source.name} ended in an error, not in a result; play them again")
 
 
-def _each(source: Source, found: Mapping[str, Any]) -> Iterator[Result]:
+def _each(source: Source, found: ResultsJson) -> Iterator[Result]:
     """Yield the whole run, then families, then settings."""
-    yield Result(
-        slug(source.suite or source.name), f"{source.suite or source.name}, all", None, found["overall"]["success"]
-    )
+    whole = source.suite or source.name
+    yield _result(slug(whole), f"{whole}, all", None, found["overall"]["success"])
     for name, scores in found["families"].items():
-        yield Result(f"{slug(name)}_family", f"{name}, all settings", None, scores["success"])
+        yield _result(f"{slug(name)}_family", f"{name}, all settings", None, scores["success"])
     names = task_names([setting["spec"] for setting in found["settings"]])
     for setting in found["settings"]:
         task_id, split = names[canonical_json(setting["spec"])], str(setting["spec"]["split"])
-        yield Result(task_id, setting["setting"], split, setting["scores"]["success"])
+        yield _result(task_id, setting["setting"], split, setting["scores"]["success"])
 
 
-def _item(source: Source, options: HubOptions, result: Result) -> dict[str, Any]:
+def _result(task_id: str, title: str, split: str | None, success: ScoreJson) -> Result:
+    if success["value"] is None:
+        raise RunError(f"the success of {title} has no value: {success['reason']}")
+    return Result(task_id, title, split, success["value"], success["low"], success["high"], success["n"])
+
+
+def _item(source: Source, options: HubOptions, result: Result) -> dict[str, object]:
     """Return an item of .eval_results, its keys in the order of the Hub's documentation."""
     dataset = {"id": options.dataset_id, "task_id": result.task_id}
     if options.dataset_revision:
         dataset["revision"] = options.dataset_revision
-    item: dict[str, Any] = {"dataset": dataset, "value": _percent(result.success["value"])}
+    item: dict[str, object] = {"dataset": dataset, "value": _percent(result.value)}
     if date := options.date or source.date:
         item["date"] = date
     return item | _source(options) | {"notes": _notes(source, result)}
 
 
 def _notes(source: Source, result: Result) -> str:
-    low, high = result.success["low"], result.success["high"]
-    interval = "" if low is None else f", 95 % interval (levels only) {100 * low:.1f} - {100 * high:.1f}"
+    low, high = result.low, result.high
+    ends = "" if low is None or high is None else f"{100 * low:.1f} - {100 * high:.1f}"
+    interval = f", 95 % interval (levels only) {ends}" if ends else ""
     suite = f", suite {source.suite} {str(source.suite_hash)[:12]}" if source.suite else ""
     version = source.versions.get("agentgen-bench", "of unknown version")
-    text = f"success %{interval}, {result.success['n']} episodes{suite}, agentgen-bench {version}"
+    text = f"success %{interval}, {result.episodes} episodes{suite}, agentgen-bench {version}"
     return encodable(text)
 
 
-def _model_index(source: Source, options: HubOptions, found: list[Result]) -> dict[str, Any]:
+def _model_index(source: Source, options: HubOptions, found: list[Result]) -> dict[str, object]:
     return {"name": encodable(source.model), "results": [_index_result(options, result) for result in found]}
 
 
-def _index_result(options: HubOptions, result: Result) -> dict[str, Any]:
+def _index_result(options: HubOptions, result: Result) -> dict[str, object]:
     dataset = {"name": f"agentgen-bench {result.title}", "type": options.dataset_id, "config": result.task_id}
     optional = {"split": result.split, "revision": options.dataset_revision}
-    low, high = result.success["low"], result.success["high"]
-    bounds = {} if low is None else {"low": _percent(low), "high": _percent(high)}
+    low, high = result.low, result.high
+    bounds = {} if low is None or high is None else {"low": _percent(low), "high": _percent(high)}
     return {
         "task": {"type": "text-generation", "name": "Text environments"},
         "dataset": dataset | {name: value for name, value in optional.items() if value},
         "metrics": [
             {
                 "type": "success_rate",
-                "value": _percent(result.success["value"]),
+                "value": _percent(result.value),
                 "name": "success, %",
-                "args": {"episodes": result.success["n"], **bounds},
+                "args": {"episodes": result.episodes, **bounds},
             }
         ],
         **_source(options),
     }
 
 
-def _source(options: HubOptions) -> dict[str, Any]:
+def _source(options: HubOptions) -> dict[str, object]:
     if not options.source_url:
         return {}
     named = {"name": options.source_name} if options.source_name else {}
@@ -159,5 +169,5 @@ def _percent(value: float) -> float:
     return round(100 * value, DIGITS)
 
 
-def _yaml(value: Any) -> bytes:
+def _yaml(value: object) -> bytes:
     return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=1000).encode()

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain as chained
-from typing import Any
+from typing import Any, TypedDict
 
 from agentgen_bench.episodes import Episode, canonical_json
 from agentgen_bench.errors import RunError
@@ -21,15 +21,40 @@ from agentgen_bench.export.naming import encodable, moment, slug, task_names
 from agentgen_bench.export.source import Source
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.report.collect import prompts_of
-from agentgen_bench.scores.base import family, level_key, mean, setting_label
-from agentgen_bench.scores.success import results
+from agentgen_bench.scores.base import ScoreJson, family, level_key, mean, setting_label
+from agentgen_bench.scores.success import ResultsJson, results
 
 FILTER = "action"  # the harness names metrics "metric,filter"; our filter parses the action out of a completion
 METRICS = {"success": True, "score": True, "episode_return": True, "steps": None}  # whether higher is better
 TARGET = "success"
 UNDATED = "undated"
 
-Sample = dict[str, Any]
+Json = dict[str, object]  # as the harness writes it
+
+
+class Sample(TypedDict):
+    """An episode as the harness writes a document with its one request."""
+
+    doc: Json
+    target: str
+    arguments: Json
+    resps: list[list[str]]
+    filtered_resps: list[str]
+    filter: str
+    metrics: list[str]
+    doc_hash: str
+    prompt_hash: str
+    target_hash: str
+    success: float
+    score: float
+    episode_return: float
+    steps: float
+
+
+class NumberedSample(Sample):
+    """A sample in its place among those of its task."""
+
+    doc_id: int
 
 
 def lm_eval_files(source: Source, date: str | None = None) -> dict[str, bytes]:
@@ -73,12 +98,12 @@ def _read(source: Source) -> tuple[list[Episode], dict[str, list[tuple[tuple[int
     return episodes, samples
 
 
-def _numbered(samples: list[tuple[tuple[int, int], Sample]]) -> list[Sample]:
+def _numbered(samples: list[tuple[tuple[int, int], Sample]]) -> list[NumberedSample]:
     ordered = sorted(samples, key=lambda pair: pair[0])
     return [{"doc_id": number, **sample} for number, (_, sample) in enumerate(ordered)]
 
 
-def _sample(episode: Episode, config: PromptConfig, gen_kwargs: Mapping[str, Any]) -> Sample:
+def _sample(episode: Episode, config: PromptConfig, gen_kwargs: Json) -> Sample:
     doc = {
         "env_id": episode.spec["env_id"],
         "spec": canonical_json(episode.spec),
@@ -89,7 +114,7 @@ def _sample(episode: Episode, config: PromptConfig, gen_kwargs: Mapping[str, Any
         "max_steps": episode.max_steps,
         "ending": episode.ending,
     }
-    prompt = encodable(_first_prompt(episode, config))
+    prompt, measures = encodable(_first_prompt(episode, config)), _measures(episode)
     return {
         "doc": doc,
         "target": TARGET,
@@ -101,7 +126,10 @@ def _sample(episode: Episode, config: PromptConfig, gen_kwargs: Mapping[str, Any
         "doc_hash": _hash(json.dumps(doc, indent=2, ensure_ascii=False)),
         "prompt_hash": _hash(prompt),
         "target_hash": _hash(TARGET),
-        **_measures(episode),
+        "success": measures["success"],
+        "score": measures["score"],
+        "episode_return": measures["episode_return"],
+        "steps": measures["steps"],
     }
 
 
@@ -120,7 +148,7 @@ def _measures(episode: Episode) -> dict[str, float]:
     }
 
 
-def _gen_kwargs(source: Source) -> dict[str, Any]:
+def _gen_kwargs(source: Source) -> Json:
     sampling = source.policy.get("sampling")
     if sampling is None:
         return {"until": []}
@@ -133,7 +161,7 @@ def _gen_kwargs(source: Source) -> dict[str, Any]:
     }
 
 
-def _results(source: Source, episodes: Sequence[Episode], names: Mapping[str, str], date: str | None) -> dict[str, Any]:
+def _results(source: Source, episodes: Sequence[Episode], names: Mapping[str, str], date: str | None) -> Json:
     found = results(episodes)
     by_task: dict[str, list[Episode]] = {}
     for episode in episodes:
@@ -172,9 +200,9 @@ def _results(source: Source, episodes: Sequence[Episode], names: Mapping[str, st
     }
 
 
-def _metrics(task: str, episodes: Sequence[Episode]) -> dict[str, Any]:
+def _metrics(task: str, episodes: Sequence[Episode]) -> Json:
     """Return the metrics of one task, each with the standard error of its mean over levels."""
-    metrics: dict[str, Any] = {"name": task, "alias": setting_label(episodes[0].spec), "sample_len": len(episodes)}
+    metrics: Json = {"name": task, "alias": setting_label(episodes[0].spec), "sample_len": len(episodes)}
     measured = [(level_key(episode), _measures(episode)) for episode in episodes]
     for name in METRICS:
         levels: dict[str, list[float]] = {}
@@ -199,8 +227,8 @@ def _standard_error(values: Sequence[float]) -> float | str:
 
 
 def _groups(
-    source: Source, found: Mapping[str, Any], tasks: Mapping[str, Mapping[str, Any]]
-) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    source: Source, found: ResultsJson, tasks: Mapping[str, Mapping[str, Any]]
+) -> tuple[dict[str, Json], dict[str, list[str]]]:
     """Return the groups' metrics and which tasks each holds: the families, and the run above them."""
     whole = f"agentgen_{slug(source.suite or source.name)}"
     families = {name: f"agentgen_{slug(name)}_family" for name in found["families"]}
@@ -211,9 +239,9 @@ def _groups(
     return groups, {whole: list(families.values()), **members}
 
 
-def _group(name: str, scores: Mapping[str, Any], n_episodes: int) -> dict[str, Any]:
+def _group(name: str, scores: Mapping[str, ScoreJson], n_episodes: int) -> Json:
     """Return a group's metrics: means over settings. Their intervals stand under "agentgen_bench"."""
-    metrics: dict[str, Any] = {"name": name, "alias": name, "sample_len": n_episodes}
+    metrics: Json = {"name": name, "alias": name, "sample_len": n_episodes}
     for metric, score in scores.items():
         metrics[f"{metric},{FILTER}"] = score["value"]
         metrics[f"{metric}_stderr,{FILTER}"] = "N/A"
@@ -221,7 +249,7 @@ def _group(name: str, scores: Mapping[str, Any], n_episodes: int) -> dict[str, A
     return metrics
 
 
-def _config(source: Source, task: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+def _config(source: Source, task: str, spec: Mapping[str, Any]) -> Json:
     return {
         "task": task,
         "dataset_path": "agentgen-bench",
@@ -240,7 +268,7 @@ def _config(source: Source, task: str, spec: Mapping[str, Any]) -> dict[str, Any
     }
 
 
-def _run_config(source: Source) -> dict[str, Any]:
+def _run_config(source: Source) -> Json:
     scalars = {name: value for name, value in source.policy.items() if isinstance(value, str | int | float)}
     return {
         "model": str(source.policy.get("backend", source.policy.get("kind"))),
@@ -256,13 +284,13 @@ def _run_config(source: Source) -> dict[str, Any]:
     }
 
 
-def _task_hash(samples: Iterable[Sample]) -> str:
+def _task_hash(samples: Iterable[NumberedSample]) -> str:
     """Return the hash that the harness gives a task: of its samples' hashes one after the other."""
     hashes = ((sample["doc_hash"], sample["prompt_hash"], sample["target_hash"]) for sample in samples)
     return _hash("".join(chained.from_iterable(hashes)))
 
 
-def _line(sample: Sample) -> bytes:
+def _line(sample: NumberedSample) -> bytes:
     # ASCII only: readers that split lines as str.splitlines does would cut a completion at U+2028.
     return json.dumps(sample, allow_nan=False).encode() + b"\n"
 

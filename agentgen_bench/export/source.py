@@ -137,5 +137,5 @@ def _planned(plan: Plan) -> dict[str, int]:
     return {canonical_json(cell.spec.to_json()): plan.repeats * len(cell.seeds) for cell in plan.cells}
 
 
-def _public(policy: Mapping[str, Any]) -> dict[str, Any]:
+def _public(policy: Mapping[str, Any]) -> Mapping[str, Any]:
     return {name: value for name, value in policy.items() if name not in PRIVATE}

@@ -8,12 +8,12 @@ from typing import Any, Literal, NamedTuple
 from agentgen_bench.episodes import Episode, canonical_json
 from agentgen_bench.errors import RunError
 from agentgen_bench.export.source import Source
-from agentgen_bench.scores.base import LEVELS, family, scores_json, setting_label
+from agentgen_bench.scores.base import LEVELS, ScoreJson, family, scores_json, setting_label
 from agentgen_bench.scores.failures import ANALYSES, MODES, Failures, failures
 from agentgen_bench.scores.harness import harness_scores
 from agentgen_bench.scores.packs import pack_scores
 from agentgen_bench.scores.run_scores import run_scores
-from agentgen_bench.scores.success import results
+from agentgen_bench.scores.success import ResultsJson, results
 
 Kind = Literal["string", "bool", "int", "float"]
 Cell = str | bool | int | float | None
@@ -180,7 +180,7 @@ EPISODE_COLUMNS: tuple[tuple[str, Kind, Callable[[Played], Cell]], ...] = (
 )
 
 
-def _score_rows(source: Source, found: Mapping[str, Any]) -> Iterator[tuple[Cell, ...]]:
+def _score_rows(source: Source, found: ResultsJson) -> Iterator[tuple[Cell, ...]]:
     """Yield a row per score of results.json."""
     whole = ("overall", source.suite or source.name, None, None, found["episodes"])
     yield from _rows_of(source, whole, found["overall"])
@@ -210,8 +210,9 @@ def _run_rows(source: Source, episodes: list[Episode]) -> Iterator[tuple[Cell, .
         yield from _rows_of(source, subject, scores_json(one.scores))
 
 
-def _rows_of(source: Source, subject: tuple[Cell, ...], scores: Mapping[str, Any]) -> Iterator[tuple[Cell, ...]]:
+def _rows_of(source: Source, subject: tuple[Cell, ...], scores: Mapping[str, ScoreJson]) -> Iterator[tuple[Cell, ...]]:
     for name, score in scores.items():
-        values = tuple(None if score[key] is None else float(score[key]) for key in ("value", "low", "high"))
+        numbers = (score["value"], score["low"], score["high"])
+        values = tuple(None if number is None else float(number) for number in numbers)
         over = None if score["low"] is None else LEVELS
         yield (*_source_cells(source), *subject, name, *values, over, score["n"], score["reason"])

@@ -65,7 +65,7 @@ def _computed_results(path: Path, suite: Suite | None) -> dict[str, Any]:
     suite = load_suite(path.parent.name) if suite is None else suite
     metadata = read_metadata(path, suite)
     episodes = list(map(scored, read_entry_episodes(path, metadata, suite)))
-    computed = {RESULTS: results(episodes)}
+    computed: dict[str, object] = {RESULTS: results(episodes)}
     if metadata.fresh is not None:
         fresh = map(scored, read_fresh_episodes(path, metadata, suite))
         computed[FRESH_RESULTS] = fresh_results(episodes, fresh)

@@ -14,9 +14,10 @@ from agentgen_bench.answers import read_answer, tools_for, whole_action
 from agentgen_bench.errors import PolicyError
 from agentgen_bench.parsing import Reading
 from agentgen_bench.policies.asking import Answered, Asking, Request
-from agentgen_bench.policies.base import Decision
+from agentgen_bench.policies.base import Decision, Description
 from agentgen_bench.policies.seats import Loop, Seat
-from agentgen_bench.prompts import History, PromptConfig, messages
+from agentgen_bench.prompts import History, MessageJson, PromptConfig, messages
+from agentgen_bench.tools import ToolJson
 
 DEFAULT_TIMEOUT_S = 600.0
 
@@ -35,8 +36,8 @@ class AgentInfo(TypedDict):
     max_steps: int
     action_templates: tuple[str, ...]
     admissible_commands: tuple[str, ...]
-    messages: list[dict[str, str]]
-    tools: list[dict[str, Any]]
+    messages: list[MessageJson]
+    tools: list[ToolJson]
 
 
 class Answer(NamedTuple):
@@ -125,7 +126,7 @@ class AgentPolicy:
         if (seat := self._seats.pop(episode, None)) is not None and (trouble := seat.leave()) is not None:
             self._say(f"{self.name}: close() failed: {trouble}")
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Description:
         """Return kind, prompt and time limit."""
         return {
             "kind": "agent",
@@ -179,7 +180,7 @@ def info_of(history: History, prompt: PromptConfig) -> AgentInfo:
         "max_steps": history.max_steps,
         "action_templates": history.action_templates if prompt.action_hints != "none" else (),
         "admissible_commands": history.admissible_commands if prompt.action_hints == "full" else (),
-        "messages": [dict(message._asdict()) for message in messages(history, prompt)],
+        "messages": [message.to_json() for message in messages(history, prompt)],
         "tools": [tool.schema() for tool in tools_for(history)] if prompt.protocol == "tools" else [],
     }
 

@@ -7,10 +7,9 @@ every ALFWorld setting a score between random and oracle.
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
 
 from agentgen_bench.envs.alfworld.searcher import Searcher
-from agentgen_bench.policies.base import Decision
+from agentgen_bench.policies.base import Decision, Description
 from agentgen_bench.policies.demonstrators import NO_ANSWER, answer
 from agentgen_bench.prompts import History
 
@@ -28,7 +27,7 @@ class ALFWorldSearcher:
         """Return one decision per history, from its observations alone."""
         return [self._decide(history) for history in histories]
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Description:
         """Return kind and order seed."""
         return {"kind": self.name, "order_seed": self.order_seed}
 

@@ -5,10 +5,10 @@ asked for, at once.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from agentgen_bench.errors import PolicyError
-from agentgen_bench.policies.base import Decision, EpisodicPolicy, Policy
+from agentgen_bench.policies.base import Decision, Description, EpisodicPolicy, Policy
 from agentgen_bench.prompts import History
 
 
@@ -56,7 +56,7 @@ class ContinuousPolicy(Protocol):
         """Return an `Asking` of this policy, for one loop."""
         ...
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Description:
         """Return what the manifest records to name this policy."""
         ...
 
@@ -121,7 +121,7 @@ class Watched:
         """Return the policy's way of being asked, watched."""
         return _Watching(asking(self._policy), self._asked, self._decided)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Description:
         """Return what the policy says of itself."""
         return self._policy.describe()
 

@@ -1,12 +1,16 @@
 """What evaluation needs of a policy, what training needs besides, and the Decision."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
 from agentgen_bench.contract import TextTask
 from agentgen_bench.parsing import ParseReason
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.prompts import History, PromptConfig
+
+# What a policy says of itself for the manifest, plain JSON: `kind`, and whatever tells one of that kind from another.
+# Each kind has its own keys, those of plug-ins too, so readers check what they use.
+Description = Mapping[str, object]
 
 
 class TokenSample(NamedTuple):
@@ -44,7 +48,7 @@ class Policy(Protocol):
         """Return one decision per history."""
         ...
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Description:
         """Return what the manifest records to name this policy: kind, model hash, sampling, back end; plain JSON."""
         ...
 
@@ -72,7 +76,7 @@ class EpisodicPolicy(Protocol):
         """Forget the episode; called once for each that was begun."""
         ...
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Description:
         """Return what the manifest records to name this policy."""
         ...
 
@@ -108,7 +112,7 @@ class PrivilegedPolicy(Protocol):
         """Return one decision per environment, from its current state."""
         ...
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Description:
         """Return what the manifest records to name this policy."""
         ...
 

@@ -7,7 +7,7 @@ one form alone (`answers.read_answer`). Pure; nothing here sends anything.
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from agentgen_bench.parsing import after_thought
 from agentgen_bench.prompts import Message
@@ -15,6 +15,30 @@ from agentgen_bench.tools import MAX_CALLS, Call, calls_in, prose_of
 
 PART_KINDS = ("tool_use", "tool_call", "function_call")  # of a content's parts: Anthropic's word, and others'
 _ARGUMENTS = ("arguments", "input", "parameters")  # OpenAI's word, Anthropic's, Llama's
+
+
+class WireFunction(TypedDict):
+    """The function that a call names, its arguments as JSON."""
+
+    name: str
+    arguments: str
+
+
+class WireCall(TypedDict):
+    """A call of an answer."""
+
+    id: str
+    type: str
+    function: WireFunction
+
+
+class WireMessage(TypedDict):
+    """A message as OpenAI's API takes it."""
+
+    role: str
+    content: str | None  # None of an answer that is a call and no more
+    tool_calls: NotRequired[list[WireCall]]
+    tool_call_id: NotRequired[str]  # of the call that this message answers
 
 
 def raw_calls(message: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -64,7 +88,7 @@ def _written(name: str, arguments: Any) -> str:
     return "<tool_call>" + text.replace("<", "\\u003c") + "</tool_call>"  # no argument may close the mark
 
 
-def _object(text: str) -> dict[str, Any] | None:
+def _object(text: str) -> dict[str, object] | None:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -72,13 +96,13 @@ def _object(text: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def wire_messages(chat: Sequence[Message]) -> list[dict[str, Any]]:
+def wire_messages(chat: Sequence[Message]) -> list[WireMessage]:
     """Return the messages as OpenAI's API takes them: an answered call with its id, all others as texts.
 
     An answer that held no action is a text too, as a local model's template is given it: servers refuse calls whose
     arguments are no JSON, and calls without an answer.
     """
-    listed: list[dict[str, Any]] = []
+    listed: list[WireMessage] = []
     call_id = ""
     for message, following in zip(chat, [*chat[1:], None], strict=True):
         answered = following is not None and following.role == "tool"
@@ -103,7 +127,7 @@ def _said(completion: str) -> tuple[str, Call] | None:
     return thought + prose_of(answer), calls[0]
 
 
-def _calling(text: str, call: Call, call_id: str) -> dict[str, Any]:
-    function = {"name": call.name, "arguments": json.dumps(call.arguments)}
-    calls = [{"id": call_id, "type": "function", "function": function}]
+def _calling(text: str, call: Call, call_id: str) -> WireMessage:
+    function: WireFunction = {"name": call.name, "arguments": json.dumps(call.arguments)}
+    calls: list[WireCall] = [{"id": call_id, "type": "function", "function": function}]
     return {"role": "assistant", "content": text if text.strip() else None, "tool_calls": calls}

@@ -8,11 +8,10 @@ why this action. Thoughts stand in the completion and nowhere else.
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
-from typing import Any
 
 from agentgen_bench.errors import SpecError
 from agentgen_bench.parsing import ParseReason
-from agentgen_bench.policies.base import Decision, Policy
+from agentgen_bench.policies.base import Decision, Description, Policy
 from agentgen_bench.prompts import History, PromptConfig, shown_turns
 
 # The demonstrator of each family, read from its own module when asked for: (module, class).
@@ -48,7 +47,7 @@ class Demonstrator:
         """Return one decision per history; a family without a demonstrator gets no action."""
         return [self._of(history.family).act([history])[0] for history in histories]
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Description:
         """Return the kind."""
         return {"kind": self.name}
 
@@ -100,7 +99,7 @@ class Imitable:
                 raise SpecError(self._refusal(history, decision, other))
         return decisions
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Description:
         """Return what the policy says of itself."""
         return self._policy.describe()
 

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from agentgen_bench.policies.http import Answer
 from agentgen_bench.policies.sampling import Sampling
 
+Parameters = dict[str, object]  # of a request, by the server's names for them: plain JSON
+
 
 @dataclass(frozen=True, slots=True)
 class Engine:
@@ -17,7 +19,7 @@ class Engine:
     that it hands `chat_template_kwargs` to the model's chat template.
     """
 
-    neutral: Mapping[str, Any] = field(default_factory=dict)
+    neutral: Mapping[str, float] = field(default_factory=dict)
     all_tokens: int | None = None
     has_switch: bool = False
 
@@ -45,13 +47,13 @@ class Served(NamedTuple):
         return ENGINES.get(self.owner or "", OTHER)
 
 
-def sampling_parameters(sampling: Sampling, engine: Engine) -> dict[str, Any]:
+def sampling_parameters(sampling: Sampling, engine: Engine) -> Parameters:
     """Return the sampling parameters of a request, without seed and length.
 
     To an engine we know everything is said, so that it adds nothing. To any other what is usual anyway is left out:
     hosted models refuse parameters, and their own top_k and penalties cannot be known.
     """
-    parameters: dict[str, Any] = {"temperature": sampling.temperature}
+    parameters: Parameters = {"temperature": sampling.temperature}
     if sampling.top_p != 1 or engine.all_tokens is not None:
         parameters["top_p"] = sampling.top_p
     if sampling.top_k is not None:

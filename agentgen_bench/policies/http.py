@@ -315,7 +315,7 @@ def _proxy(url: str) -> str | None:
     return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
-def _json_object(content: bytes) -> dict[str, Any]:
+def _json_object(content: bytes) -> Mapping[str, Any]:
     try:
         body = json.loads(content, parse_int=_integer)
     except (ValueError, RecursionError):  # ValueError: not JSON, or not Unicode

@@ -15,7 +15,7 @@ from agentgen_bench.answers import read_answer
 from agentgen_bench.errors import PolicyError
 from agentgen_bench.parsing import PARSING_VERSION, STOP_STRINGS, ParseReason, without_stop
 from agentgen_bench.policies.asking import Answered, Asking, Request
-from agentgen_bench.policies.base import Decision, TokenSample
+from agentgen_bench.policies.base import Decision, Description, TokenSample
 from agentgen_bench.policies.chat import ChatFormat, Prompt, load_chat_format
 from agentgen_bench.policies.checkpoint import Checkpoint, content_hash, open_checkpoint, stop_token_ids, tensor_names
 from agentgen_bench.policies.sampling import Sampling
@@ -127,7 +127,7 @@ class LocalPolicy(abc.ABC):
         """Return one completion per prompt of token ids, in order, each drawn from its own seed."""
 
     @abc.abstractmethod
-    def _describe_backend(self) -> dict[str, Any]:
+    def _describe_backend(self) -> Description:
         """Return version, device and dtype of the back end."""
 
     def act(self, histories: Sequence[History]) -> list[Decision]:
@@ -149,7 +149,7 @@ class LocalPolicy(abc.ABC):
         """Return a way of asking in which each request goes to the back end as it comes."""
         return _Asking(self)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Description:
         """Return kind, model (name and content hash), template hash, prompt, sampling and back end; plain JSON."""
         return {
             "kind": "model",

@@ -18,7 +18,7 @@ from agentgen_bench.errors import PolicyError
 from agentgen_bench.parsing import PARSING_VERSION, ParseReason
 from agentgen_bench.policies.asking import Answered, Asking, Request
 from agentgen_bench.policies.backends import BackEnd, Wanted
-from agentgen_bench.policies.base import Decision
+from agentgen_bench.policies.base import Decision, Description
 from agentgen_bench.policies.calls import written_calls
 from agentgen_bench.policies.engines import ADDED_BY_SERVERS, Served, models_of
 from agentgen_bench.policies.flow import Flow
@@ -115,7 +115,7 @@ class OpenAIPolicy:
         view._is_settled = view._has_answered = False
         return view
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Description:
         """Return server and model names, prompt, what is sent and what is refused; plain JSON, without any secret.
 
         Where nothing was asked yet, the server is asked one short question first: what it refuses is part of what

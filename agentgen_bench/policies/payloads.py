@@ -2,11 +2,10 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from agentgen_bench.parsing import STOP_STRINGS
 from agentgen_bench.policies.calls import wire_messages
-from agentgen_bench.policies.engines import Engine, sampling_parameters
+from agentgen_bench.policies.engines import Engine, Parameters, sampling_parameters
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.prompts import Message, PromptConfig
 from agentgen_bench.tools import Tool
@@ -23,7 +22,7 @@ class ChatRequest:
     sampling: Sampling
     engine: Engine
 
-    def parameters(self, seed: int, refused: Collection[str] = ()) -> dict[str, Any]:
+    def parameters(self, seed: int, refused: Collection[str] = ()) -> Parameters:
         """Return the parameters beside model and messages, without those that the server refused."""
         found = sampling_parameters(self.sampling, self.engine)
         found["seed"] = seed
@@ -38,9 +37,7 @@ class ChatRequest:
             found[length] = self.sampling.max_tokens
         return {name: value for name, value in found.items() if name not in refused}
 
-    def payload(
-        self, chat: Sequence[Message], parameters: dict[str, Any], tools: Sequence[Tool] = ()
-    ) -> dict[str, Any]:
+    def payload(self, chat: Sequence[Message], parameters: Parameters, tools: Sequence[Tool] = ()) -> dict[str, object]:
         """Return the body of a request for the messages, to be answered by a call of one of the tools, if any."""
         if not tools:
             listed = [{"role": message.role, "content": message.content} for message in chat]

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from agentgen_bench.policies.http import Answer
 from agentgen_bench.policies.replies import error_words
@@ -61,7 +60,7 @@ def is_overflow(answer: Answer) -> bool:
     return answer.status not in (401, 402, 403, 404, 429) and _OVERFLOW_WORDS.search(answer.message) is not None
 
 
-def refused_parameter(answer: Answer, sent: Mapping[str, Any]) -> str | None:
+def refused_parameter(answer: Answer, sent: Mapping[str, object]) -> str | None:
     """Return which parameter of a request the server does not take; None where the refusal is about something else.
 
     Of several that it names ("temperature and top_p cannot both be specified"), the one that asks for no more than
@@ -87,5 +86,5 @@ def refused_parameter(answer: Answer, sent: Mapping[str, Any]) -> str | None:
 
 
 # What OpenAI's API does where a parameter is not sent.
-USUAL: dict[str, Any] = {"temperature": 1.0, "top_p": 1.0}
+USUAL = {"temperature": 1.0, "top_p": 1.0}
 _NOTHING = object()

@@ -1,13 +1,23 @@
 """How completions are drawn: the settings that every model policy shares."""
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import TypedDict
 
 from agentgen_bench.errors import PolicyError
 from agentgen_bench.seeding import seed_from
 
 COLDEST = 0.01  # vLLM raises a lower temperature to this, so two back ends would differ
+
+
+class SamplingJson(TypedDict):
+    """Sampling settings as manifests hold them."""
+
+    temperature: float
+    top_p: float
+    max_tokens: int
+    seed: int
+    top_k: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +56,15 @@ class Sampling:
         """Return the seed in [0, 2**31) of the request made at the step named by `key` (`History.key`)."""
         return seed_from(self.seed, *key)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> SamplingJson:
         """Return the settings as the manifest records them."""
-        return asdict(self)
+        return {
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "max_tokens": self.max_tokens,
+            "seed": self.seed,
+            "top_k": self.top_k,
+        }
 
 
 def _is_temperature(value: float) -> bool:

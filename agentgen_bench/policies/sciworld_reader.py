@@ -6,11 +6,11 @@ live, which paints mix to which, how a circuit is closed. Tasks it does not know
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from agentgen_bench.envs.paraphrasing import original_of
 from agentgen_bench.envs.sciworld.paraphrases import FORMS
-from agentgen_bench.policies.base import Decision
+from agentgen_bench.policies.base import Decision, Description
 from agentgen_bench.policies.demonstrators import NO_ANSWER, answer
 from agentgen_bench.policies.sciworld_memory import Memory, remembered, way
 from agentgen_bench.prompts import History
@@ -60,7 +60,7 @@ class SciWorldReader:
         """Return one decision per history, from its observations alone."""
         return [_decide(history) for history in histories]
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Description:
         """Return the kind."""
         return {"kind": self.name}
 

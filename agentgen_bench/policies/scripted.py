@@ -1,11 +1,10 @@
 """Policies that need no model: random, noop and the oracle. They bound every score from below and above."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from agentgen_bench.contract import TextTask
 from agentgen_bench.parsing import ParseReason
-from agentgen_bench.policies.base import Decision
+from agentgen_bench.policies.base import Decision, Description
 from agentgen_bench.prompts import History
 from agentgen_bench.seeding import stream
 
@@ -23,7 +22,7 @@ class RandomPolicy:
         """Return one random admissible command per history."""
         return [self._decide(history) for history in histories]
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Description:
         """Return kind and seed."""
         return {"kind": "random", "seed": self.seed}
 
@@ -44,7 +43,7 @@ class NoopPolicy:
         """Return one empty decision per history."""
         return [Decision("", None, ParseReason.EMPTY)] * len(histories)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Description:
         """Return the kind."""
         return {"kind": "noop"}
 
@@ -59,6 +58,6 @@ class OraclePolicy:
         actions = [task.expert_action() for task in tasks]
         return [Decision(action, action) for action in actions]
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Description:
         """Return the kind."""
         return {"kind": "oracle"}

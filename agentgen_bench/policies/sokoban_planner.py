@@ -3,14 +3,14 @@
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from agentgen_bench.envs.sokoban.bitboards import DIRECTIONS
 from agentgen_bench.envs.sokoban.boxoban import Start, start_of
 from agentgen_bench.envs.sokoban.moves import shortest_plan
 from agentgen_bench.envs.sokoban.rules import moved, neighbour, position
 from agentgen_bench.errors import DataError
-from agentgen_bench.policies.base import Decision
+from agentgen_bench.policies.base import Decision, Description
 from agentgen_bench.policies.demonstrators import NO_ANSWER, answer
 from agentgen_bench.prompts import History
 
@@ -30,7 +30,7 @@ class SokobanPlanner:
         """Return one decision per history, from its current observation alone."""
         return [_decide(history) for history in histories]
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Description:
         """Return the kind."""
         return {"kind": self.name}
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from agentgen_bench.address import API_KEY_VARIABLE, clean_key
 from agentgen_bench.errors import PolicyError
-from agentgen_bench.policies.engines import models_of
+from agentgen_bench.policies.base import Description
+from agentgen_bench.policies.engines import Parameters, models_of
 from agentgen_bench.policies.flow import Flow
 from agentgen_bench.policies.http import Answer, HttpClient, LostRequestError, is_final
 from agentgen_bench.policies.local import Completions, Generation, TrainableLocalPolicy
@@ -78,7 +79,7 @@ class TokenServerPolicy(TrainableLocalPolicy):
     async def _draw(self, prompt: Sequence[int], seed: int) -> Generation:
         sampling = self.sampling
         # What is not sent, the server takes from the model's generation_config: Qwen's top_k of 20, for one.
-        settings: dict[str, Any] = {
+        settings: Parameters = {
             "max_tokens": sampling.max_tokens,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
@@ -113,7 +114,7 @@ class TokenServerPolicy(TrainableLocalPolicy):
     def _replace_weights(self, named_tensors: Sequence[tuple[str, Any]]) -> None:
         raise PolicyError(f"the weights in the server at {self.server} are its trainer's to change, not a policy's")
 
-    def _describe_backend(self) -> dict[str, Any]:
+    def _describe_backend(self) -> Description:
         return {"server": self.server, "served_model": self._served_name}
 
     async def _complete(self, settings: Mapping[str, Any], key: int) -> Mapping[str, Any]:

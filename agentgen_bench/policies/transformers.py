@@ -11,6 +11,7 @@ from typing import Any
 
 from agentgen_bench.errors import MissingDependencyError, PolicyError, install_hint
 from agentgen_bench.policies.backends import BackEnd, Wanted
+from agentgen_bench.policies.base import Description
 from agentgen_bench.policies.decoding import Rows, next_tokens
 from agentgen_bench.policies.local import Batches, Completions, Generation, TrainableLocalPolicy
 from agentgen_bench.policies.prefixes import PrefixStore
@@ -111,7 +112,7 @@ class TransformersPolicy(TrainableLocalPolicy):
             for name, tensor in named_tensors:
                 own[name].copy_(tensor)
 
-    def _describe_backend(self) -> dict[str, Any]:
+    def _describe_backend(self) -> Description:
         import torch
         import transformers
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from agentgen_bench.errors import MissingDependencyError, PolicyError, install_hint
 from agentgen_bench.policies.backends import BackEnd, Wanted
+from agentgen_bench.policies.base import Description
 from agentgen_bench.policies.checkpoint import Checkpoint
 from agentgen_bench.policies.local import Completions, Generation, TrainableLocalPolicy
 from agentgen_bench.policies.sampling import Sampling
@@ -73,7 +74,7 @@ class VLLMPolicy(TrainableLocalPolicy):
                 f"tensor_parallel={tensor_parallel}, gpu_memory_utilization={gpu_memory_utilization} are out of range; "
                 "choose 1 or more GPUs and a share above 0 and at most 1"
             )
-        options: dict[str, Any] = {
+        options: dict[str, object] = {
             "model": str(self.checkpoint.path),
             "dtype": dtype,
             "max_model_len": self.max_model_len,
@@ -158,7 +159,7 @@ class VLLMPolicy(TrainableLocalPolicy):
             self.engine.apply_model(_repack_head)
         self.engine.reset_prefix_cache()
 
-    def _describe_backend(self) -> dict[str, Any]:
+    def _describe_backend(self) -> Description:
         import torch
         import vllm
 
@@ -235,7 +236,7 @@ def _set_environment(on_cpu: bool, in_process: bool) -> None:
     leave_cores_free()
 
 
-def _cpu_options(checkpoint: Checkpoint, max_model_len: int, dtype: str) -> dict[str, Any]:
+def _cpu_options(checkpoint: Checkpoint, max_model_len: int, dtype: str) -> dict[str, object]:
     """Return the engine's options on a CPU, where they differ from those on a GPU."""
     return {
         "dtype": "float32" if dtype == "auto" else dtype,  # bfloat16 completions depend on the batch
@@ -259,7 +260,7 @@ def _cache_bytes(config: Mapping[str, Any], max_model_len: int) -> int:
     return int(min(max(per_token * max_model_len * SEQUENCES_IN_CACHE, GIB / 4), SHARE_OF_MEMORY * memory))
 
 
-def _started(options: Mapping[str, Any]) -> Any:
+def _started(options: Mapping[str, object]) -> Any:
     try:
         from vllm import LLM
     except ImportError as error:

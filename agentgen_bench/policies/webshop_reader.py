@@ -7,9 +7,9 @@ only, so one past step has to be in the prompt; pages that list the choices make
 
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from agentgen_bench.policies.base import Decision
+from agentgen_bench.policies.base import Decision, Description
 from agentgen_bench.policies.demonstrators import NO_ANSWER, answer
 from agentgen_bench.policies.webshop_shoppers import FILLERS, named_values, price_limit, wording
 from agentgen_bench.prompts import History
@@ -49,7 +49,7 @@ class WebShopReader:
         """Return one decision per history, from its pages and the action before."""
         return [_decide(history) for history in histories]
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Description:
         """Return the kind."""
         return {"kind": self.name}
 

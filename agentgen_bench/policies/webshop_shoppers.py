@@ -9,10 +9,10 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from agentgen_bench.parsing import ParseReason
-from agentgen_bench.policies.base import Decision
+from agentgen_bench.policies.base import Decision, Description
 from agentgen_bench.prompts import History
 
 BUY = "click[buy now]"
@@ -44,7 +44,7 @@ class BuyFirstHit:
         """Return one decision per history."""
         return [_decided(history, _first(history)) for history in histories]
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Description:
         """Return the kind."""
         return {"kind": self.name}
 
@@ -58,7 +58,7 @@ class ReadAllTen:
         """Return one decision per history."""
         return [_decided(history, _best(history)) for history in histories]
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Description:
         """Return the kind."""
         return {"kind": self.name}
 

@@ -26,10 +26,10 @@ sequence    one per study: `order` (families of the stages), `seeds`, the scores
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
 from agentgen_bench.episodes import Episode
-from agentgen_bench.scores.base import Interval, Score, family, mean, undefined
+from agentgen_bench.scores.base import Interval, Score, ScoreJson, family, mean, undefined
 from agentgen_bench.scores.difficulty import difficulty_transfer, recovery
 from agentgen_bench.scores.lines import Table
 from agentgen_bench.scores.ood import (
@@ -51,9 +51,105 @@ SCORES_VERSION = 1
 Label = Callable[[Mapping[str, Any]], str | None]  # spec in JSON form -> what its cell is called
 
 
+class BoardScoreJson(ScoreJson):
+    """A score as the board's files hold it."""
+
+    over: str
+
+
+class PolicyJson(TypedDict):
+    """What a policy of the study solves, by family and by cell of the protocol."""
+
+    policy: str
+    role: str
+    source: str | None
+    difficulty: str | None
+    stage: int | None
+    augmented: bool
+    seeds: list[int]
+    families: dict[str, BoardScoreJson]
+    cells: dict[str, BoardScoreJson]
+
+
+class TransferJson(TypedDict):
+    """A training of a study of transfer."""
+
+    policy: str
+    trained_on: str
+    distractors: bool
+    seeds: int
+    initial: BoardScoreJson
+    held_in_gain: BoardScoreJson
+    held_out_change: BoardScoreJson
+    overall_gain: BoardScoreJson
+    tax: BoardScoreJson
+    retention: BoardScoreJson
+    unseen_change: BoardScoreJson
+    distractors_change: BoardScoreJson | None
+
+
+class CellJson(TypedDict):
+    """What a policy of a study of difficulty solves at one difficulty."""
+
+    success: BoardScoreJson
+    transfer: BoardScoreJson | None
+    recovery: BoardScoreJson | None
+
+
+class DifficultyJson(TypedDict):
+    """A family and the difficulty trained on; `cells` by difficulty."""
+
+    policy: str
+    family: str
+    trained_on: str | None
+    seeds: int
+    cells: dict[str, CellJson]
+    gain_elsewhere: BoardScoreJson | None
+
+
+class MatrixJson(TypedDict):
+    """Success of each policy on each family."""
+
+    policies: list[str]
+    families: list[str]
+    success: list[list[BoardScoreJson]]
+
+
+class SequenceJson(TypedDict):
+    """A study of a sequence."""
+
+    order: list[str]
+    seeds: int
+    initial: BoardScoreJson
+    accuracy_end: BoardScoreJson
+    backward_transfer: BoardScoreJson
+    forgetting_end: BoardScoreJson
+    forgetting_max: BoardScoreJson
+    forward_transfer: BoardScoreJson
+    mixture: BoardScoreJson
+    against_mixture: BoardScoreJson
+    intransigence: dict[str, BoardScoreJson]
+    unseen_change: BoardScoreJson
+    mixture_unseen_change: BoardScoreJson
+    matrix: MatrixJson
+
+
+class BoardScoresJson(TypedDict):
+    """What `scores.json` of a study's entry holds."""
+
+    scores_version: int
+    protocol: str
+    kind: str
+    study: str
+    seeds: int
+    episodes: int
+    policies: list[PolicyJson]
+    rows: list[TransferJson] | list[DifficultyJson] | list[SequenceJson]
+
+
 def board_scores(
     protocol: str, kind: str, study: Study, runs: Mapping[str, Sequence[Episode]], label: Label
-) -> dict[str, Any]:
+) -> BoardScoresJson:
     """Return what `scores.json` holds, as plain values.
 
     Args:
@@ -65,7 +161,6 @@ def board_scores(
     """
     families = rates_by_condition(study, sample(runs, family))
     cells = rates_by_condition(study, sample(runs, label))
-    rows = {"transfer": _transfer, "difficulty": _difficulty, "sequence": _sequence}[kind]
     trained = [entries for condition, entries in study.conditions.items() if condition.role != "initial"]
     return {
         "scores_version": SCORES_VERSION,
@@ -75,31 +170,43 @@ def board_scores(
         "seeds": min(map(len, trained), default=0),
         "episodes": sum(map(len, runs.values())),
         "policies": [_policy(condition, study, families, cells) for condition in study.conditions],
-        "rows": list(rows(study, families, cells)),
+        "rows": _rows(kind, study, families, cells),
     }
 
 
-def score_json(score: Score) -> dict[str, Any]:
+def _rows(
+    kind: str, study: Study, families: Table, cells: Table
+) -> list[TransferJson] | list[DifficultyJson] | list[SequenceJson]:
+    if kind == "transfer":
+        return list(_transfer(study, families))
+    return list(_difficulty(study, families, cells)) if kind == "difficulty" else [_sequence(study, families)]
+
+
+def score_json(score: Score) -> BoardScoreJson:
     """Return a score as the board's files hold it."""
     return {**score.to_json(), "over": score.over}
 
 
-def rate_json(score: Score) -> dict[str, Any]:
+def rate_json(score: Score) -> BoardScoreJson:
     """Return a success rate as the board's files hold it: no end of its interval lies outside [0, 1].
 
     Joined with the spread of few training seeds an interval may reach further; no rate does.
     """
-    ends = {
-        name: None if end is None else min(1.0, max(0.0, end))
-        for name, end in (("low", score.low), ("high", score.high))
-    }
-    return {**score_json(score), **ends}
+    return {**score_json(score), "low": _within(score.low), "high": _within(score.high)}
 
 
-def _policy(condition: Condition, study: Study, families: Table, cells: Table) -> dict[str, Any]:
+def _within(end: float | None) -> float | None:
+    return None if end is None else min(1.0, max(0.0, end))
+
+
+def _policy(condition: Condition, study: Study, families: Table, cells: Table) -> PolicyJson:
     return {
         "policy": condition.label,
-        **{name: getattr(condition, name) for name in ("role", "source", "difficulty", "stage", "augmented")},
+        "role": condition.role,
+        "source": condition.source,
+        "difficulty": condition.difficulty,
+        "stage": condition.stage,
+        "augmented": condition.augmented,
         "seeds": [run.seed for run in study.conditions[condition]],
         "families": {name: rate_json(success_on(name, families[condition])) for name in families[condition].rates},
         "cells": {name: rate_json(success_on(name, cells[condition])) for name in cells[condition].rates},
@@ -126,34 +233,32 @@ def _unseen(study: Study, families: Table) -> list[str]:
     return [name for name in families[_initial(study)].rates if name not in trained]
 
 
-def _transfer(study: Study, families: Table, cells: Table) -> Iterator[dict[str, Any]]:
+def _transfer(study: Study, families: Table) -> Iterator[TransferJson]:
     start, unseen = families[_initial(study)], _unseen(study, families)
     everywhere = list(start.rates)
     for condition in [c for c in families if c.role == "trained"]:
         policy, source = families[condition], str(condition.source)
         plain = families.get(condition._replace(augmented=False)) if condition.augmented else None
-        scores = {
-            "initial": bootstrapped(partial(_mean_over, everywhere), start),
-            "held_in_gain": bootstrapped_difference(partial(delta_held_in, source=source), start, policy),
-            "held_out_change": bootstrapped_difference(partial(delta_held_out, source=source), start, policy),
-            "overall_gain": bootstrapped_difference(delta_overall, start, policy),
-            "tax": bootstrapped(partial(generalization_tax, source=source), start, policy),
-            "retention": bootstrapped(partial(retention, source=source), start, policy),
-            "unseen_change": bootstrapped_difference(partial(_change_on, unseen), start, policy),
-        }
+        against_plain = None if plain is None else bootstrapped(partial(ood_change, source=source), policy, plain)
         yield {
             "policy": condition.label,
             "trained_on": source,
             "distractors": condition.augmented,
             "seeds": len(study.conditions[condition]),
-            **{name: (rate_json if name == "initial" else score_json)(score) for name, score in scores.items()},
-            "distractors_change": None
-            if plain is None
-            else score_json(bootstrapped(partial(ood_change, source=source), policy, plain)),
+            "initial": rate_json(bootstrapped(partial(_mean_over, everywhere), start)),
+            "held_in_gain": score_json(bootstrapped_difference(partial(delta_held_in, source=source), start, policy)),
+            "held_out_change": score_json(
+                bootstrapped_difference(partial(delta_held_out, source=source), start, policy)
+            ),
+            "overall_gain": score_json(bootstrapped_difference(delta_overall, start, policy)),
+            "tax": score_json(bootstrapped(partial(generalization_tax, source=source), start, policy)),
+            "retention": score_json(bootstrapped(partial(retention, source=source), start, policy)),
+            "unseen_change": score_json(bootstrapped_difference(partial(_change_on, unseen), start, policy)),
+            "distractors_change": None if against_plain is None else score_json(against_plain),
         }
 
 
-def _difficulty(study: Study, families: Table, cells: Table) -> Iterator[dict[str, Any]]:
+def _difficulty(study: Study, families: Table, cells: Table) -> Iterator[DifficultyJson]:
     initial = _initial(study)
     for name in families[initial].rates:
         own = [cell for cell in cells[initial].rates if cell.partition(" ")[0] == name]
@@ -172,10 +277,10 @@ def _difficulty(study: Study, families: Table, cells: Table) -> Iterator[dict[st
             }
 
 
-def _cell(cell: str, condition: Condition, initial: Condition, cells: Table) -> dict[str, Any]:
+def _cell(cell: str, condition: Condition, initial: Condition, cells: Table) -> CellJson:
     """Return success on a cell, and what training gave there: transfer, and its share of training there itself."""
-    found: dict[str, Any] = {"success": rate_json(success_on(cell, cells[condition])), "transfer": None}
-    found["recovery"] = None
+    success = rate_json(success_on(cell, cells[condition]))
+    found: CellJson = {"success": success, "transfer": None, "recovery": None}
     if condition == initial:
         return found
     start, policy = cells[initial], cells[condition]
@@ -192,21 +297,21 @@ def _recovery(cell: str, start: PolicyRates, policy: PolicyRates, there: PolicyR
     return score if score.value is None else bootstrapped(partial(recovery, target=cell), start, policy, there)
 
 
-def _sequence(study: Study, families: Table, cells: Table) -> Iterator[dict[str, Any]]:
+def _sequence(study: Study, families: Table) -> SequenceJson:
     initial, joint, stages = _initial(study), study.only("joint"), study.stages
     start, order, unseen = families[initial], [str(stage.source) for stage in stages], _unseen(study, families)
     lines = list(sequence_lines(study, families, families))
     scores = {line.score.name: line.score for line in lines}
     mixture = undefined("success", "the study has no mixture") if joint is None else None
-    yield {
+    return {
         "order": order,
         "seeds": min(len(study.conditions[stage]) for stage in stages),
         "initial": rate_json(bootstrapped(partial(_mean_over, order), start)),
         "accuracy_end": rate_json(scores["average_accuracy"]),
-        **{
-            name: score_json(scores[name])
-            for name in ("backward_transfer", "forgetting_end", "forgetting_max", "forward_transfer")
-        },
+        "backward_transfer": score_json(scores["backward_transfer"]),
+        "forgetting_end": score_json(scores["forgetting_end"]),
+        "forgetting_max": score_json(scores["forgetting_max"]),
+        "forward_transfer": score_json(scores["forward_transfer"]),
         "mixture": rate_json(mixture or bootstrapped(partial(_mean_over, order), families[joint or initial])),
         "against_mixture": score_json(
             mixture
@@ -229,7 +334,7 @@ def _behind(order: Sequence[str], joint: Rates, *rates: Rates) -> Score:
     return Score("intransigence", mean(gaps), n=len(gaps))
 
 
-def _matrix(policies: Sequence[Condition], columns: Sequence[str], families: Table) -> dict[str, Any]:
+def _matrix(policies: Sequence[Condition], columns: Sequence[str], families: Table) -> MatrixJson:
     return {
         "policies": [policy.label for policy in policies],
         "families": list(columns),

@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from agentgen_bench.errors import AgentGenError, MissingDependencyError, RunError, install_hint
 from agentgen_bench.evaluation.training import PlayedLevels
-from agentgen_bench.policies.base import Decision
+from agentgen_bench.policies.base import Decision, Description
 from agentgen_bench.policies.scripted import RandomPolicy
 from agentgen_bench.prompts import History, PromptConfig, messages
 from agentgen_bench.rollout import Job, play
@@ -161,7 +161,7 @@ class _Reader:
                 self.texts.update(message.content for message in messages(history, config))
         return self._policy.act(histories)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Description:
         return {"kind": "reader"}
 
 
