@@ -5,13 +5,15 @@ import json
 import sys
 from pathlib import Path
 
-from agentgen_bench.errors import EntryError
+from agentgen_bench.errors import EntryError, SpecError
 from agentgen_bench.evaluation.folder import write_text
 from agentgen_bench.export.boards import boards_csv
 from agentgen_bench.leaderboard.columns import board_json
 from agentgen_bench.leaderboard.markdown import markdown, with_table
 from agentgen_bench.leaderboard.page import page
+from agentgen_bench.leaderboard.standing import standing
 from agentgen_bench.leaderboard.studies import read_studies
+from agentgen_bench.leaderboard.study_submit import is_study_folder
 from agentgen_bench.leaderboard.study_tables import study_table_json, study_tables
 from agentgen_bench.leaderboard.table import read_boards
 
@@ -19,6 +21,8 @@ EXAMPLES = """examples:
   agentgen-bench leaderboard
   agentgen-bench leaderboard --update --html leaderboards/index.html
   agentgen-bench leaderboard --csv leaderboard.csv
+  agentgen-bench leaderboard --mine runs/core-v1_mine
+      where a run would stand, before anything is submitted
 """
 
 
@@ -41,12 +45,17 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--update", action="store_true", help="put the tables into DIR/README.md, between their marks")
     parser.add_argument("--html", metavar="FILE", type=Path, help="write one static HTML page that needs no network")
     parser.add_argument("--csv", metavar="FILE", type=Path, help="write every row of every suite and study as CSV")
+    parser.add_argument(
+        "--mine", metavar="RUN", type=Path, help="show where this run would stand on its suite's board; writes nothing"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print or write the leaderboards."""
+    if args.mine is not None:
+        return _show_mine(args)
     boards = read_boards(args.leaderboards)
     studies = study_tables(read_studies(args.leaderboards))
     tables = markdown(boards, studies)
@@ -64,6 +73,20 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps([*map(board_json, boards), *map(study_table_json, studies)], indent=2))
     elif not (args.update or args.html or args.csv):
         print(tables)
+    return 0
+
+
+def _show_mine(args: argparse.Namespace) -> int:
+    if args.update or args.html is not None or args.csv is not None:
+        raise SpecError("--mine writes nothing; leave out --update, --html and --csv")
+    if is_study_folder(args.mine):
+        raise SpecError("--mine takes the folder of one run; submit --pr says what the row of a study would be")
+    found = standing(args.mine, args.leaderboards)
+    if args.json:
+        print(json.dumps({"mine": found.row.entry, **board_json(found.board)}, indent=2))
+    else:
+        print(markdown([found.board]))
+        print(found.text, file=sys.stderr)
     return 0
 
 

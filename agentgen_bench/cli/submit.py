@@ -9,11 +9,14 @@ from agentgen_bench.cli.options import integer
 from agentgen_bench.cli.outputs import check_folder
 from agentgen_bench.cli.verify import Counter
 from agentgen_bench.errors import SpecError
+from agentgen_bench.evaluation.folder import read_manifest
 from agentgen_bench.leaderboard.audit import Event, Record, append, entry_name
-from agentgen_bench.leaderboard.entry import Named, digests
+from agentgen_bench.leaderboard.branch import branch_name, entry_text, prepare, study_text
+from agentgen_bench.leaderboard.entry import Named, digests, slug
 from agentgen_bench.leaderboard.safe import read_text
 from agentgen_bench.leaderboard.study_submit import is_study_folder, submit_study
 from agentgen_bench.leaderboard.submit import submit
+from agentgen_bench.leaderboard.table import Board
 
 EXAMPLES = """examples:
   agentgen-bench submit runs/core-v1_mine --org "My Lab" --model my-model-4b
@@ -22,6 +25,8 @@ EXAMPLES = """examples:
       the row of core-mini-v1 that the same run gives
   agentgen-bench submit runs/core-v1_mine --fresh runs/core-v1-fresh_mine --org "My Lab" --model my-model-4b
       with a run on fresh levels beside the frozen ones
+  agentgen-bench submit runs/core-v1_mine --org "My Lab" --model my-model-4b --pr
+      on a branch of its own, of which git push is all that is left
   agentgen-bench submit runs/transfer --org "My Lab" --model my-model-4b
       the folder of a study of a frozen protocol (docs/studies.md)
 """
@@ -69,6 +74,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--record", action="store_true", help="also record the replay in the audit trail (maintainers, own baselines)"
     )
+    parser.add_argument(
+        "--pr",
+        action="store_true",
+        help="make the entry on a branch of its own in this clone, ready for git push, and print the pull request's "
+        "text; the checkout stays as it is",
+    )
     parser.add_argument("--workers", type=integer(1), help="processes of the replay (default: all cores)")
     parser.set_defaults(run=run)
 
@@ -80,29 +91,69 @@ def run(args: argparse.Namespace) -> int:
         raise SpecError(
             "--episodes-at and --episodes-in go together: where the episodes will lie, and where to put them"
         )
-    counter = Counter()
-    path = (_submitted_study if is_study_folder(args.run_folder) else _submitted)(args, counter)
-    counter.close()
+    args.date = args.date or datetime.now(UTC).date().isoformat()
+    if args.pr:
+        return _prepare_pull_request(args)
+    path = _made(args, args.leaderboards)
     date = f"{path.name[:4]}-{path.name[4:6]}-{path.name[6:8]}"
     events: tuple[Event, ...] = ("added", "verified") if args.record else ("added",)
     for event in events:
         append(args.leaderboards, Record(date, event, entry_name(path), digests=digests(path)))
     print(path)
     print("every episode replayed; commit the folder and open a pull request", file=sys.stderr)
-    if args.episodes_in is not None:
-        print(f"upload the files in {args.episodes_in} to {args.episodes_at}", file=sys.stderr)
+    _say_what_to_upload(args)
     return 0
 
 
-def _submitted(args: argparse.Namespace, counter: Counter) -> Path:
+def _prepare_pull_request(args: argparse.Namespace) -> int:
+    if args.record:
+        raise SpecError("--record is for maintainers, a pull request records additions only; leave one of them out")
+    suite = args.suite or ("study" if is_study_folder(args.run_folder) else _suite_named(args.run_folder))
+    branch = branch_name(suite, f"{args.date.replace('-', '')}_{slug(args.org)}__{slug(args.model)}")
+    found = prepare(
+        args.leaderboards, branch, lambda boards: _made(args, boards), lambda board, entry: _text(args, board, entry)
+    )
+    print(found.text)
+    print(
+        f"\nthe branch {found.branch} starts from {found.base}; every episode replayed; what is left:", file=sys.stderr
+    )
+    print(f"  {found.push}", file=sys.stderr)
+    _say_what_to_upload(args)
+    return 0
+
+
+def _suite_named(run_folder: Path) -> str:
+    return str((read_manifest(run_folder)["plan"]["suite"] or {"name": "none"})["name"])
+
+
+def _text(args: argparse.Namespace, board: Board | None, entry: Path) -> str:
+    if board is None:
+        return study_text(args.model, args.org, entry)
+    return entry_text(board, next(row for row in board.rows if row.entry == entry_name(entry)))
+
+
+def _say_what_to_upload(args: argparse.Namespace) -> None:
+    if args.episodes_in is not None:
+        print(f"upload the files in {args.episodes_in} to {args.episodes_at}", file=sys.stderr)
+
+
+def _made(args: argparse.Namespace, leaderboards: Path) -> Path:
+    """Return the folder of the entry, made below these leaderboards and replayed."""
+    counter = Counter()
+    path = (_submitted_study if is_study_folder(args.run_folder) else _submitted)(args, leaderboards, counter)
+    counter.close()
+    return path
+
+
+def _submitted(args: argparse.Namespace, leaderboards: Path, counter: Counter) -> Path:
     if args.episodes_at is not None:
         raise SpecError("--episodes-at is for studies; the episodes of one run lie in its entry")
     return submit(
         args.run_folder,
         org=args.org,
         model=args.model,
-        date=args.date or datetime.now(UTC).date().isoformat(),
-        leaderboards=args.leaderboards,
+        date=args.date,
+        leaderboards=leaderboards,
         readme=None if args.readme is None else read_text(args.readme),
         within=args.suite,
         fresh=args.fresh,
@@ -111,15 +162,15 @@ def _submitted(args: argparse.Namespace, counter: Counter) -> Path:
     )
 
 
-def _submitted_study(args: argparse.Namespace, counter: Counter) -> Path:
+def _submitted_study(args: argparse.Namespace, leaderboards: Path, counter: Counter) -> Path:
     if args.suite is not None:
         raise SpecError("--suite is for runs; the suite of a study is that of its protocol")
     if args.fresh is not None:
         raise SpecError("--fresh is for runs; a study is compared on the frozen levels of its protocol")
     return submit_study(
         args.run_folder,
-        Named(args.org, args.model, args.date or datetime.now(UTC).date().isoformat()),
-        args.leaderboards,
+        Named(args.org, args.model, args.date),
+        leaderboards,
         readme=None if args.readme is None else read_text(args.readme),
         elsewhere=None if args.episodes_at is None else (args.episodes_at, args.episodes_in),
         workers=args.workers,

@@ -186,6 +186,7 @@ def problems(
     *,
     changed: Iterable[str] = (),
     today: date | None = None,
+    replay: bool = True,
     workers: int | None = None,
     on_entry: Callable[[Path], None] | None = None,
 ) -> Iterator[str]:
@@ -196,6 +197,7 @@ def problems(
         merged: the leaderboards as merging would leave them.
         changed: all paths that the pull request touches, relative to the repository.
         today: the day of the check (default: today, UTC).
+        replay: whether to replay the entries; who has just made them has done so.
         workers: processes of each replay (default: all cores).
         on_entry: told of each entry before it is replayed.
     """
@@ -213,7 +215,7 @@ def problems(
     yield from found
     if found:
         return
-    for path in added_entries(base, merged):
+    for path in added_entries(base, merged) if replay else ():
         if on_entry is not None:
             on_entry(path)
         try:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -84,6 +84,40 @@ def submit(
     Raises:
         EntryError: with every reason why the run cannot be submitted, or with what the verification found.
     """
+    named = Named(org, model, date)
+    submission = read_submission(run_path, suite, within=within, fresh=fresh)
+    if problems := name_problems(submission.suite.name, named, leaderboards):
+        raise EntryError(f"{run_path} cannot be submitted so: " + "; ".join(problems))
+    place = leaderboards / submission.suite.name
+    target = place / _metadata(submission, named).folder
+    if target.exists():
+        raise EntryError(f"{target} exists; entries are never overwritten, choose another date or model name")
+    place.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place, prefix=".new-") as folder:
+        made = draft_entry(submission, named, Path(folder), readme)
+        verification = verify(made, suite=submission.suite, workers=workers, on_replayed=on_replayed)
+        if not verification.holds:
+            raise EntryError(f"{run_path} does not hold: " + "; ".join(verification.problems))
+        shutil.move(made, target)
+    return target
+
+
+class Submission(NamedTuple):
+    """What an entry is made of: a complete run of a suite, and where there is one its run on fresh levels."""
+
+    run: Run
+    suite: Suite
+    fresh: Run | None
+
+
+def read_submission(
+    run_path: Path, suite: Suite | None = None, *, within: str | None = None, fresh: Path | None = None
+) -> Submission:
+    """Return the runs of an entry as far as they can be checked without replay; arguments are those of `submit`.
+
+    Raises:
+        EntryError: with every reason why the run cannot be submitted.
+    """
     run = read_run(run_path, texts=False)
     if suite is None:
         suite = _suite_of(run) if within is None else load_suite(within)
@@ -96,21 +130,15 @@ def submit(
     fresh_run = None if fresh is None else read_run(fresh, texts=False)
     if fresh_run is not None and (problems := fresh_problems(run, fresh_run, suite)):
         raise EntryError(f"{fresh} cannot go beside {run_path}: " + "; ".join(problems))
-    metadata = _metadata(run, fresh_run, suite, org, model, date)
-    if problems := name_problems(suite.name, Named(org, model, date), leaderboards):
-        raise EntryError(f"{run_path} cannot be submitted so: " + "; ".join(problems))
-    target = leaderboards / suite.name / metadata.folder
-    if target.exists():
-        raise EntryError(f"{target} exists; entries are never overwritten, choose another date or model name")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new-") as folder:
-        made = Path(folder) / metadata.folder
-        _write_entry(made, run, fresh_run, metadata, readme or _readme(metadata))
-        verification = verify(made, suite=suite, workers=workers, on_replayed=on_replayed)
-        if not verification.holds:
-            raise EntryError(f"{run_path} does not hold: " + "; ".join(verification.problems))
-        shutil.move(made, target)
-    return target
+    return Submission(run, suite, fresh_run)
+
+
+def draft_entry(submission: Submission, named: Named, folder: Path, readme: str | None = None) -> Path:
+    """Write an entry's folder into another one, unverified, and return its path; the same runs give the same bytes."""
+    metadata = _metadata(submission, named)
+    path = folder / metadata.folder
+    _write_entry(path, submission, metadata, readme or _readme(metadata))
+    return path
 
 
 def nested_run(run: Run, suite: Suite) -> Run:
@@ -199,16 +227,15 @@ def fresh_problems(run: Run, fresh: Run, suite: Suite) -> list[str]:
     return problems or run_problems(fresh, fresh_suite(suite, drawn[1]))
 
 
-def _metadata(run: Run, fresh: Run | None, suite: Suite, org: str, model: str, date: str) -> Metadata:
+def _metadata(submission: Submission, named: Named) -> Metadata:
+    run, suite, fresh = submission
     policy = {name: value for name, value in run.manifest["policy"].items() if name not in PRIVATE}
     data: dict[str, Any] = {
         "entry_version": ENTRY_VERSION,
         "suite": suite.name,
         "suite_hash": suite.hash,
         "repeats": run.plan.repeats,
-        "org": org,
-        "model": model,
-        "date": date,
+        **named._asdict(),
         "policy": policy,
         "prompt": run.manifest["prompt"],
         "versions": run.manifest["versions"],
@@ -227,8 +254,8 @@ def _text_of(fresh: Run) -> str:
     return text
 
 
-def _write_entry(path: Path, run: Run, fresh: Run | None, metadata: Metadata, readme: str) -> None:
-    """Write the files; the same runs give the same bytes."""
+def _write_entry(path: Path, submission: Submission, metadata: Metadata, readme: str) -> None:
+    run, _, fresh = submission
     path.mkdir()
     text = yaml.safe_dump(metadata.to_json(), sort_keys=False, allow_unicode=True)
     (path / METADATA).write_text(text, encoding="utf-8")

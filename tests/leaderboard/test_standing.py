@@ -1,0 +1,77 @@
+"""Where a run would stand, told before anything is submitted and without touching the board."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from agentgen_bench.cli import main
+from agentgen_bench.errors import EntryError
+from agentgen_bench.evaluation.plan import suite_plan
+from agentgen_bench.evaluation.run import evaluate
+from agentgen_bench.leaderboard.audit import Record, append, entry_name
+from agentgen_bench.leaderboard.entry import digests
+from agentgen_bench.leaderboard.standing import standing
+from agentgen_bench.policies.names import scripted_policy
+from agentgen_bench.prompts import PromptConfig
+
+
+@pytest.fixture
+def board(made: Path, tmp_path: Path) -> Path:
+    """Leaderboards with one entry, a random policy."""
+    path = Path(shutil.copytree(made, tmp_path / "board" / "tiny-v1" / made.name))
+    append(tmp_path / "board", Record("2026-02-01", "added", entry_name(path), "", digests(path)))
+    return tmp_path / "board"
+
+
+@pytest.fixture(scope="module")
+def oracle_run(suite, tmp_path_factory):
+    path = tmp_path_factory.mktemp("run") / "oracle"
+    evaluate(suite_plan(suite), scripted_policy("oracle"), PromptConfig(), path)
+    return path
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_run_stands_where_its_entry_would_and_nothing_is_written(board, oracle_run, suite):
+    before = files(board), files(oracle_run)
+    found = standing(oracle_run, board, suite)
+    assert (files(board), files(oracle_run)) == before
+    assert [row.metadata.model for row in found.board.rows] == ["(this run)", "lab/random-3"]
+    assert found.row.success.value == 1.0
+    assert found.text.startswith("tiny-v1: rank 1 of 2")
+    assert "below it: lab/random-3, " in found.text
+
+
+def test_a_run_that_could_not_be_submitted_stands_nowhere(board, oracle_run, suite, tmp_path):
+    run = Path(shutil.copytree(oracle_run, tmp_path / "run"))
+    (run / "results.json").unlink()
+    with pytest.raises(EntryError, match=r"it has no results.json; finish it with evaluate --resume"):
+        standing(run, board, suite)
+
+
+def test_a_board_without_entries_has_the_run_alone(oracle_run, suite, tmp_path):
+    found = standing(oracle_run, tmp_path / "none", suite)
+    (line,) = found.text.splitlines()
+    assert line.startswith("tiny-v1: rank 1 of 1 (1 to 1 in 95 % of redraws of the levels), 100.0 % success; ")
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_verb_shows_the_board_with_the_run_on_it(board, oracle_run, suite, capsys, monkeypatch):
+    monkeypatch.setattr("agentgen_bench.leaderboard.submit.load_suite", lambda name: suite)
+    own = ["leaderboard", "--leaderboards", str(board), "--mine", str(oracle_run)]
+    assert main(own) == 0
+    said = capsys.readouterr()
+    assert "| 1 | 1 | [\\(this run\\)]" in said.out
+    assert "tiny-v1: rank 1 of 2" in said.err
+    assert main([*own, "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["mine"] == data["rows"][0]["entry"] == "tiny-v1/99991231_you__this-run"
+
+
+def test_it_goes_with_nothing_that_writes(capsys):
+    assert main(["leaderboard", "--mine", "x", "--update"]) == 2
+    assert "--mine writes nothing; leave out --update, --html and --csv" in capsys.readouterr().err
