@@ -9,6 +9,7 @@ from agentgen_bench.errors import EntryError, SpecError
 from agentgen_bench.evaluation.folder import write_text
 from agentgen_bench.export.boards import boards_csv
 from agentgen_bench.leaderboard.columns import board_json
+from agentgen_bench.leaderboard.kept import Kept, boards_folder
 from agentgen_bench.leaderboard.markdown import markdown, with_table
 from agentgen_bench.leaderboard.page import page
 from agentgen_bench.leaderboard.standing import standing
@@ -48,15 +49,17 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--mine", metavar="RUN", type=Path, help="show where this run would stand on its suite's board; writes nothing"
     )
+    parser.add_argument("--anew", action="store_true", help="read every episode; nothing kept of earlier runs is used")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print or write the leaderboards."""
+    kept = Kept(None if args.anew else boards_folder(), _warn)
     if args.mine is not None:
-        return _show_mine(args)
-    boards = read_boards(args.leaderboards)
+        return _show_mine(args, kept)
+    boards = read_boards(args.leaderboards, kept)
     studies = study_tables(read_studies(args.leaderboards))
     tables = markdown(boards, studies)
     if args.update:
@@ -76,18 +79,22 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _show_mine(args: argparse.Namespace) -> int:
+def _show_mine(args: argparse.Namespace, kept: Kept) -> int:
     if args.update or args.html is not None or args.csv is not None:
         raise SpecError("--mine writes nothing; leave out --update, --html and --csv")
     if is_study_folder(args.mine):
         raise SpecError("--mine takes the folder of one run; submit --pr says what the row of a study would be")
-    found = standing(args.mine, args.leaderboards)
+    found = standing(args.mine, args.leaderboards, kept=kept)
     if args.json:
         print(json.dumps({"mine": found.row.entry, **board_json(found.board)}, indent=2))
     else:
         print(markdown([found.board]))
         print(found.text, file=sys.stderr)
     return 0
+
+
+def _warn(line: str) -> None:
+    print(f"warning: {line}", file=sys.stderr)
 
 
 def _read(readme: Path) -> str:

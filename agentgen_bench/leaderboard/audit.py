@@ -5,7 +5,7 @@ One JSON object a line, only ever appended: date, event, entry (suite/folder), t
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -64,7 +64,11 @@ def record_line(record: Record) -> bytes:
 
 def trust(path: Path, records: Iterable[Record]) -> Trust:
     """Return how far to trust the entry in a folder: by what was recorded of exactly these files."""
-    now, name = digests(path), entry_name(path)
+    return trust_of(entry_name(path), digests(path), records)
+
+
+def trust_of(name: str, now: Mapping[str, str], records: Iterable[Record]) -> Trust:
+    """Return how far to trust the entry of a name whose files have these digests."""
     events = {record.event for record in records if record.entry == name and record.digests == now}
     if "rerun" in events:
         return "rerun"

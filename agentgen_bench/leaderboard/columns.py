@@ -61,7 +61,19 @@ class Estimate(NamedTuple):
         return f"{round(100 * value, 1) + 0.0:{'+' if self.scale == 'points' else ''}.1f}"
 
 
-Value = str | int | date | Score | Estimate | Link | Badge | Range | Card | None  # None is shown as a dash
+class Amount(NamedTuple):
+    """A number of something that has no bounds, such as tokens; what stands before it says of what."""
+
+    value: float
+    before: str = ""
+
+    @property
+    def text(self) -> str:
+        """The number with three digits or more, none of them idle."""
+        return f"{self.before}{self.value:,.{0 if self.value >= 100 else 1}f}"
+
+
+Value = str | int | date | Score | Estimate | Link | Badge | Range | Card | Amount | None  # None is shown as a dash
 Plain = str | int | float | None
 
 
@@ -91,6 +103,12 @@ COLUMNS: tuple[Column[Row], ...] = (
     Column("model", "model", lambda row: Link(row.metadata.model, row.entry, row.played_by or "")),
     Column("submitted by", "org", lambda row: row.metadata.org, "under"),
     Column("success", "success", lambda row: row.success, first="down"),
+    Column("pass^k", "pass_hat_k", lambda row: row.costs.pass_hat_k, first="down"),
+    Column("k", "k", lambda row: row.costs.k if row.costs.pass_hat_k else None, "under"),
+    Column("tokens per episode", "tokens_per_episode", lambda row: _amount(row.costs.generated)),
+    Column("tokens read", "tokens_read_per_episode", lambda row: _amount(row.costs.read, "read "), "under"),
+    Column("tokens per success", "tokens_per_success", lambda row: _amount(row.costs.per_success)),
+    Column("steps", "steps_per_episode", lambda row: Amount(row.costs.steps)),
     Column("harness", "harness", lambda row: harness_card(row.metadata)),
     Column("trust", "trust", lambda row: Badge(row.trust, TRUSTS.index(row.trust)), first="down"),
     Column("date", "date", lambda row: date.fromisoformat(row.metadata.date), first="down"),
@@ -104,6 +122,22 @@ COLUMNS: tuple[Column[Row], ...] = (
 FRESH: Column[Row] = Column(
     "fresh levels", "fresh", lambda row: None if row.fresh is None else Estimate(row.fresh, "points", is_trained=False)
 )
+
+
+def _amount(value: float | None, before: str = "") -> Amount | None:
+    return None if value is None else Amount(value, before)
+
+
+OPTIONAL = ("pass_hat_k", "k", "tokens_per_episode", "tokens_read_per_episode", "tokens_per_success")
+
+
+def for_readers(board: Board) -> tuple[Column[Row], ...]:
+    """Return the columns of a board that readers see: those of tokens and repeats only where any row has them."""
+    return tuple(
+        column
+        for column in with_families(board.families, has_fresh=board.has_fresh)
+        if column.key not in OPTIONAL or any(column.value(row) is not None for row in board.rows)
+    )
 
 
 def with_families(families: Sequence[str], *, has_fresh: bool = False) -> tuple[Column[Row], ...]:
@@ -126,6 +160,8 @@ def plain_cells(column: Column[RowT], row: RowT) -> dict[str, Plain]:
         return {f"{column.key}_low": value.low, f"{column.key}_high": value.high}
     if isinstance(value, Link | Badge | Card):
         return {column.key: value.text}
+    if isinstance(value, Amount):
+        return {column.key: value.value}
     return {column.key: value.isoformat() if isinstance(value, date) else value}
 
 

@@ -16,8 +16,10 @@ oracle on training levels chooses as it does.
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 from agentgen_bench.errors import UnavailableError
 from agentgen_bench.leaderboard.courses import Course, Played, agree
@@ -36,34 +38,49 @@ MAX_COUNTED = 200  # levels whose solutions are counted
 Level = tuple[str, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Contestant:
-    """An entry as it is compared: its name on the board, who it says it is, its policy's kind, and its episodes."""
+    """An entry as it is compared: its name on the board, who it says it is, its policy's kind, and its episodes.
+
+    The episodes are asked for when they are first needed: two entries that were compared before need none. `digest`
+    names them where what is found is kept.
+    """
 
     entry: str
     label: tuple[str, str]  # org and model
     kind: str
-    played: Mapping[str, Mapping[Level, Sequence[Course | None]]]  # by family, then level
+    episodes: Callable[[], Iterable[Played]]
+    digest: str = ""
 
     @property
     def is_scripted(self) -> bool:
         """Whether a scripted policy of ours played, as it says itself."""
         return self.kind in SCRIPTED_KINDS
 
+    @cached_property
+    def played(self) -> Mapping[str, Mapping[Level, Sequence[Course | None]]]:
+        """The courses by family, then level."""
+        played: defaultdict[str, defaultdict[Level, list[Course | None]]] = defaultdict(lambda: defaultdict(list))
+        for family, level, course in self.episodes():
+            played[family][level].append(course)
+        return played
+
+    @cached_property
+    def mistakes(self) -> Mapping[str, Mapping[Level, Sequence[Course]]]:
+        """The courses that tell something about copies, by family, then level."""
+        return {family: _mistakes(levels) for family, levels in self.played.items()}
+
 
 def contestant(entry: str, label: tuple[str, str], kind: str, episodes: Iterable[Played]) -> Contestant:
-    """Return an entry's episodes, sorted in for comparison."""
-    played: defaultdict[str, defaultdict[Level, list[Course | None]]] = defaultdict(lambda: defaultdict(list))
-    for family, level, course in episodes:
-        played[family][level].append(course)
-    return Contestant(entry, label, kind, played)
+    """Return an entry whose episodes are at hand."""
+    listed = list(episodes)
+    return Contestant(entry, label, kind, lambda: listed)
 
 
 # --- copies
 
 
-@dataclass(frozen=True, slots=True)
-class Alike:
+class Alike(NamedTuple):
     """On how many levels of a family two entries play the same course.
 
     `telling` counts the levels where a course tells something, for the entry that has fewer: what is copied in part
@@ -83,9 +100,8 @@ class Alike:
 def alike(one: Contestant, other: Contestant) -> list[Alike]:
     """Return how far the mistakes of one entry are those of another, by family; repeats in any order."""
     found = []
-    for family, levels in sorted(one.played.items()):
-        theirs = other.played.get(family, {})
-        mine, others = _mistakes(levels), _mistakes(theirs)
+    for family, mine in sorted(one.mistakes.items()):
+        others = other.mistakes.get(family, {})
         same = sum(
             any(agree(course, candidate) for course in courses for candidate in others.get(level, ()))
             for level, courses in mine.items()
@@ -103,12 +119,22 @@ def _mistakes(levels: Mapping[Level, Sequence[Course | None]]) -> dict[Level, li
     return {level: courses for level, courses in kept.items() if courses}
 
 
-def copy_note(one: Contestant, earlier: Sequence[Contestant]) -> str | None:
-    """Return what is to be said of an entry that is a copy of an earlier one of another name; None where it is none."""
+def copy_note(
+    one: Contestant,
+    earlier: Sequence[Contestant],
+    compared: Callable[[Contestant, Contestant], Sequence[Alike]] = alike,
+) -> str | None:
+    """Return what is to be said of an entry that is a copy of an earlier one of another name; None where it is none.
+
+    Args:
+        one: the entry.
+        earlier: those that were on the board before it.
+        compared: what `alike` finds, or found before.
+    """
     for other in earlier:
         if one.label == other.label or (one.is_scripted and other.is_scripted):
             continue
-        copies = [each for each in alike(one, other) if each.is_copy]
+        copies = [each for each in compared(one, other) if each.is_copy]
         if copies:
             counts = ", ".join(f"{each.same} of {each.telling} in {each.family}" for each in copies)
             return f"makes the same mistakes as {other.entry} ({counts}): a copy, or the same model"
@@ -118,25 +144,62 @@ def copy_note(one: Contestant, earlier: Sequence[Contestant]) -> str | None:
 # --- the oracle
 
 
-def oracle_notes(contestants: Sequence[Contestant]) -> dict[str, list[str]]:
+class AsOracle(NamedTuple):
+    """How many of an entry's episodes of a family are played as the oracle plays them.
+
+    `is_expected` says whether blind choice among equally good solutions explains it; it is asked only of a share that
+    would be noted otherwise, and False for every other.
+    """
+
+    family: str
+    same: int
+    episodes: int
+    is_expected: bool
+
+    @property
+    def share(self) -> float:
+        """The share of the episodes."""
+        return self.same / max(1, self.episodes)
+
+
+def as_oracle(one: Contestant, oracle: Contestant) -> list[AsOracle]:
+    """Return how far an entry plays as the oracle, for each family that both have."""
+    found = []
+    for family in sorted(one.played.keys() & oracle.played.keys()):
+        direct, total = oracle_levels(one, oracle, family)
+        each = AsOracle(family, sum(same for same, _ in direct.values()), total, is_expected=False)
+        is_asked = each.share >= ORACLE_SHARE and not one.is_scripted
+        found.append(each._replace(is_expected=is_asked and _is_expected(direct)))
+    return found
+
+
+def oracle_notes(
+    contestants: Sequence[Contestant],
+    compared: Callable[[Contestant, Contestant], Sequence[AsOracle]] = as_oracle,
+) -> dict[str, list[str]]:
     """Return by entry a note for each family in which its actions are the oracle's beyond what can be expected.
 
     A board without an entry of the oracle has none to compare with.
+
+    Args:
+        contestants: all entries of the board.
+        compared: what `as_oracle` finds, or found before.
     """
     oracle = next((each for each in contestants if each.kind == ORACLE), None)
+    if oracle is None:
+        return {}
     notes: defaultdict[str, list[str]] = defaultdict(list)
-    for family in sorted(oracle.played) if oracle is not None else ():
+    found = [(one, each) for one in contestants if one.kind != ORACLE for each in compared(one, oracle)]
+    for family in sorted({each.family for _, each in found}):
         best = 0.0  # of the competitors so far that need no note
-        others = [each for each in contestants if each.kind != ORACLE and family in each.played]
-        found = [(each, *oracle_levels(each, oracle, family)) for each in others]
+        own = [(one, each) for one, each in found if each.family == family]
         # Those of scripted policies first: what they are is known, so they are only compared with.
-        for one, direct, total in sorted(found, key=lambda each: (not each[0].is_scripted, _share(*each[1:]))):
-            share = _share(direct, total)
-            if one.is_scripted or share < _far_beyond(best) or _is_expected(direct):
-                best = max(best, share)
+        for one, each in sorted(own, key=lambda pair: (not pair[0].is_scripted, pair[1].share)):
+            if one.is_scripted or each.share < _far_beyond(best) or each.is_expected:
+                best = max(best, each.share)
                 continue
             notes[one.entry].append(
-                f"plays as the oracle in {100 * share:.0f} % of the episodes in {family}; competitors in at most "
+                f"plays as the oracle in {100 * each.share:.0f} % of the episodes in {family}; competitors in at most "
                 f"{100 * best:.0f} %"
             )
     return notes
@@ -161,10 +224,6 @@ def oracle_levels(one: Contestant, oracle: Contestant | None, family: str) -> tu
 def _far_beyond(best: float) -> float:
     """Return the share from which on it is far beyond the best of the competitors."""
     return max(ORACLE_SHARE, min(ORACLE_FACTOR * best, (1 + best) / 2))
-
-
-def _share(direct: Mapping[Level, tuple[int, int]], total: int) -> float:
-    return sum(same for same, _ in direct.values()) / max(1, total)
 
 
 def _is_expected(direct: Mapping[Level, tuple[int, int]]) -> bool:

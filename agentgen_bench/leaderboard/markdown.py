@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from agentgen_bench.errors import EntryError
-from agentgen_bench.leaderboard.columns import Badge, Column, Estimate, Link, Range, Value, with_families
+from agentgen_bench.leaderboard.columns import Amount, Badge, Column, Estimate, Link, Range, Value, for_readers
 from agentgen_bench.leaderboard.harness import Card
 from agentgen_bench.leaderboard.study_tables import NOTES, TITLES, StudyTable
 from agentgen_bench.leaderboard.table import Board
@@ -20,11 +20,7 @@ def markdown(boards: Sequence[Board], studies: Sequence[StudyTable] = ()) -> str
 
 
 def _board(board: Board) -> str:
-    lines = [
-        f"### {board.suite}",
-        "",
-        *markdown_table(with_families(board.families, has_fresh=board.has_fresh), board.rows),
-    ]
+    lines = [f"### {board.suite}", "", *markdown_table(for_readers(board), board.rows)]
     if board.stability is not None and board.stability.value is not None:
         share = 100 * board.stability.value
         lines += ["", f"The whole ranking comes back in {share:.0f} of 100 redraws of the levels."]
@@ -58,6 +54,8 @@ def _cell(value: Value) -> str:
             return f"[{_escaped(text)}]({target})" + (f" ({note})" if note else "")
         case Badge(text):
             return text
+        case Amount():
+            return value.text
         case Card(text):
             return _escaped(text)
         case str():

@@ -7,8 +7,10 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from agentgen_bench.leaderboard.audit import TRUSTS, Trust
-from agentgen_bench.leaderboard.columns import Badge, Column, Estimate, Link, Range, Value, with_families
+from agentgen_bench.leaderboard.columns import Amount, Badge, Column, Estimate, Link, Range, Value, for_readers
 from agentgen_bench.leaderboard.harness import Card
+from agentgen_bench.leaderboard.pairs import compared, tenths
+from agentgen_bench.leaderboard.plot import Point, scatter
 from agentgen_bench.leaderboard.study_tables import NOTES, TITLES, StudyTable
 from agentgen_bench.leaderboard.table import Board
 from agentgen_bench.scores.base import Score
@@ -16,27 +18,71 @@ from agentgen_bench.scores.base import Score
 RowT = TypeVar("RowT")
 
 
-def page(boards: Sequence[Board], studies: Sequence[StudyTable] = ()) -> str:
-    """Return the page of the given leaderboards and tables of studies."""
-    template = resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
+def page(boards: Sequence[Board], studies: Sequence[StudyTable] = (), entry_page: str = "") -> str:
+    """Return the page of the given leaderboards and tables of studies.
+
+    Args:
+        boards: of suites.
+        studies: of protocols.
+        entry_page: the file in an entry's folder that its name leads to ("": the folder itself).
+    """
+    style = resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
+    template = resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8").replace("{style}", style)
     names = [*(board.suite for board in boards), *(table.protocol for table in studies)]
     options = "".join(f'<option value="{escape(name)}">{escape(name)}</option>' for name in names)
-    shown = "\n".join([*map(_board, boards), *map(_studies, studies)]) or "<p>No entries yet.</p>"
-    return template.replace("{suites}", options).replace("{boards}", shown)
+    shown = [*(_board(board, entry_page) for board in boards), *(_studies(table) for table in studies)]
+    return template.replace("{suites}", options).replace("{boards}", "\n".join(shown) or "<p>No entries yet.</p>")
 
 
-def _board(board: Board) -> str:
-    columns = with_families(board.families, has_fresh=board.has_fresh)
-    rows = [_row(row, row.trust, columns) for row in board.rows]
+def _board(board: Board, entry_page: str) -> str:
+    columns = for_readers(board)
+    rows = [_row(row, row.trust, columns, entry_page) for row in board.rows]
     return (
         f'<section data-suite="{escape(board.suite)}"><h2>{escape(board.suite)}</h2>{_stability(board)}\n'
-        f"{_table(board.suite, columns, rows)}{_notes(board)}</section>"
+        f"{_table(board.suite, columns, rows)}{_notes(board)}{_compare(board)}{_plot(board)}</section>"
+    )
+
+
+def _compare(board: Board) -> str:
+    """Return two lists of rows and a place for their paired difference; nothing for a single row."""
+    names = compared(board)
+    if len(names) < 2:
+        return ""
+    models = {row.entry: f"{row.rank}. {row.metadata.model} ({row.metadata.org})" for row in board.rows}
+    values = {row.entry: row.success.value or 0.0 for row in board.rows}
+    choices = "".join(
+        f'<option value="{i}" data-success="{values[name]}">{escape(models[name])}</option>'
+        for i, name in enumerate(names)
+    )
+    pairs = " ".join(f"{low},{high}" for low, high in tenths(board))
+    left = "" if len(names) == len(board.rows) else f" The best {len(names)} rows are compared."
+    return (
+        f'<form class="compare" data-pairs="{pairs}"><label>Compare <select name="a">{choices}</select></label>'
+        f'<label>with <select name="b">{choices}</select></label><output></output></form>'
+        f'<p class="method">Paired: both rows on redraws of the same levels, as <code>agentgen-bench compare</code> '
+        f"computes it.{left}</p>"
+    )
+
+
+def _plot(board: Board) -> str:
+    """Return success against tokens, where rows counted any."""
+    points = []
+    for row in board.rows:
+        value = row.success.value or 0.0
+        low, high = (value if end is None else end for end in (row.success.low, row.success.high))
+        points.append(Point(row.metadata.model, row.costs.generated, value, low, high))
+    drawn = scatter(points, "tokens generated in an episode")
+    if not drawn:
+        return ""
+    return (
+        f'<h3>Success against tokens</h3><div class="scroll" tabindex="0" role="region" '
+        f'aria-label="{escape(board.suite)}: success against tokens">{drawn}</div>'
     )
 
 
 def _studies(table: StudyTable) -> str:
     name = escape(table.protocol)
-    rows = [_row(row, row.trust, table.columns) for row in table.rows]
+    rows = [_row(row, row.trust, table.columns, "") for row in table.rows]
     return (
         f'<section class="study" data-suite="{name}"><h2>{name}: {TITLES[table.kind]}</h2><p>{NOTES[table.kind]}</p>\n'
         f"{_table(table.protocol, table.columns, rows)}</section>"
@@ -69,19 +115,19 @@ def _stability(board: Board) -> str:
     return f"<p>The whole ranking comes back in {share:.0f} of 100 redraws of the levels.</p>"
 
 
-def _row(row: RowT, trust: Trust, columns: Sequence[Column[RowT]]) -> str:
+def _row(row: RowT, trust: Trust, columns: Sequence[Column[RowT]], entry_page: str) -> str:
     """Return a table row: a cell per column of its own, with what stands under it."""
     cells: list[list[str]] = []
     for column in columns:
         if column.place == "own":
-            cells.append([_cell(column.value(row))])
+            cells.append([_cell(column.value(row), entry_page)])
         elif column.place == "under":
             cells[-1].append(f'<small class="under">{_under(column, row)}</small>')
     shown = "".join("".join(parts) + "</td>" for parts in cells)
     return f'<tr data-trust="{TRUSTS.index(trust)}">{shown}</tr>'
 
 
-def _cell(value: Value) -> str:
+def _cell(value: Value, entry_page: str) -> str:
     """Return a cell, still open: what it sorts by, and what it shows."""
     match value:
         case Score():
@@ -89,9 +135,11 @@ def _cell(value: Value) -> str:
         case Estimate():
             return _estimate(value)
         case Link(text, target, note):
-            name, link = escape(text), escape(quote(target) + "/")
+            name, link = escape(text), escape(f"{quote(target)}/{entry_page}")
             mark = f" <small>{escape(note)}</small>" if note else ""
             return f'<td data-sort="{name}" title="{name}"><a href="{link}">{name}</a>{mark}'
+        case Amount():
+            return f'<td data-sort="{value.value}">{escape(value.text)}'
         case Badge(text, order):
             return f'<td data-sort="{order}"><span class="badge {text}">{text}</span>'
         case Card(text, facts):
@@ -116,6 +164,10 @@ def _under(column: Column[RowT], row: RowT) -> str:
         return f"{escape(column.name)} {_numbers(value)}"
     if isinstance(value, Range):
         return f"{value.low}" if value.low == value.high else f"{value.low} – {value.high}"
+    if isinstance(value, Amount):
+        return escape(value.text)
+    if isinstance(value, int):
+        return f"{escape(column.name)} = {value}"
     return "–" if value is None else escape(str(value))
 
 

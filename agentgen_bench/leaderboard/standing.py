@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from agentgen_bench.leaderboard.audit import AUDIT, entry_folders
 from agentgen_bench.leaderboard.entry import Named, read_metadata
+from agentgen_bench.leaderboard.kept import Kept
 from agentgen_bench.leaderboard.study_entry import is_study
 from agentgen_bench.leaderboard.submit import draft_entry, read_submission
 from agentgen_bench.leaderboard.table import Board, Row, read_boards
@@ -38,7 +39,9 @@ class Standing(NamedTuple):
         return "\n".join([*lines, *row.notes])
 
 
-def standing(run: Path, leaderboards: Path, suite: Suite | None = None, fresh: Path | None = None) -> Standing:
+def standing(
+    run: Path, leaderboards: Path, suite: Suite | None = None, fresh: Path | None = None, kept: Kept | None = None
+) -> Standing:
     """Return the board of a run's suite with the run on it, as its entry would be.
 
     Args:
@@ -46,6 +49,7 @@ def standing(run: Path, leaderboards: Path, suite: Suite | None = None, fresh: P
         leaderboards: the folder of all boards.
         suite: the suite (default: the shipped one that the run names).
         fresh: the folder of a run of the same policy on fresh levels.
+        kept: what was read of entries before (default: nothing, every episode is read).
 
     Raises:
         EntryError: with every reason why the run cannot be submitted.
@@ -63,7 +67,7 @@ def standing(run: Path, leaderboards: Path, suite: Suite | None = None, fresh: P
                 shutil.copy(leaderboards / AUDIT, boards / AUDIT)
         mine = draft_entry(submission, MINE, boards / name)
         read_metadata(mine, submission.suite)  # may say that it was played too few times
-        (board,) = read_boards(boards)
+        (board,) = read_boards(boards, kept)
         return Standing(board, next(row for row in board.rows if row.entry == f"{name}/{mine.name}"))
 
 

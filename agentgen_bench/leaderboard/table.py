@@ -1,26 +1,37 @@
 """The leaderboard's rows: scores of every entry of a suite, their ranks, and how stable each rank is."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import filterfalse
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from agentgen_bench.episodes import Episode, canonical_json, from_json
-from agentgen_bench.errors import DataError, EntryError
-from agentgen_bench.leaderboard.audit import Trust, entry_folders, entry_name, read_audit, trust
-from agentgen_bench.leaderboard.courses import Played, course_of
-from agentgen_bench.leaderboard.entry import EPISODES, FRESH_RESULTS, METADATA, RESULTS, Metadata, metadata_from_json
-from agentgen_bench.leaderboard.likeness import Contestant, contestant, copy_note, oracle_notes
+from agentgen_bench.episodes import canonical_json
+from agentgen_bench.errors import EntryError
+from agentgen_bench.leaderboard.audit import Record, Trust, entry_folders, entry_name, read_audit, trust_of
+from agentgen_bench.leaderboard.costs import Costs, costs
+from agentgen_bench.leaderboard.entry import (
+    EPISODES,
+    FRESH_RESULTS,
+    METADATA,
+    RESULTS,
+    Metadata,
+    digests,
+    metadata_from_json,
+)
+from agentgen_bench.leaderboard.kept import Kept
+from agentgen_bench.leaderboard.likeness import Contestant, copy_note, oracle_notes
 from agentgen_bench.leaderboard.records import AGENT_KIND, SCRIPTED_KINDS
-from agentgen_bench.leaderboard.safe import parse_json, read_gzip_lines, read_json, read_yaml
+from agentgen_bench.leaderboard.safe import read_json, read_yaml
 from agentgen_bench.leaderboard.study_entry import is_study
-from agentgen_bench.scores.base import Score, family
+from agentgen_bench.leaderboard.sums import Sums, outcomes
+from agentgen_bench.scores.base import Score
 from agentgen_bench.scores.bootstrap import RESAMPLES, Draws, percentile_interval
 from agentgen_bench.scores.ood import ranking_stability
-from agentgen_bench.scores.sampling import PolicyRates, sample
+from agentgen_bench.scores.sampling import PolicyRates, sample_outcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,7 @@ class Row:
     episodes: int
     success: Score
     families: dict[str, Score]
+    costs: Costs
     rank: int
     rank_low: int  # the rank in 95 % of the redraws of the levels
     rank_high: int
@@ -61,6 +73,8 @@ class Board:
     suite: str
     rows: tuple[Row, ...]
     stability: Score | None  # None for fewer than two rows
+    sums: Mapping[str, Sums] = field(default_factory=dict, repr=False)  # by entry
+    draws: Mapping[str, Draws] = field(default_factory=dict, repr=False)  # of overall success, by entry: paired
 
     @property
     def has_fresh(self) -> bool:
@@ -73,78 +87,91 @@ class Board:
         return tuple(sorted({family for row in self.rows for family in row.families}))
 
 
-def read_boards(leaderboards: Path) -> list[Board]:
+def read_boards(leaderboards: Path, kept: Kept | None = None) -> list[Board]:
     """Return the leaderboard of each suite that has entries, suites sorted; studies are read by `read_studies`.
 
     Entries are read, not verified; `trust` says what was recorded about each.
+
+    Args:
+        leaderboards: the folder of all boards.
+        kept: what was read of entries before (default: nothing, every episode is read).
     """
     if not leaderboards.is_dir():
         raise EntryError(f"{leaderboards} is not a folder of leaderboards")
+    kept = Kept(None) if kept is None else kept
     records = read_audit(leaderboards)
     suites: dict[str, list[Path]] = {}
     for path in filterfalse(is_study, entry_folders(leaderboards)):
         suites.setdefault(path.parent.name, []).append(path)
     order = {record.entry: i for i, record in reversed(list(enumerate(records)))}  # of the first record of each
-    return [_board(suite, {path: trust(path, records) for path in paths}, order) for suite, paths in suites.items()]
+    boards = [
+        _board(suite, [_read(path, records, kept) for path in paths], order, kept) for suite, paths in suites.items()
+    ]
+    kept.flush()
+    return boards
 
 
-def _board(suite: str, trusts: Mapping[Path, Trust], order: Mapping[str, int]) -> Board:
-    names = {path: entry_name(path) for path in trusts}
-    played: dict[str, list[Played]] = {name: [] for name in names.values()}
-    outcomes = {names[path]: list(_outcomes(path, played[names[path]])) for path in trusts}
-    sampled = sample(outcomes, canonical_json)
+class _Read(NamedTuple):
+    """An entry as it was read."""
+
+    path: Path
+    digest: str  # of its episodes
+    row: Row
+    sums: Sums
+
+
+def _read(path: Path, records: Sequence[Record], kept: Kept) -> _Read:
+    found = digests(path)
+    metadata = metadata_from_json(read_yaml(path / METADATA), str(path / METADATA))
+    results = read_json(path / RESULTS)
+    sums = kept.sums(path, found[EPISODES], _episodes(path, results))
+    row = _row(path, metadata, results, trust_of(entry_name(path), found, records), sums)
+    return _Read(path, found[EPISODES], row, sums)
+
+
+def _board(suite: str, entries: Sequence[_Read], order: Mapping[str, int], kept: Kept) -> Board:
+    sampled = sample_outcomes({each.row.entry: outcomes(each.sums) for each in entries}, canonical_json)
     draws = {name: _overall_draws(rates) for name, rates in sampled.runs.items()}
-    rows = [_row(path, names[path], trusts[path]) for path in trusts]
-    rows = _noted(rows, played, order)
+    rows = _noted(entries, order, kept)
     observed = {row.entry: -_value(row) for row in rows}
     stability = None
     if len(rows) > 1:
         stability = ranking_stability(observed, [dict(zip(draws, row, strict=True)) for row in _negated_rows(draws)])
     ranked = [_ranked(row, observed, draws) for row in rows]
-    return Board(suite, tuple(sorted(ranked, key=lambda row: (row.rank, row.metadata.date, row.entry))), stability)
+    ordered = sorted(ranked, key=lambda row: (row.rank, row.metadata.date, row.entry))
+    return Board(suite, tuple(ordered), stability, {each.row.entry: each.sums for each in entries}, draws)
 
 
-def _outcomes(path: Path, played: list[Played]) -> Iterator[Episode]:
-    """Yield the episodes of an entry without their steps: who solved what; their courses are added to `played`."""
-    where = str(path / EPISODES)
-    for number, line in enumerate(read_gzip_lines(path / EPISODES), 1):
-        data = parse_json(line, f"{where}, line {number}")
-        try:
-            episode = from_json(data | {"steps": []} if isinstance(data, dict) else data)
-            course = course_of(data["steps"], episode.first_admissible, episode.success, episode.expert_length)
-        except (DataError, KeyError, TypeError, AttributeError) as error:
-            raise EntryError(f"{where}, line {number}: {error}") from None
-        played.append(Played(family(episode.spec), (canonical_json(episode.spec), episode.seed), course))
-        yield episode
-
-
-def _noted(rows: Sequence[Row], played: Mapping[str, Sequence[Played]], order: Mapping[str, int]) -> list[Row]:
+def _noted(entries: Sequence[_Read], order: Mapping[str, int], kept: Kept) -> list[Row]:
     """Return the rows with what their courses say about each other; the one recorded first is nobody's copy."""
-    compared = {row.entry: _contestant(row.entry, row.metadata, played[row.entry]) for row in rows}
-    oracle = oracle_notes(list(compared.values()))
+    compared = {each.row.entry: _contestant(each.path, each.row.metadata, kept, each.digest) for each in entries}
+    oracle = oracle_notes(list(compared.values()), kept.as_oracle)
     first = sorted(compared, key=lambda name: (order.get(name, len(order)), name))
+    place = {name: i for i, name in enumerate(first)}
     found = []
-    for row in rows:
-        earlier = [compared[name] for name in first[: first.index(row.entry)]]
-        copy = copy_note(compared[row.entry], earlier)
-        found.append(replace(row, copy=copy, oracle=tuple(oracle.get(row.entry, ()))))
+    for each in entries:
+        name = each.row.entry
+        earlier = [compared[other] for other in first[: place[name]]]
+        copy = copy_note(compared[name], earlier, kept.alike)
+        found.append(replace(each.row, copy=copy, oracle=tuple(oracle.get(name, ()))))
     return found
 
 
 def contestants(paths: Sequence[Path]) -> list[Contestant]:
     """Return entries as they are compared with each other, unverified."""
+    kept = Kept(None)
     found = []
     for path in paths:
-        played: list[Played] = []
-        for _ in _outcomes(path, played):
-            pass
         metadata = metadata_from_json(read_yaml(path / METADATA), str(path / METADATA))
-        found.append(_contestant(entry_name(path), metadata, played))
+        found.append(_contestant(path, metadata, kept, digests(path)[EPISODES]))
     return found
 
 
-def _contestant(entry: str, metadata: Metadata, played: Sequence[Played]) -> Contestant:
-    return contestant(entry, (metadata.org, metadata.model), str(metadata.policy.get("kind")), played)
+def _contestant(path: Path, metadata: Metadata, kept: Kept, digest: str) -> Contestant:
+    label = metadata.org, metadata.model
+    return Contestant(
+        entry_name(path), label, str(metadata.policy.get("kind")), partial(kept.played, path, digest), digest
+    )
 
 
 def _overall_draws(rates: PolicyRates) -> Draws:
@@ -158,15 +185,28 @@ def _negated_rows(draws: Mapping[str, Draws]) -> list[tuple[float, ...]]:
     return list(zip(*((-values).tolist() for values in draws.values()), strict=True))
 
 
-def _row(path: Path, name: str, trusted: Trust) -> Row:
-    metadata = metadata_from_json(read_yaml(path / METADATA), str(path / METADATA))
-    results = read_json(path / RESULTS)
+def _row(path: Path, metadata: Metadata, results: Any, trusted: Trust, sums: Sums) -> Row:
+    if not sums:
+        raise EntryError(f"{path / EPISODES} holds no episode")
     try:
         families = {family: _score(scores) for family, scores in results["families"].items()}
-        row = Row(name, metadata, trusted, int(results["episodes"]), _score(results["overall"]), families, 0, 0, 0)
+        success = _score(results["overall"])
+        number = int(results["episodes"])
+        row = Row(entry_name(path), metadata, trusted, number, success, families, costs(sums), 0, 0, 0)
         return row if metadata.fresh is None else replace(row, fresh=_score(read_json(path / FRESH_RESULTS), "change"))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise EntryError(f"{path}: {RESULTS} or {FRESH_RESULTS} lacks what a row needs: {error!r}") from None
+
+
+def _episodes(path: Path, results: Any) -> dict[str, tuple[int, float]]:
+    """Return how many episodes of each setting the results are about, and their mean success."""
+    try:
+        return {
+            canonical_json(one["spec"]): (one["episodes"], one["scores"]["success"]["value"])
+            for one in results["settings"]
+        }
+    except (KeyError, TypeError) as error:
+        raise EntryError(f"{path / RESULTS} lacks what a row needs: {error!r}") from None
 
 
 def _score(scores: Mapping[str, Any], name: str = "success") -> Score:

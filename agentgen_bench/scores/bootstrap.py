@@ -59,6 +59,30 @@ def level_picks(levels: Sequence[str]) -> npt.NDArray[np.int64]:
     return resampled(len(levels), stream("scores", "levels", *levels))
 
 
+def drawn_together(clusters: Sequence[Clusters], levels: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Return the draws of many ratios over the same levels, shape (clusters, R): each as `Clusters.draws` gives it.
+
+    How often each level was drawn, times the levels' numbers, is one product of matrices. All its sums are whole
+    numbers below 2**53, so it is exact in whatever order it is taken.
+
+    Raises:
+        ScoreError: the numbers are too large for that.
+    """
+    sums = np.array([each.sums for each in clusters], dtype=np.int64)  # (clusters, levels)
+    counts = np.array([each.counts for each in clusters], dtype=np.int64)
+    largest = max(int(np.abs(sums).max(initial=0)), int(np.abs(counts).max(initial=0)))
+    if largest * len(levels) >= 2**53:
+        raise ScoreError(f"a level's sum is {largest / FIXED_POINT:.3g}; redraws are exact below {2**29 / len(levels)}")
+    picks = level_picks(levels)
+    rows = np.arange(len(picks))[:, None] * len(levels)
+    often = np.bincount((picks + rows).ravel(), minlength=picks.size).reshape(picks.shape).astype(np.float64)
+    below = counts @ often.T if (counts != counts[0, 0]).any() else np.full((1, 1), float(counts[0, 0] * len(levels)))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio: npt.NDArray[np.float64] = (sums.astype(np.float64) @ often.T) / FIXED_POINT / below
+    ratio[np.broadcast_to(below == 0, ratio.shape)] = np.nan
+    return ratio
+
+
 def percentile_interval(draws: Draws) -> Interval:
     """Return the central 95 % of the draws; no interval where more than 5 % of them are undefined.
 

@@ -8,6 +8,7 @@ Source: arXiv 2601.18217 (A; its tables 2, 5 and 8 are our tests) and arXiv 2603
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from agentgen_bench.errors import ScoreError
 from agentgen_bench.scores.base import NO_INTERVAL, Interval, Score, mean, undefined
@@ -179,7 +180,9 @@ def ranking_stability(observed: Mapping[str, float], draws: Sequence[Mapping[str
         raise ScoreError("the stability of a ranking needs at least one redraw, got none")
     if len(set(observed.values())) < 2:
         return undefined("ranking_stability", "all tie: there is no order that could come back")
-    same = sum(ranking(draw) == ranking(observed) for draw in draws)
+    # Neighbours in order decide it: a ranking is the same where each of them stands to the next as it did.
+    neighbours = [(a, b, observed[a] == observed[b]) for a, b in pairwise(sorted(observed, key=observed.__getitem__))]
+    same = sum(all(draw[a] == draw[b] if tie else draw[a] < draw[b] for a, b, tie in neighbours) for draw in draws)
     return Score("ranking_stability", same / len(draws), n=len(draws))
 
 

@@ -22,14 +22,15 @@ from agentgen_bench.scores.base import (
     mean,
     setting_label,
 )
-from agentgen_bench.scores.bootstrap import Clusters, Draws, level_picks, percentile_interval, wilson
+from agentgen_bench.scores.bootstrap import Clusters, Draws, drawn_together, percentile_interval, wilson
 from agentgen_bench.scores.ood import Rates
 from agentgen_bench.scores.success import succeeded
 from agentgen_bench.scores.training_seeds import Lineage, slope, widened
 
 Environment = Callable[[Mapping[str, Any]], str | None]  # spec in JSON form -> name; None: not part of this table
 Row = tuple[float, Draws, int, int]  # rate, redraws, episodes, distinct levels
-Levels = dict[str, tuple[float, int]]  # level -> episodes solved, episodes
+Levels = Mapping[str, tuple[float, int]]  # level -> episodes solved, episodes
+Outcomes = Mapping[str, tuple[Mapping[str, Any], Levels]]  # setting -> its spec, and what became of each level
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +60,18 @@ class Sample:
 
 def sample(runs: Mapping[str, Iterable[Episode]], environment: Environment) -> Sample:
     """Return the success rates of each run by environment; an environment of several settings weighs them alike."""
-    played = {run: _outcomes(episodes) for run, episodes in runs.items()}
+    return sample_outcomes({run: _outcomes(episodes) for run, episodes in runs.items()}, environment)
+
+
+def sample_outcomes(played: Mapping[str, Outcomes], environment: Environment) -> Sample:
+    """Return what `sample` does, of runs whose outcomes are counted."""
     labels = {key: spec for outcomes in played.values() for key, (spec, _) in outcomes.items()}
     settings: dict[str, list[str]] = {}
     for key in sorted(labels):
         name = environment(labels[key])
         if name is not None:
             settings.setdefault(name, []).append(key)
-    tables: dict[str, dict[str, Row]] = {run: {} for run in runs}
+    tables: dict[str, dict[str, Row]] = {run: {} for run in played}
     notes: list[str] = []
     for name, keys in settings.items():
         takers = {run: outcomes for run, outcomes in played.items() if any(key in outcomes for key in keys)}
@@ -189,11 +194,11 @@ def _wilson_ends(policy: PolicyRates) -> tuple[dict[str, float], dict[str, float
     return low, high
 
 
-def _outcomes(episodes: Iterable[Episode]) -> dict[str, tuple[Mapping[str, Any], Levels]]:
+def _outcomes(episodes: Iterable[Episode]) -> Outcomes:
     """Return per setting its spec and, per level, how many episodes were solved and played."""
     outcomes: dict[str, tuple[Mapping[str, Any], Levels]] = {}
     for key, group in by_setting(episodes).items():
-        levels: Levels = {}
+        levels: dict[str, tuple[float, int]] = {}
         for episode in group:
             solved, played = levels.get(level_key(episode), (0.0, 0))
             levels[level_key(episode)] = (solved + succeeded(episode), played + 1)
@@ -201,7 +206,7 @@ def _outcomes(episodes: Iterable[Episode]) -> dict[str, tuple[Mapping[str, Any],
     return outcomes
 
 
-def _shared_cells(key: str, takers: Mapping[str, dict[str, tuple[Mapping[str, Any], Levels]]]) -> dict[str, Levels]:
+def _shared_cells(key: str, takers: Mapping[str, Outcomes]) -> dict[str, Levels]:
     """Return per run its outcomes on the levels that all have played; empty where there are none."""
     levels = set.intersection(*(set(outcomes[key][1]) for outcomes in takers.values()))
     if not levels:
@@ -212,21 +217,18 @@ def _shared_cells(key: str, takers: Mapping[str, dict[str, tuple[Mapping[str, An
 
 def _environment_rates(cells: Mapping[str, Mapping[str, Levels]], runs: Sequence[str]) -> dict[str, Row]:
     """Return per run its rate on an environment, the redraws and the numbers behind them."""
-    picks = {key: level_picks(list(next(iter(cell.values())))) for key, cell in cells.items()}
-    table = {}
-    for run in runs:
-        rates, draws, episodes = [], [], 0
-        for key, cell in cells.items():
+    total, rates, episodes = np.zeros(()), {run: list[float]() for run in runs}, dict.fromkeys(runs, 0)
+    for cell in cells.values():
+        clusters = []
+        for run in runs:
             solved, played = zip(*cell[run].values(), strict=True)
-            rates.append(math.fsum(solved) / sum(played))
-            draws.append(Clusters.of(solved, played).draws(picks[key]))
-            episodes += sum(played)
-        total = draws[0]
-        for more in draws[1:]:
-            total = total + more
-        distinct = {level for cell in cells.values() for level in cell[run]}
-        table[run] = (mean(rates), total / len(draws), episodes, len(distinct))
-    return table
+            rates[run].append(math.fsum(solved) / sum(played))
+            episodes[run] += sum(played)
+            clusters.append(Clusters.of(solved, played))
+        total = total + drawn_together(clusters, list(cell[runs[0]]))  # (runs, R)
+    distinct = len({level for cell in cells.values() for level in cell[runs[0]]})
+    draws = dict(zip(runs, total / len(cells), strict=True))
+    return {run: (mean(rates[run]), draws[run], episodes[run], distinct) for run in runs}
 
 
 def _policy_rates(table: Mapping[str, Row]) -> PolicyRates:
@@ -243,7 +245,7 @@ def _notes(
     keys: Sequence[str],
     cells: Mapping[str, Mapping[str, Levels]],
     labels: Mapping[str, Mapping[str, Any]],
-    takers: Mapping[str, Mapping[str, tuple[Mapping[str, Any], Levels]]],
+    takers: Mapping[str, Outcomes],
 ) -> list[str]:
     """Return a line for each setting or part of its levels that not every run has played."""
     notes = []

@@ -24,7 +24,7 @@ from agentgen_bench.leaderboard.audit import (
     read_audit,
     trust,
 )
-from agentgen_bench.leaderboard.columns import board_json, plain_cells, with_families
+from agentgen_bench.leaderboard.columns import OPTIONAL, board_json, for_readers, plain_cells, with_families
 from agentgen_bench.leaderboard.entry import digests
 from agentgen_bench.leaderboard.markdown import markdown, with_table
 from agentgen_bench.leaderboard.page import page
@@ -149,9 +149,13 @@ def test_table_page_json_and_csv_hold_the_same_columns(boards: list[Board]) -> N
     (tiny,) = boards
     columns = with_families(tiny.families)
     header = next(line for line in markdown(boards).splitlines() if line.startswith("| rank"))
-    assert header == f"| {' | '.join(column.name for column in columns if column.place != 'data')} |"
+    shown = for_readers(tiny)
+    assert header == f"| {' | '.join(column.name for column in shown if column.place != 'data')} |"
     heads = re.findall(r"<th [^>]*><button[^>]*>([^<]*)</button>", page(boards))
-    assert heads == [column.name for column in columns if column.place == "own"]
+    assert heads == [column.name for column in shown if column.place == "own"]
+    assert {column.key for column in columns} - {column.key for column in shown} == set(
+        OPTIONAL
+    )  # no tokens, no repeats
     expected = [name for column in columns for name in plain_cells(column, tiny.rows[0])]
     header, *lines = csv.reader(StringIO(boards_csv(boards)))
     assert header == ["suite", *expected]
