@@ -136,6 +136,10 @@ class TextEnv(gym.Env[str, str], abc.ABC):
             return ()
         return (NO_FACT if self.fact_seed is None else Fact(self.fact, self.fact_seed, self.fact_value()),)
 
+    def own_fact_seed(self, level_seed: int) -> int | None:
+        """Return what decides the fact of a level that is played alone; None where `fact` is none."""
+        return None if self.fact == "none" else seed_from("fact", self.family, self.fact, level_seed)
+
     def fact_value(self) -> str:
         """Return in words what holds in the level being played; a family with facts says it."""
         return ""
@@ -157,8 +161,8 @@ class TextEnv(gym.Env[str, str], abc.ABC):
         level_seed = int(self.np_random.integers(SEEDS)) if seed is None else seed
         self._elapsed, self._is_started = 0, True
         if self.fact != "none":
-            own = seed_from("fact", self.family, self.fact, level_seed)
-            self.fact_seed = own if own_seed else None if fact_seed is None else checked_seed(fact_seed)
+            given = None if fact_seed is None else checked_seed(fact_seed)
+            self.fact_seed = self.own_fact_seed(level_seed) if own_seed else given
         self._start(level_seed)
         return self._observe(is_action_valid=True)
 

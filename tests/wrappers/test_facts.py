@@ -12,7 +12,10 @@ from agentgen_bench.rollout import Job, play
 from agentgen_bench.spec import LIFECYCLE_PRESETS, LifecycleSpec
 from agentgen_bench.wrappers.lifecycle import FACT, fact_seeds
 
-PLAYERS = {"ALFWorld": ("house", "hard", "alfworld-housekeeper")}
+PLAYERS = {
+    "ALFWorld": ("house", "hard", "alfworld-housekeeper"),
+    "Sokoban": ("rule", "easy", "sokoban-rule-finder"),
+}
 CONTEXTS = ("kept", "wiped", "told")
 
 
@@ -34,8 +37,8 @@ def test_told_beats_who_writes_it_down_who_beats_who_never_learns(family):
         [e.tasks for e in played(family, 12, context=context)] for context in ("told", "kept", "wiped")
     )
     assert [tasks[0].score for tasks in kept] == [tasks[0].score for tasks in wiped]
-    later = [sum(task.success for tasks in packs for task in tasks[1:]) for packs in (told, kept, wiped)]
-    assert later[0] > later[1] + 4 > later[2] + 8, later  # of 36; benchmarks/facts.py gives intervals
+    solved = [sum(task.success for tasks in packs for task in tasks) for packs in (told, kept, wiped)]
+    assert solved[0] > solved[1] + 4 > solved[2] + 8, solved  # of 48; benchmarks/facts.py gives intervals
 
 
 @pytest.mark.parametrize("family", PLAYERS)

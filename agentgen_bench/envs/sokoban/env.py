@@ -14,14 +14,23 @@ from agentgen_bench.envs.sokoban.boxoban import check_playable, read_starts, sol
 from agentgen_bench.envs.sokoban.levels import check_possible, generate, generated_level
 from agentgen_bench.envs.sokoban.moves import count_shortest_plans, shortest_plan
 from agentgen_bench.envs.sokoban.play import BUDGET_FACTOR, REWARDS, Play
-from agentgen_bench.envs.sokoban.rules import Level, moved
+from agentgen_bench.envs.sokoban.rules import USUAL, Level, moved, neighbours
 from agentgen_bench.envs.sokoban.settings import Bounds, level_settings
 from agentgen_bench.envs.sokoban.solver import push_distances
 from agentgen_bench.envs.sokoban.text import VOCABULARIES
+from agentgen_bench.envs.sokoban.variants import (
+    RULES,
+    check_searchable,
+    count_plans,
+    level_under,
+    rule_of,
+    table_of,
+)
 from agentgen_bench.errors import SpecError
 from agentgen_bench.text import Richness, Section
 
 MAX_STEPS = 10_000
+SLACK = 4  # under a hidden rule, one step in so many of the optimum is allowed beyond it
 
 
 class SokobanEnv(TextEnv):
@@ -75,6 +84,10 @@ class SokobanEnv(TextEnv):
             `difficulty` and `split` then decide nothing, and the knobs of generated levels are refused, and so is a
             level that is solved at the start or has no solution.
         paraphrase: 0, the task in its own words; any other number, a wording that it and the level choose.
+        fact: none, or rule: boxes move by another rule than the usual one, which no text says (variants.py has them).
+            The settings describe room and start under the usual rule; the optima are solved under the other, for at
+            most 2 boxes and size 8. `max_steps` is by default a quarter more than the fewest moves, which leaves little
+            room for trying. In a pack the rule is the pack's (docs/lifecycle.md).
 
     Version history:
         v0: first version.
@@ -83,6 +96,7 @@ class SokobanEnv(TextEnv):
     family: ClassVar[str] = "Sokoban"
     difficulties: ClassVar[tuple[str, ...]] = FAMILY.difficulties
     action_templates: ClassVar[tuple[str, ...]] = DIRECTIONS
+    fact_kinds: ClassVar[tuple[str, ...]] = ("none", "rule")
 
     def __init__(
         self,
@@ -100,16 +114,24 @@ class SokobanEnv(TextEnv):
         board: str = "symbols",
         levels: str | None = None,
         paraphrase: int = 0,
+        fact: str = "none",
         render_mode: str | None = None,
     ) -> None:
         """Check the knobs, and that a level satisfies them; the class docstring says what each one is."""
-        super().__init__(richness=richness, difficulty=difficulty, split=split, render_mode=render_mode)
+        super().__init__(richness=richness, difficulty=difficulty, split=split, render_mode=render_mode, fact=fact)
         self._settings = level_settings(difficulty, size, boxes, pushes, moves, walk_steps)
         self._reward = chosen("reward", reward, tuple(REWARDS))
         self._board = chosen("board", board, tuple(VOCABULARIES))
         self._max_steps = None if max_steps is None else checked_range("max_steps", max_steps, 1, MAX_STEPS)
         self._paraphrase = checked_range("paraphrase", paraphrase, 0, PARAPHRASES - 1)
         self._starts = None
+        if fact != "none":
+            if levels is not None or paraphrase:
+                raise SpecError(
+                    f"fact={fact!r} is for generated levels in their own words, got levels={levels!r} and "
+                    f"paraphrase={paraphrase}; leave them out"
+                )
+            check_searchable(self._settings)
         if levels is None:
             check_possible(self._settings, split)
         elif any(knob is not None for knob in (size, boxes, pushes, moves, walk_steps)):
@@ -128,13 +150,18 @@ class SokobanEnv(TextEnv):
 
     def level(self, level_seed: int) -> Level:
         """Return level `level_seed` with its optima: what `reset(seed=level_seed)` plays."""
+        return self._level_under(level_seed, self.own_fact_seed(level_seed))
+
+    def _level_under(self, level_seed: int, fact_seed: int | None) -> Level:
+        if fact_seed is not None:
+            return level_under(rule_of(fact_seed), self._settings, self.split, level_seed)
         if self._starts is None:
             return generated_level(self._settings, self.split, level_seed)
         return solved_level(self._starts[level_seed % len(self._starts)])
 
     def levels_of(self, level_seeds: Sequence[int]) -> list[Level]:
         """Return the levels of several seeds, which is faster than one after the other."""
-        if self._starts is None:
+        if self._starts is None and self.fact == "none":
             return generate(self._settings, self.split, level_seeds)
         return [self.level(level_seed) for level_seed in level_seeds]
 
@@ -144,6 +171,8 @@ class SokobanEnv(TextEnv):
 
     def step_limit(self, level: Level) -> int:
         """Return the steps after which an episode of the level is truncated."""
+        if self.fact != "none":
+            return self._max_steps or level.optimal_moves + max(1, level.optimal_moves // SLACK)
         return self._max_steps or BUDGET_FACTOR * level.optimal_moves
 
     @property
@@ -166,6 +195,8 @@ class SokobanEnv(TextEnv):
     def count_best_solutions(self) -> int:
         """Return how many solutions of the level are as short as the shortest."""
         level = self._playing.level
+        if level.rule != USUAL:
+            return count_plans(level)
         return count_shortest_plans(level.floor, level.goals, level.boxes, level.player)
 
     def analysis(self) -> Analysis:
@@ -180,15 +211,15 @@ class SokobanEnv(TextEnv):
         pushes = [i for i in range(1, len(states)) if states[i][0] != states[i - 1][0]]
         after = [states[-1], *(states[i] for i in pushes)]
         level = play.level
-        left, *distances = push_distances(level.floor, level.goals, after)
+        left, *distances = _pushes_left(level, after)
         fatal = [step for step, distance in zip(pushes, distances, strict=True) if distance is None]
-        plan = shortest_plan(level.floor, level.goals, *states[-1])
+        moves = _moves_left(level, states[-1])
         return {
             "optimal_moves": level.optimal_moves,
             "optimal_pushes": level.optimal_pushes,
             "pushes": len(pushes),
             "first_fatal_push": fatal[0] if fatal else None,
-            "regret_moves": None if plan is None else self._elapsed + len(plan) - level.optimal_moves,
+            "regret_moves": None if moves is None else self._elapsed + moves - level.optimal_moves,
             "regret_pushes": None if left is None else len(pushes) + left - level.optimal_pushes,
         }
 
@@ -219,7 +250,7 @@ class SokobanEnv(TextEnv):
         return position.observation, reward, success, not success and self._elapsed >= self.max_steps, info
 
     def _start(self, level_seed: int) -> None:
-        level = self.level(level_seed)
+        level = self._level_under(level_seed, self.fact_seed)
         if self._play is None or self._play.level != level:
             self._play = self.new_play(level)
             self._expert: dict[tuple[int, int], int] = {}
@@ -250,6 +281,9 @@ class SokobanEnv(TextEnv):
     def _learn_plan(self, boxes: int, player: int) -> None:
         """Remember the move of every state along a shortest solution from here, or that there is none."""
         level = self._playing.level
+        if level.rule != USUAL:
+            self._learn_step(level, boxes, player)
+            return
         plan = shortest_plan(level.floor, level.goals, boxes, player)
         self._is_dead = plan is None
         for direction in plan or ():
@@ -258,3 +292,34 @@ class SokobanEnv(TextEnv):
             if after is None:
                 raise RuntimeError("the solver planned an impossible move; this is a defect of the solver")
             boxes, player = after.boxes, after.player
+
+    def _learn_step(self, level: Level, boxes: int, player: int) -> None:
+        """Remember the first move of a shortest solution under the level's rule, or that there is none."""
+        left = table_of(level.rule, level.floor, level.goals, level.boxes, level.player).moves
+        self._is_dead = (boxes, player) not in left
+        step, around = RULES[level.rule].step, neighbours(level.floor)
+        for direction in range(len(DIRECTIONS)):
+            after = step(around, boxes, player, direction)
+            if not self._is_dead and after is not None and left.get(after, MAX_STEPS) < left[boxes, player]:
+                self._expert[boxes, player] = direction
+                return
+
+    def fact_value(self) -> str:
+        """Return the rule in words."""
+        return "" if self.fact_seed is None else RULES[rule_of(self.fact_seed)].text
+
+
+def _pushes_left(level: Level, states: list[tuple[int, int]]) -> list[int | None]:
+    """Return the fewest pushes that solve each state of an episode; None for a dead one."""
+    if level.rule == USUAL:
+        return push_distances(level.floor, level.goals, states)
+    pushes = table_of(level.rule, level.floor, level.goals, level.boxes, level.player).pushes
+    return [pushes.get(state) for state in states]
+
+
+def _moves_left(level: Level, state: tuple[int, int]) -> int | None:
+    """Return the fewest moves that solve a state of an episode; None for a dead one."""
+    if level.rule == USUAL:
+        plan = shortest_plan(level.floor, level.goals, *state)
+        return None if plan is None else len(plan)
+    return table_of(level.rule, level.floor, level.goals, level.boxes, level.player).moves.get(state)

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from agentgen_bench.envs.base import Outcome, read_action
 from agentgen_bench.envs.sokoban.bitboards import DIRECTIONS
-from agentgen_bench.envs.sokoban.rules import Level, neighbours, open_directions, step_from
+from agentgen_bench.envs.sokoban.rules import USUAL, Level, neighbours, open_directions
 from agentgen_bench.envs.sokoban.text import LevelText, level_text
+from agentgen_bench.envs.sokoban.variants import RULES
 from agentgen_bench.text import Richness, Section
 
 MAX_POSITIONS = 512
@@ -59,8 +60,16 @@ class Position:
         self.sections: tuple[Section, ...] = text.sections(boxes, player)
         shown = self.sections  # all are at this richness
         self.observation: str = shown[0][0] if len(shown) == 1 else "".join([section[0] for section in shown])
-        self.commands: tuple[str, ...] = _COMMANDS[open_directions(around, boxes, player)]
+        self.commands: tuple[str, ...] = _COMMANDS[_open(text.rule, around, boxes, player)]
         self.outcomes: list[tuple[Position, Outcome] | None] = [None] * (UNREAD + 1)
+
+
+def _open(rule: str, around: Mapping[int, tuple[int, ...]], boxes: int, player: int) -> int:
+    """Return the directions in which something would change under a rule, as a set of bits."""
+    if rule == USUAL:
+        return open_directions(around, boxes, player)
+    step = RULES[rule].step
+    return sum([1 << d for d in range(len(DIRECTIONS)) if step(around, boxes, player, d) is not None])
 
 
 class Play:
@@ -74,6 +83,7 @@ class Play:
         self._paraphrase = paraphrase
         self.text: LevelText = level_text(level, board, richness, paraphrase)
         self._around = neighbours(level.floor)
+        self._step = RULES[level.rule].step
         self._outcomes: dict[tuple[int, bool], Outcome] = {}  # by boxes that came onto targets, and whether all are
         self._blocked = Outcome(REWARDS[reward].step, False, False)
         self._met: dict[tuple[int, int], Position] = {}
@@ -96,7 +106,7 @@ class Play:
         direction = WORDS[action] if action in WORDS else direction_of(action)
         if direction is None:
             return here, self._blocked
-        after = step_from(self._around, here.boxes, here.player, direction)
+        after = self._step(self._around, here.boxes, here.player, direction)
         if after is None:
             found = here, self._blocked
         else:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from agentgen_bench.envs.sokoban.bitboards import CELLS, STRIDE
 
 UP, DOWN, LEFT, RIGHT = range(4)
+USUAL = "push"  # the rule of how boxes move; others are in variants.py
 _FIRST_COLUMN = 0x0101010101010101
 _LAST_COLUMN = _FIRST_COLUMN << (STRIDE - 1)
 _ALL = (1 << CELLS) - 1
@@ -29,11 +30,14 @@ class Level(NamedTuple):
     player: int
     optimal_pushes: int
     optimal_moves: int
+    rule: str = USUAL
 
     @property
     def level_id(self) -> str:
-        """`sokoban:` and 16 hex digits decided by the start position alone."""
+        """`sokoban:` and 16 hex digits decided by the start position and the rule alone."""
         start = f"{self.size} {self.floor:x} {self.goals:x} {self.boxes:x} {self.player:x}"
+        if self.rule != USUAL:
+            start = f"{start} {self.rule}"
         return f"sokoban:{hashlib.sha256(start.encode()).hexdigest()[:16]}"
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from agentgen_bench.envs.paraphrasing import paraphrased
 from agentgen_bench.envs.sokoban.bitboards import DIRECTIONS, interior
 from agentgen_bench.envs.sokoban.paraphrases import FORMS
-from agentgen_bench.envs.sokoban.rules import Level, cells_of, position
+from agentgen_bench.envs.sokoban.rules import USUAL, Level, cells_of, position
 from agentgen_bench.text import Command, Listing, Richness, Section, Spans
 
 # What a cell holds; a box adds BOX - FLOOR to floor or target, the player PLAYER - FLOOR.
@@ -20,6 +20,7 @@ WALL, FLOOR, TARGET, BOX, BOX_ON_TARGET, PLAYER, PLAYER_ON_TARGET = range(7)
 ACTIONS_HEADING = "Actions: "
 GRID_HEADING = "\nThe board with row numbers on the left and column numbers on top:"
 EFFECTS_HEADING = "\nWhat each action would do now:"
+UNSAID = "Boxes do not move as usual here: what walking into one does is for you to find out."
 MAX_REMEMBERED = 512  # places of the boxes of a level
 _section = partial(tuple.__new__, Section)  # a section of plain text, without the checks: one is made for each position
 _COMMANDS = tuple([Command(name) for name in DIRECTIONS])
@@ -77,6 +78,7 @@ class LevelText:
         self.size: int = level.size
         self.n_boxes: int = level.boxes.bit_count()
         self.goals: int = level.goals
+        self.rule: str = level.rule
         self._names = _names(level.size)
         self._steps = (-level.size, level.size, -1, 1)
         self._empty = [WALL] * level.size**2
@@ -181,6 +183,8 @@ class LevelText:
         return f"Push the {self.n_boxes} boxes onto the {self.n_boxes} {self.words.target}s."
 
     def _how_to_move(self) -> str:
+        if self.rule != USUAL:
+            return UNSAID
         return "Walk into a box to push it one cell on, if the cell behind it is free; a box cannot be pulled."
 
     def _legend_text(self) -> str:
@@ -220,10 +224,11 @@ class LevelText:
         return "\n".join([f"{thing} at {names[i]}" for i, kind in enumerate(kinds) for thing in things[kind]])
 
     def _rules_text(self) -> str:
+        blocked = "- Nothing changes when a wall is in the way, or a box with a wall or another box behind it.\n"
         return (
             "\n\nRules:\n"
             "- Each action moves you one cell up, down, left or right, or changes nothing.\n"
-            "- Nothing changes when a wall is in the way, or a box with a wall or another box behind it.\n"
+            f"{blocked if self.rule == USUAL else ''}"
             "- Every action uses up a step, also one that changes nothing.\n"
             f"- The puzzle is solved when every box stands on a {self.words.target}; any box may go on any "
             f"{self.words.target}.\n"
@@ -297,6 +302,8 @@ class LevelText:
             return f"nothing, there is a wall at {names[ahead]}"
         if kinds[ahead] in (FLOOR, TARGET):
             return f"you walk to {names[ahead]}" + (f", a {target}" if kinds[ahead] == TARGET else "")
+        if self.rule != USUAL:
+            return f"you walk into the box at {names[ahead]}"
         if kinds[beyond] not in (FLOOR, TARGET):
             behind = "a wall" if kinds[beyond] == WALL else "another box"
             return f"nothing, behind the box at {names[ahead]} is {behind}"
