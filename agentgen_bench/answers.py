@@ -5,20 +5,27 @@ from collections.abc import Sequence
 
 from agentgen_bench.families import family
 from agentgen_bench.parsing import MAX_ACTION_CHARS, Parsed, ParseReason, Reading, after_thought, read
+from agentgen_bench.parsing.context import read_context, whole_context, written_context
 from agentgen_bench.prompts import History, PromptConfig, numbered_commands
 from agentgen_bench.tools import Call, Tool, action_of, call_for, calls_in, tools_of
 
 
 def tools_for(history: History) -> tuple[Tool, ...]:
-    """Return the functions that a history's actions make."""
+    """Return the functions that a history's actions make; none where a context is asked for."""
+    if history.asks_context:
+        return ()
     return tools_of(family(history.family).tools, history.action_templates)
 
 
 def read_answer(completion: str, history: History, config: PromptConfig, *, cut: bool = False) -> Reading:
     """Return the action that a completion stands for after `history`, or the reason why it stands for none.
 
+    Where a context is asked for, that is read instead, in the one way of all protocols and formats.
+
     `cut` says that the completion ended because its length was used up, see `parsing.parse`.
     """
+    if history.context_chars is not None:
+        return read_context(after_thought(completion), history.context_chars)
     if config.protocol == "tools":
         return Reading(*_called(completion, history, cut))
     reading = read(completion, config.action_format, cut=cut)
@@ -45,6 +52,13 @@ def whole_action(text: str) -> Parsed:
     return Parsed(action, None)
 
 
+def whole_answer(text: str, history: History) -> Reading:
+    """Return what a text is as a whole: the action, or the context where one is asked for; or why it is none."""
+    if history.context_chars is not None:
+        return whole_context(text, history.context_chars)
+    return Reading(*whole_action(text))
+
+
 def read_calls(calls: Sequence[Call], history: History) -> Parsed:
     """Return the action that the calls of a server's reply stand for, or the reason."""
     return action_of(calls, tools_for(history))
@@ -56,6 +70,8 @@ def written_answer(thought: str, action: str, history: History, config: PromptCo
     The thought is left out where none is asked for. None where the format cannot say the action: it is on no line of
     the numbered list, or no function takes it.
     """
+    if history.asks_context:
+        return written_context(f"<think>{thought}</think>" if config.thinking else "", action)
     if config.action_format == "json":
         return json.dumps({"thought": thought, "action": action} if config.thinking else {"action": action})
     if config.action_format == "react":

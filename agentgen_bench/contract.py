@@ -43,6 +43,22 @@ class Fact(NamedTuple):
 NO_FACT = Fact("none", 0, "")
 
 
+NOTHING_KEPT = "(empty)"  # how a context of nothing is shown, and how an agent says that it keeps nothing
+
+
+class Part(NamedTuple):
+    """A part of a pack that is an episode of its own: one of solving a task, or of updating the context after it.
+
+    Nothing but the context goes from one part to the next.
+    """
+
+    start: int  # steps of the pack before it
+    task: str  # what it asks for, in words; "" where it asks for a context
+    max_steps: int
+    context: str = ""  # what the agent has kept so far
+    context_chars: int | None = None  # of updating: how long the new context may be; None: of solving
+
+
 class Info(TypedDict):
     """What an environment says beside the observation: plain values, equal for equal seeds, never the answer."""
 
@@ -54,6 +70,7 @@ class Info(TypedDict):
     is_action_valid: bool
     level_id: str
     task_number: NotRequired[int]  # of the task at hand in a pack, from 1
+    part: NotRequired[Part]  # the part at hand of a pack of solve and update episodes
     ambiguity: NotRequired[int]  # SciWorld: how many readings the last action had, 0 when it was clear
     n_executed: NotRequired[int]  # CompoundActions: how many parts of the last action were executed
 

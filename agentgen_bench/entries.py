@@ -19,6 +19,7 @@ from agentgen_bench.families import Version
 from agentgen_bench.knobs import WRAPPER_DEFAULTS
 from agentgen_bench.make import check_settings, make
 from agentgen_bench.spec import TaskSpec
+from agentgen_bench.wrappers.cycles import Cycles
 from agentgen_bench.wrappers.distractors import Distractors
 from agentgen_bench.wrappers.faults import Faults
 from agentgen_bench.wrappers.interface import Interface
@@ -54,7 +55,11 @@ class Entry:
         if (interface := spec.interface_spec) is not None:
             env = Interface(env, interface.aliases, interface.seed, interface.accepts)
         if (lifecycle := spec.lifecycle_spec) is not None:
-            env = Lifecycle(env, lifecycle.tasks, lifecycle.context, lifecycle.stream)
+            args = (lifecycle.tasks, lifecycle.context, lifecycle.stream, lifecycle.strategy)
+            if lifecycle.update == "episode":
+                env = Cycles(env, *args, lifecycle.context_chars, lifecycle.trajectory_chars)
+            else:
+                env = Lifecycle(env, *args)
         return env
 
 

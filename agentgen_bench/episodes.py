@@ -7,7 +7,7 @@ from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
-from agentgen_bench.contract import Fact, TaskRecord
+from agentgen_bench.contract import Fact, Part, TaskRecord
 from agentgen_bench.errors import DataError
 from agentgen_bench.text import Richness, Section
 
@@ -71,6 +71,7 @@ class Episode:
     first_sections: Sections | None = None
     first_commands: tuple[str, ...] | None = None
     facts: tuple[Fact, ...] = ()  # of the tasks begun, in order; empty where there is none (docs/lifecycle.md)
+    parts: tuple[Part, ...] = ()  # those begun of a pack of solve and update episodes, in order; empty in all others
 
     @property
     def key(self) -> tuple[str, int, int]:
@@ -112,6 +113,8 @@ def to_line(episode: Episode) -> str:
     data["steps"] = [_step_json(step) for step in episode.steps]
     if not episode.facts:
         del data["facts"]
+    if not episode.parts:
+        del data["parts"]
     # ASCII only: a completion may hold lone surrogates, which no encoding of a file accepts.
     return json.dumps({"schema_version": SCHEMA_VERSION, **data}, allow_nan=False)
 
@@ -162,6 +165,7 @@ def from_json(data: Any) -> Episode:
             "first_sections": _sections(plain["first_sections"]),
             "first_commands": _strings(plain["first_commands"]),
             "facts": tuple([_fact(fact) for fact in plain["facts"]]),
+            "parts": tuple([_part(part) for part in plain["parts"]]),
         }
     )
 
@@ -248,6 +252,7 @@ _EPISODE_TYPES: dict[str, tuple[type, ...]] = {
     "first_sections": _OPTIONAL_LIST,
     "first_commands": _OPTIONAL_LIST,
     "facts": (list, tuple),
+    "parts": (list, tuple),
 }
 
 
@@ -294,6 +299,14 @@ def _fact(value: Any) -> Fact:
         case [str(name), int(seed), str(text)] if not isinstance(seed, bool):
             return Fact(name, seed, text)
     raise DataError("a fact is not a list of name, seed and value")
+
+
+def _part(value: Any) -> Part:
+    match value:
+        case [int(start), str(task), int(max_steps), str(context), int() | None as chars]:
+            if bool not in map(type, (start, max_steps, chars)):
+                return Part(start, task, max_steps, context, chars)
+    raise DataError("a part is not a list of start, task, max_steps, context and context_chars")
 
 
 def _with_tasks(data: dict[str, Any]) -> dict[str, Any]:

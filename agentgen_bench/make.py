@@ -9,7 +9,7 @@ import gymnasium as gym
 from agentgen_bench import families
 from agentgen_bench.checks import chosen
 from agentgen_bench.errors import SpecError
-from agentgen_bench.spec import ACCEPTS, ALIASES, CONTEXTS, FAULTS, INTERFACES, STREAMS, TaskSpec
+from agentgen_bench.spec import ACCEPTS, ALIASES, CONTEXTS, FAULTS, INTERFACES, STRATEGIES, STREAMS, UPDATES, TaskSpec
 
 SHARED = ("richness", "render_mode")  # arguments of every constructor that are no knobs of `TaskSpec.knobs`
 
@@ -51,6 +51,8 @@ def check_settings(spec: TaskSpec) -> None:
     if spec.lifecycle_spec is not None:
         chosen("context", spec.lifecycle_spec.context, CONTEXTS)
         chosen("stream", spec.lifecycle_spec.stream, STREAMS)
+        chosen("update", spec.lifecycle_spec.update, UPDATES)
+        chosen("strategy", spec.lifecycle_spec.strategy, STRATEGIES)
     if spec.fault_spec is not None:
         chosen("fault kind", spec.fault_spec.kind, FAULTS)
     known = knobs_of(spec)

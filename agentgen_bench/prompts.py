@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, NotRequired, TypedDict, get_args
 
+from agentgen_bench.contract import NOTHING_KEPT
 from agentgen_bench.errors import SpecError
 from agentgen_bench.families import family
 from agentgen_bench.parsing import ACTION_FORMATS, ActionFormat
+from agentgen_bench.parsing.context import CONTEXT_BEGIN, CONTEXT_END
 from agentgen_bench.seeding import key_digest
 
 ActionHints = Literal["none", "templates", "full"]
@@ -41,6 +43,16 @@ ACT_ONLY = {
 }
 THINK_THEN_CALL = "Think step by step, then call exactly one function."
 CALL_ONLY = "Call exactly one function, and write nothing else."
+
+# Packs of solve and update episodes (arXiv 2606.20002): what was kept has a heading of its own in the prompt of a task,
+# and the update that writes it is a prompt of its own, the same under every protocol and action format.
+KEPT = "Context kept from earlier tasks (it may be wrong, and may not fit this task):"
+UPDATE = (
+    "You have just finished a task, and more tasks will follow in which the same things hold that nobody told you. "
+    "Below are the context that you have kept so far and the task as you played it. Write the context that shall be "
+    "kept from now on: it replaces the last one, and you will see nothing else of this task again."
+)
+SO_FAR = "Context kept so far:"
 
 
 class Turn(NamedTuple):
@@ -74,6 +86,13 @@ class History:
     turns: tuple[Turn, ...]
     admissible_commands: tuple[str, ...]
     action_templates: tuple[str, ...]
+    context: str = ""  # what was kept of earlier tasks of a pack
+    context_chars: int | None = None  # where a new context is asked for: its characters at most; None: an action is
+
+    @property
+    def asks_context(self) -> bool:
+        """Whether what is asked for is the context of a pack, and no action."""
+        return self.context_chars is not None
 
 
 class Message(NamedTuple):
@@ -207,6 +226,8 @@ def messages(history: History, config: PromptConfig, turns: int | None = None) -
 
     `turns` caps the past turns below what the settings show; a policy lowers it until the prompt fits its context.
     """
+    if history.asks_context:
+        return [*_system(config), Message("user", "\n\n".join(_update(history, config)))]
     if config.protocol != "window":
         return [*_before(config), *_conversation(history, config, shown_turns(history, config, turns))]
     shown = history.turns[len(history.turns) - shown_turns(history, config, turns) :]
@@ -214,6 +235,7 @@ def messages(history: History, config: PromptConfig, turns: int | None = None) -
         family(history.family).role,
         f"Your task: {history.task}",
         f"This is step {history.step} of at most {history.max_steps}.",
+        *_kept(history),
         *_past(shown, history.step),
         f"Current observation:\n{history.observation}",
         *_hints(history, config.action_hints, config.action_format),
@@ -276,8 +298,30 @@ def numbered_commands(history: History) -> list[str]:
 
 
 def _before(config: PromptConfig) -> list[Message]:
-    system = [Message("system", config.system_prompt)] if config.system_prompt else []
-    return [*system, *config.examples]
+    return [*_system(config), *config.examples]
+
+
+def _system(config: PromptConfig) -> list[Message]:
+    return [Message("system", config.system_prompt)] if config.system_prompt else []
+
+
+def _kept(history: History) -> list[str]:
+    """Return the context of a pack under its heading; nothing where nothing is kept."""
+    return [f"{KEPT}\n{history.context}"] if history.context else []
+
+
+def _update(history: History, config: PromptConfig) -> list[str]:
+    """Return the prompt of an update episode; the observation holds the task as it was played."""
+    think = "Think step by step between <think> and </think>. Then write" if config.thinking else "Write"
+    alone = "" if config.thinking else " and nothing else"
+    return [
+        family(history.family).role,
+        UPDATE,
+        f"{SO_FAR}\n{history.context or NOTHING_KEPT}",
+        history.observation,
+        f"{think} the new context, at most {history.context_chars} characters, between these two lines{alone}:\n"
+        f"{CONTEXT_BEGIN}\n{CONTEXT_END}",
+    ]
 
 
 def _conversation(history: History, config: PromptConfig, n_turns: int) -> list[Message]:
@@ -314,7 +358,7 @@ def _opening(history: History, config: PromptConfig) -> list[str]:
     else:
         answer = (THINK_FIRST if config.thinking else ACT_ONLY)[config.action_format]
     steps = f"You have at most {history.max_steps} steps."
-    return [family(history.family).role, f"Your task: {history.task}", steps, *templates, answer]
+    return [family(history.family).role, f"Your task: {history.task}", steps, *_kept(history), *templates, answer]
 
 
 def _turn(history: History, before: Sequence[str] | None, config: PromptConfig) -> list[str]:

@@ -6,7 +6,7 @@ from typing import NamedTuple, cast
 
 import gymnasium as gym
 
-from agentgen_bench.contract import Analysis, Info, TextTask, text_task
+from agentgen_bench.contract import Analysis, Info, Part, TextTask, text_task
 from agentgen_bench.envs.base import NO_ACTION
 from agentgen_bench.episodes import Ending, Episode, Step, chain, chars_by_source
 from agentgen_bench.errors import LevelChangedError
@@ -56,6 +56,7 @@ class Running:
     link: str
     turns: list[Turn] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)  # those begun of a pack of solve and update episodes
     ending: Ending | None = None
     error: str | None = None
     crash: Exception | None = None  # what the environment raised; `error` is its text
@@ -64,16 +65,19 @@ class Running:
         """Return all that a policy may know at this step."""
         spec, seed, repeat = self.job[:3]
         step = len(self.steps) + 1
+        part = self.parts[-1] if self.parts else Part(0, self.info["task"], self.max_steps)
         return History(
             key=(self.first_info["level_id"], seed, repeat, step),
             family=spec.family,
-            task=self.info["task"],
-            step=step,
-            max_steps=self.max_steps,
+            task=part.task,
+            step=step - part.start,
+            max_steps=part.max_steps,
             observation=self.observation,
             turns=tuple(self.turns),
             admissible_commands=self.info["admissible_commands"],
             action_templates=self.action_templates,
+            context=part.context,
+            context_chars=part.context_chars,
         )
 
     def advance(self, decision: Decision) -> None:
@@ -89,12 +93,13 @@ class Running:
             self.fail(error)
             return
         info = cast(Info, found)
-        if info.get("task_number") == self.info.get("task_number"):
+        if _conversation(info) == _conversation(self.info):
             ids = () if decision.sample is None else decision.sample.completion_ids
             commands = tuple(self.info["admissible_commands"])
             self.turns.append(Turn(self.observation, decision.action, decision.completion, commands, ids))
-        else:  # the next task of a pack: what the agent keeps of the last is in its note
+        else:  # the next task or part of a pack: what the agent keeps of the last is its note or context
             self.turns.clear()
+            self.parts += _parts(info)
         self.observation, self.info = observation, info
         self.link = chain(self.link, observation)
         self.steps.append(self._step(decision, float(reward)))
@@ -131,10 +136,11 @@ class Running:
     def finish(self) -> Episode:
         """Return the record; an episode in an error counts as failed, whatever it had reached."""
         analysis: Analysis = {}
-        tasks, facts = self.task.tasks(), self.task.facts()
+        tasks, facts, parts = self.task.tasks(), self.task.facts(), tuple(self.parts)
         if self.ending == "error":
             begun = [task for task in tasks if task.start <= len(self.steps)]  # the step that crashed is not recorded
             tasks = tuple([task._replace(score=0.0, success=False) for task in begun])
+            parts = tuple([part for part in parts if part.start <= len(self.steps)])
         else:
             analysis = self.task.analysis()
         first = self.first_info
@@ -161,6 +167,7 @@ class Running:
             first_sections=first["sections"] if self.record_text else None,
             first_commands=tuple(first["admissible_commands"]) if self.record_text else None,
             facts=facts[: len(tasks)],
+            parts=parts,
         )
 
 
@@ -186,6 +193,7 @@ def begin(job: Job, env: gym.Env[str, str], policy_name: str, record_text: bool,
         observation=observation,
         info=info,
         link=chain("", observation),
+        parts=_parts(info),
     )
 
 
@@ -208,6 +216,16 @@ def resume(
             return begin(job, env, policy_name, record_text, number)
         running.advance(decision)
     return running
+
+
+def _parts(info: Info) -> list[Part]:
+    """Return the part of a pack that an observation belongs to; none where the episode is not made of parts."""
+    return [info["part"]] if "part" in info else []
+
+
+def _conversation(info: Info) -> tuple[int | None, int]:
+    """Return what tells one conversation of an episode from the next: the task of a pack, and where its part began."""
+    return info.get("task_number"), info["part"].start if "part" in info else 0
 
 
 def _check_level(job: Job, level_id: str) -> None:

@@ -35,7 +35,7 @@ class View(NamedTuple):
     text: str
     messages: tuple[Message, ...]
     starts_anew: bool
-    step: int  # of the answer that is asked for, from 1; at the end the number of steps played
+    step: int  # of the answer that is asked for, from 1, in its part of a pack; at the end the number of steps played
     max_steps: int
     done: bool = False
     reward: float = 0.0  # of the answer before
@@ -240,7 +240,9 @@ class Session:
         history = running.history()
         chat = tuple(messages(history, self.prompt))
         anew = self.prompt.protocol == "window" or not history.turns
-        return view._replace(text=chat[-1].content, messages=chat, starts_anew=anew, step=history.step)
+        return view._replace(
+            text=chat[-1].content, messages=chat, starts_anew=anew, step=history.step, max_steps=history.max_steps
+        )
 
 
 def _in_range(name: str, number: int, length: int, where: str) -> int:

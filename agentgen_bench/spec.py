@@ -28,9 +28,9 @@ def _check_name(name: str, value: Any, kind: type | None = None) -> None:
         raise SpecError(f"{name} is {value!r}; give {wanted}")
 
 
-def _check_integer(name: str, value: Any, high: int | None = None) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0 or (high is not None and value > high):
-        wanted = "an integer from 0" if high is None else f"an integer from 0 to {high}"
+def _check_integer(name: str, value: Any, high: int | None = None, low: int = 0) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < low or (high is not None and value > high):
+        wanted = f"an integer from {low}" if high is None else f"an integer from {low} to {high}"
         raise SpecError(f"{name} {value!r} is out of range; choose {wanted}")
 
 
@@ -83,7 +83,10 @@ ACCEPTS = ("aliases", "both")
 CONTEXTS = ("kept", "wiped", "told")
 STREAMS = ("same", "irrelevant", "changing")
 MIN_IRRELEVANT = 4  # tasks, of which one in so many is irrelevant
+UPDATES = ("note", "episode")
+STRATEGIES = ("cod", "ralph_full", "ralph_sample")
 MAX_PACK = 100
+MAX_CONTEXT_CHARS, MAX_TRAJECTORY_CHARS = 8192, 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +95,21 @@ class LifecycleSpec:
 
     `context` is "kept" (the agent's note), "wiped" (nothing) or "told" (each task is headed by what the fact is).
     `stream` is "same", "irrelevant" (one task in four has no fact) or "changing" (another fact from the middle on).
+
+    `update` says how the context comes about: "note" (a step after each task, in the same prompt) or "episode" (each
+    task is a solve episode of its own, with an update episode after it). `strategy` says which levels the tasks are:
+    "cod" different ones, "ralph_full" level n of the split again and again in pack n, "ralph_sample" the first level of
+    the pack that "cod" plays under the same number. A context of an update episode has at most `context_chars`
+    characters, the task as it was played is shown in at most `trajectory_chars`.
     """
 
     tasks: int = 4
     context: str = "kept"
     stream: str = "same"
+    update: str = "note"
+    strategy: str = "cod"
+    context_chars: int = 2000
+    trajectory_chars: int = 8000
 
     def __post_init__(self) -> None:
         """Raise SpecError for a pack of fewer than two tasks, of four for an irrelevant one, or what is no name."""
@@ -104,19 +117,36 @@ class LifecycleSpec:
             raise SpecError(f"pack of {self.tasks!r} tasks is out of range; choose an integer from 2 to {MAX_PACK}")
         _check_name("context", self.context)
         _check_name("stream", self.stream)
+        _check_name("update", self.update)
+        _check_name("strategy", self.strategy)
+        _check_integer("context_chars", self.context_chars, MAX_CONTEXT_CHARS, 1)
+        _check_integer("trajectory_chars", self.trajectory_chars, MAX_TRAJECTORY_CHARS, 1)
         if self.stream == "irrelevant" and self.tasks < MIN_IRRELEVANT:
             raise SpecError(
                 f"pack of {self.tasks} tasks is too small for an irrelevant one between others; "
                 f"choose at least {MIN_IRRELEVANT}"
             )
+        if self.stream != "same" and self.strategy != "cod":
+            raise SpecError(
+                f"the stream {self.stream!r} changes the fact between tasks, and the strategy {self.strategy!r} plays "
+                "one task again and again; choose the stream 'same', or the strategy 'cod'"
+            )
+
+
+def _preset_name(*parts: str) -> str:
+    return "-".join(part.replace("_", "-") for part in parts if part not in ("same", "kept"))
 
 
 LIFECYCLE_PRESETS = {  # pack-4, pack-4-wiped, pack-4-told, pack-4-irrelevant, pack-4-irrelevant-wiped, ...
-    "-".join([f"pack-{tasks}", *(part for part in (stream, context) if part not in ("same", "kept"))]): LifecycleSpec(
-        tasks, context, stream
-    )
+    _preset_name("pack", str(tasks), stream, context): LifecycleSpec(tasks, context, stream)
     for tasks in (4, 8, 16)
     for stream in STREAMS
+    for context in CONTEXTS
+} | {  # of solve and update episodes: cod-4, cod-4-wiped, cod-8-changing, ralph-full-4, ralph-sample-4-wiped, ...
+    _preset_name(strategy, str(tasks), stream, context): LifecycleSpec(tasks, context, stream, "episode", strategy)
+    for strategy in STRATEGIES
+    for tasks in (4, 8, 16)
+    for stream in (STREAMS if strategy == "cod" else ("same",))
     for context in CONTEXTS
 }
 
@@ -405,7 +435,15 @@ def _wrapper_json(value: str | WrapperSpec) -> Any:
     return {name: setting for name, setting in data.items() if _LATER.get(name) != setting}
 
 
-_LATER = {"accepts": "aliases", "stream": "same"}  # by field: the value that records before there was the field have
+# By field: the value that records before there was the field have.
+_LATER = {
+    "accepts": "aliases",
+    "stream": "same",
+    "update": "note",
+    "strategy": "cod",
+    "context_chars": 2000,
+    "trajectory_chars": 8000,
+}
 
 
 _WRAPPER_SPECS: dict[str, type[WrapperSpec]] = {

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from agentgen_bench.contract import TaskRecord
+from agentgen_bench.contract import Part, TaskRecord
 from agentgen_bench.episodes import ENDINGS, Episode, Step
 from agentgen_bench.families import BUILT_IN
 from agentgen_bench.parsing import ACTION_FORMATS, ParseReason
@@ -58,6 +58,7 @@ steps = st.builds(
     admissible_commands=st.none() | commands,
 )
 task_records = st.builds(TaskRecord, counts, st.floats(0, 1), st.booleans(), st.none() | encodable_texts)
+parts = st.builds(Part, counts, encodable_texts, counts, encodable_texts, st.none() | counts)
 episodes = st.builds(
     Episode,
     spec=specs.map(TaskSpec.to_json),
@@ -81,6 +82,7 @@ episodes = st.builds(
     action_templates=commands,
     first_sections=st.none() | section_tuples,
     first_commands=st.none() | commands,
+    parts=st.lists(parts, max_size=3).map(tuple),
 )
 
 prompt_configs = st.builds(

@@ -124,8 +124,9 @@ def test_envs_lists_every_knob(capsys):
         "  render_mode = None",
         "  distractors = 'none': none, paper-v1, paper-v2, cross-env-v1, or a DistractorSpec",
         "  interface = 'original': original, synonym, opaque, synonym-both, opaque-both, or an InterfaceSpec",
-        "  lifecycle = 'none': none, pack-4, pack-8, pack-16, each also with -irrelevant or -changing and "
-        "then -wiped or -told, or a LifecycleSpec",
+        "  lifecycle = 'none': none, pack-4, pack-8, pack-16, cod-4, cod-8, cod-16, ralph-full-4, ralph-full-8, "
+        "ralph-full-16, ralph-sample-4, ralph-sample-8, ralph-sample-16, each also (but ralph) with -irrelevant or "
+        "-changing and then -wiped or -told, or a LifecycleSpec",
     ):
         assert line in out.splitlines()
 

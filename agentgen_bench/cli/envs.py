@@ -70,5 +70,5 @@ def wrapper_knobs(family: str) -> dict[str, tuple[str, tuple[str, ...]]]:
 def _packs() -> tuple[str, ...]:
     """Return the packs by their size, and once what may follow each."""
     streams, contexts = (" or ".join([f"-{name}" for name in names[1:]]) for names in (STREAMS, CONTEXTS))
-    sizes = [name for name in LIFECYCLE_PRESETS if name.count("-") == 1]
-    return (*sizes, f"each also with {streams} and then {contexts}")
+    plain = [name for name, pack in LIFECYCLE_PRESETS.items() if (pack.stream, pack.context) == ("same", "kept")]
+    return (*plain, f"each also (but ralph) with {streams} and then {contexts}")

@@ -274,7 +274,7 @@ def add_environment_options(parser: argparse.ArgumentParser, n_episodes: int = 1
         "--interface", metavar="LIST", type=listed, help="each cell with these: original,synonym,opaque,synonym-both"
     )
     group.add_argument(
-        "--lifecycle", metavar="LIST", type=listed, help="each cell as packs of tasks: pack-4,pack-4-wiped"
+        "--lifecycle", metavar="LIST", type=listed, help="each cell as packs of tasks: pack-4,cod-4,cod-4-wiped"
     )
     group.add_argument(
         "--faults", metavar="LIST", type=listed, help="each cell with failing steps: none,actions-v1,mixed:0.2"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from agentgen_bench.answers import read_answer, whole_action
+from agentgen_bench.answers import read_answer, whole_answer
 from agentgen_bench.episodes import Episode, Step, canonical_json, from_json
 from agentgen_bench.errors import DataError, EntryError, SpecError
 from agentgen_bench.leaderboard.entry import EPISODES, Metadata
@@ -17,6 +17,7 @@ from agentgen_bench.leaderboard.safe import parse_json, read_gzip_lines
 from agentgen_bench.parsing import MAX_ACTION_CHARS, ParseReason, read
 from agentgen_bench.prompts import History, PromptConfig
 from agentgen_bench.scores.base import family
+from agentgen_bench.spec import MAX_CONTEXT_CHARS, MAX_PACK
 from agentgen_bench.suites import Suite
 
 LINK_CHARS = 4  # of a link of the hash chain before the last
@@ -29,6 +30,7 @@ MAX_COUNTS = 64  # of an analysis, or of characters by source
 MAX_MARKS, MAX_WORD_CHARS = 16, 40  # of a step: what stood around its action, and each such word
 MAX_TEMPLATES = 256
 MAX_TEXT_CHARS = 256  # of a name or a template
+MAX_TASK_CHARS = 4096  # of a task in words
 MAX_PROMPT = 10**9  # characters or turns of one prompt
 MAX_COST_USD = 10**6  # of one step
 MAX_TOKENS = 10**8  # of an episode: sums over levels are taken in 64 bits, in units of 1 / 2**24
@@ -143,12 +145,12 @@ def _check_sizes(episode: Episode, here: str) -> None:
         raise EntryError(f"{here}: more than {MAX_TEMPLATES} action templates of {MAX_TEXT_CHARS} characters")
     if len(episode.first_hash) > HASH_CHARS:
         raise EntryError(f"{here}: a hash has {HASH_CHARS} hex digits, not {len(episode.first_hash)}")
+    _check_parts(episode, here)
     tokens = 0
-    for i, step in enumerate(episode.steps, 1):
-        if step.action is not None and len(step.action) > MAX_ACTION_CHARS:
-            raise EntryError(
-                f"{here}, step {i}: an action of {len(step.action)} characters; at most {MAX_ACTION_CHARS}"
-            )
+    for i, (step, context_chars) in enumerate(zip(episode.steps, _context_chars(episode), strict=True), 1):
+        longest = MAX_ACTION_CHARS if context_chars is None else context_chars
+        if step.action is not None and len(step.action) > longest:
+            raise EntryError(f"{here}, step {i}: an action of {len(step.action)} characters; at most {longest}")
         words = (step.finish_reason or "", *step.marks)
         if len(step.marks) > MAX_MARKS or any(len(word) > MAX_WORD_CHARS for word in words):
             raise EntryError(f"{here}, step {i}: its finish_reason or marks are longer than any of ours")
@@ -159,6 +161,23 @@ def _check_sizes(episode: Episode, here: str) -> None:
         tokens += step.prompt_tokens + step.completion_tokens
     if tokens > MAX_TOKENS:
         raise EntryError(f"{here}: {tokens} tokens in one episode; at most {MAX_TOKENS} are accepted")
+
+
+def _check_parts(episode: Episode, here: str) -> None:
+    if len(episode.parts) > 2 * MAX_PACK:
+        raise EntryError(f"{here}: {len(episode.parts)} parts of a pack; at most {2 * MAX_PACK}")
+    for part in episode.parts:
+        if len(part.task) > MAX_TASK_CHARS or max(len(part.context), part.context_chars or 0) > MAX_CONTEXT_CHARS:
+            raise EntryError(
+                f"{here}: a part of a pack has a task of more than {MAX_TASK_CHARS} characters, or a context of more "
+                f"than {MAX_CONTEXT_CHARS}"
+            )
+
+
+def _context_chars(episode: Episode) -> list[int | None]:
+    """Return for each step the most characters of the context that is asked for there; None where an action is."""
+    asked = {part.start: part.context_chars for part in episode.parts}
+    return [asked.get(i) for i in range(len(episode.steps))]
 
 
 def _check_counts(name: str, counts: Mapping[Any, Any], here: str) -> None:
@@ -197,9 +216,11 @@ def prompt_of(metadata: Metadata) -> PromptConfig | None:
 
 def _check_completions(episode: Episode, config: PromptConfig | None, is_agent: bool, here: str) -> None:
     """Raise EntryError where an action is not the one that its completion holds; what needs a list waits for replay."""
-    history = _history(episode)
-    for i, step in enumerate(episode.steps, 1):
-        if is_agent and not step.marks and whole_action(step.completion) == (step.action, step.parse_reason):
+    own = _history(episode)
+    for i, (step, context_chars) in enumerate(zip(episode.steps, _context_chars(episode), strict=True), 1):
+        history = own if context_chars is None else replace(own, context_chars=context_chars)
+        read_whole = whole_answer(step.completion, history)
+        if is_agent and (step.action, step.parse_reason, step.marks) == read_whole:
             continue
         if config is None:
             if step.completion != (step.action or "") and not _says_why(step):
@@ -209,7 +230,7 @@ def _check_completions(episode: Episode, config: PromptConfig | None, is_agent: 
             continue
         if step.parse_reason == ParseReason.PROMPT_TOO_LONG and not step.completion and step.action is None:
             continue
-        if config.action_format == "choice":
+        if config.action_format == "choice" and not history.asks_context:
             reading = read(step.completion, "choice", cut=_is_cut(step))
             known = (step.action, step.parse_reason, step.marks) == reading
             if reading.action is not None:  # a number, which replay looks up; where it is on no line, no marks count
@@ -249,7 +270,9 @@ def for_replay(episode: Episode, config: PromptConfig | None = None) -> Episode:
     """Return the episode without its completions, which are long; of a choice among numbered commands the number."""
     if config is None or config.action_format != "choice":
         return replace(episode, steps=tuple(replace(step, completion="") for step in episode.steps))
-    return replace(episode, steps=tuple(replace(step, completion=_number(step)) for step in episode.steps))
+    steps = zip(episode.steps, _context_chars(episode), strict=True)
+    numbers = [replace(step, completion=_number(step) if chars is None else "") for step, chars in steps]
+    return replace(episode, steps=tuple(numbers))
 
 
 def _number(step: Step) -> str:

@@ -10,9 +10,8 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from time import monotonic
 from typing import Any, NamedTuple, TypedDict
 
-from agentgen_bench.answers import read_answer, tools_for, whole_action
+from agentgen_bench.answers import read_answer, tools_for, whole_answer
 from agentgen_bench.errors import PolicyError
-from agentgen_bench.parsing import Reading
 from agentgen_bench.policies.asking import Answered, Asking, Request
 from agentgen_bench.policies.base import Decision, Description
 from agentgen_bench.policies.seats import Loop, Seat
@@ -27,7 +26,8 @@ class AgentInfo(TypedDict):
 
     `action_templates` and `admissible_commands` are empty where `action_hints` does not show them. `messages` is the
     whole model input under the chosen protocol, `tools` under the protocol of that name the functions that actions
-    make; both are as OpenAI-compatible servers take them.
+    make; both are as OpenAI-compatible servers take them. `context` is what was kept of earlier tasks of a pack, "" in
+    all other episodes; where `context_chars` is a number, a new context of at most so many characters is asked for.
     """
 
     family: str
@@ -38,6 +38,8 @@ class AgentInfo(TypedDict):
     admissible_commands: tuple[str, ...]
     messages: list[MessageJson]
     tools: list[ToolJson]
+    context: str
+    context_chars: int | None
 
 
 class Answer(NamedTuple):
@@ -97,8 +99,8 @@ class AgentPolicy:
 
     def ask(self, episode: int, history: History) -> "Asked":
         """Ask the episode's agent, which is made with its first question."""
-        if not history.turns and history.step > 1:
-            self.end(episode)  # the next task of a pack
+        if not history.turns and int(history.key[-1]) > 1:
+            self.end(episode)  # the next task or part of a pack
         if episode not in self._seats:
             self._seats[episode] = Seat(self._factory, self._loop)
         answer = self._seats[episode].ask(history.observation, info_of(history, self._prompt))
@@ -182,6 +184,8 @@ def info_of(history: History, prompt: PromptConfig) -> AgentInfo:
         "admissible_commands": history.admissible_commands if prompt.action_hints == "full" else (),
         "messages": [message.to_json() for message in messages(history, prompt)],
         "tools": [tool.schema() for tool in tools_for(history)] if prompt.protocol == "tools" else [],
+        "context": history.context,
+        "context_chars": history.context_chars,
     }
 
 
@@ -194,7 +198,7 @@ def decision_of(value: Any, history: History, prompt: PromptConfig, name: str) -
         )
     _check_spent(answer, name)
     text = answer.text
-    reading = read_answer(text, history, prompt) if answer.is_completion else Reading(*whole_action(text))
+    reading = read_answer(text, history, prompt) if answer.is_completion else whole_answer(text, history)
     return Decision(
         completion=answer.text,
         action=reading.action,

@@ -10,7 +10,7 @@ from agentgen_bench.contract import Analysis, Fact, Info, TaskRecord, TextWrappe
 from agentgen_bench.envs.base import SEEDS
 from agentgen_bench.seeding import key_digest, seed_from, stream
 from agentgen_bench.spaces import TextSpace
-from agentgen_bench.spec import CONTEXTS, MIN_IRRELEVANT, STREAMS, LifecycleSpec
+from agentgen_bench.spec import CONTEXTS, MIN_IRRELEVANT, STRATEGIES, STREAMS, LifecycleSpec
 from agentgen_bench.text import Listing, Richness, Section, render
 from agentgen_bench.wrappers.interface import Interface
 
@@ -50,16 +50,29 @@ class Lifecycle(TextWrapper, RecordConstructorArgs):
     With the stream "irrelevant" one task in four plays without the fact, at places that the pack draws, neither first
     nor last; with "changing" the second half of the tasks plays under another fact. The naming stays.
 
+    With the strategy "ralph_full" pack n plays level n again and again, with "ralph_sample" level n * tasks: the same
+    task with what is kept, instead of different ones.
+
     The pack's score is the mean of its tasks' scores, it succeeds where all of them do, and its step limit is the sum
     of theirs and of the notes. `tasks` holds the record of each task begun.
     """
 
-    def __init__(self, env: gym.Env[str, str], tasks: int = 4, context: str = "kept", stream: str = "same") -> None:
+    def __init__(
+        self,
+        env: gym.Env[str, str],
+        tasks: int = 4,
+        context: str = "kept",
+        stream: str = "same",
+        strategy: str = "cod",
+    ) -> None:
         """Wrap `env`; raises SpecError for settings out of range."""
-        RecordConstructorArgs.__init__(self, tasks=tasks, context=context, stream=stream)
+        RecordConstructorArgs.__init__(self, tasks=tasks, context=context, stream=stream, strategy=strategy)
         TextWrapper.__init__(self, env)
         self.settings: LifecycleSpec = LifecycleSpec(
-            tasks, chosen("context", context, CONTEXTS), chosen("stream", stream, STREAMS)
+            tasks,
+            chosen("context", context, CONTEXTS),
+            chosen("stream", stream, STREAMS),
+            strategy=chosen("strategy", strategy, STRATEGIES),
         )
         space = env.observation_space
         self._has_fact = self.inner.fact != "none"
@@ -133,7 +146,7 @@ class Lifecycle(TextWrapper, RecordConstructorArgs):
             self.np_random, _ = seeding.np_random(seed)
         pack = int(self.np_random.integers(SEEDS)) if seed is None else seed
         tasks = self.settings.tasks
-        self._seeds = [pack * tasks + k for k in range(tasks)]
+        self._seeds = level_seeds(pack, self.settings)
         self._options = dict(options or {})
         naming: tuple[int, ...] = ()
         if self._naming_seed is not None:
@@ -157,10 +170,9 @@ class Lifecycle(TextWrapper, RecordConstructorArgs):
         action = checked_action(action)
         self._elapsed += 1
         if self._is_writing:
-            is_note = self.action_space.contains(action) and action.strip().lower().startswith(NOTE)
-            note = action.strip()[len(NOTE) :].strip() if is_note else ""
-            self._tasks[-1] = self._tasks[-1]._replace(note=note)
-            return self._next_task(0.0, is_note)
+            note = self._written(action)
+            self._tasks[-1] = self._tasks[-1]._replace(note=note or "")
+            return self._next_task(0.0, note is not None)
         _, reward, terminated, truncated, found = self.env.step(action)
         info = cast(Info, found)
         is_over, is_last = terminated or truncated, self._number == self.settings.tasks
@@ -175,6 +187,11 @@ class Lifecycle(TextWrapper, RecordConstructorArgs):
     def render(self) -> Any:
         """Return the observation as the agent reads it in mode ansi, else None."""
         return None if self.env.render() is None else self._observation
+
+    def _written(self, action: str) -> str | None:
+        """Return the note that an action writes; None where it is none."""
+        is_note = self.action_space.contains(action) and action.strip().lower().startswith(NOTE)
+        return action.strip()[len(NOTE) :].strip() if is_note else None
 
     @property
     def _number(self) -> int:
@@ -199,7 +216,7 @@ class Lifecycle(TextWrapper, RecordConstructorArgs):
     def _framed(self, info: Info) -> tuple[str, Info]:
         """Return the observation and info of the pack for those of the task at hand."""
         sections = [Section(self._heading(info["task"]), Richness.LEAN, "history")]
-        sections += [_in_order(section) for section in info["sections"]]
+        sections += [in_order(section) for section in info["sections"]]
         if self._is_writing:
             outcome = "it was solved" if info["success"] else "it was not solved"
             over = OVER.format(number=self._number, tasks=self.settings.tasks, outcome=outcome)
@@ -225,7 +242,7 @@ class Lifecycle(TextWrapper, RecordConstructorArgs):
         return "\n".join([*lines, "", ""])
 
 
-def _in_order(section: Section) -> Section:
+def in_order(section: Section) -> Section:
     """Return the section with its list of all actions sorted."""
     if not any(type(span) is Listing for span in section.spans):
         return section
@@ -251,3 +268,11 @@ def fact_seeds(pack: int, settings: LifecycleSpec) -> list[int | None]:
         for number in between[: tasks // MIN_IRRELEVANT].tolist():
             seeds[number] = None
     return seeds
+
+
+def level_seeds(pack: int, settings: LifecycleSpec) -> list[int]:
+    """Return the seed of each task's level in a pack; one level again and again under the strategies of Ralph."""
+    tasks = settings.tasks
+    if settings.strategy == "cod":
+        return [pack * tasks + k for k in range(tasks)]
+    return [pack if settings.strategy == "ralph_full" else pack * tasks] * tasks
