@@ -25,7 +25,10 @@ Departures from the papers, and options that follow them:
 - `step_credit_weight` adds GiGPO's step-level advantage (arXiv 2505.10978): steps of one group that saw the same
   observation form a group of their own, compared by their discounted return. Anchors are equal observations without
   their distractors, not equal hidden states.
-- In packs of tasks (`--lifecycle`), `credit="cod"` credits a note with what the tasks after it earn (arXiv 2606.20002).
+- In packs of tasks (`--lifecycle`), `credit="cod"` credits a note, or the update episode that writes the context, with
+  what the tasks after it earn (arXiv 2606.20002). Solve and update episodes of a pack are rows of one batch.
+- `clip="one_side"` and `reweight_negative` are that paper's: no ratio in the gradient, and none from tokens that went
+  too far already; advantages weighted where their sum over the tokens of a step is negative (`reweighting.py`).
 - Clipping has a lower and an upper bound (`clip_high` above `clip_low` is DAPO's clip-higher, arXiv 2503.14476).
 - The KL penalty against the initial policy is the estimator k3 (http://joschu.net/blog/kl-approx.html), in the loss,
   as in the GRPO paper; not in the reward, and not weighted by the ratio (TRL's default since DeepSeek-V3.2).
@@ -102,6 +105,7 @@ from agentgen_bench.train.optimizing import (
 from agentgen_bench.train.pack_credit import ROUNDING, pack_advantages, pack_rewards
 from agentgen_bench.train.packing import attention_kernel, set_attention
 from agentgen_bench.train.provenance import of_sources, played_before, record_training
+from agentgen_bench.train.reweighting import reweighted, temperature_for, weighted_sum
 from agentgen_bench.train.settings import open_training, to_json, training_jobs
 from agentgen_bench.train.sharding import (
     clip_gradients,
@@ -189,8 +193,10 @@ def step_rewards(episode: Episode, config: Config) -> list[float]:
 
 
 def penalties(episode: Episode, config: Config) -> list[float]:
-    """Return what each step loses for an invalid action."""
-    return [0.0 if step.is_action_valid else config.invalid_penalty for step in episode.steps]
+    """Return what each step loses for an invalid action; the one of an update episode, for no context to be read."""
+    updates = {part.start for part in episode.parts if part.context_chars is not None}
+    lost = [config.unread_penalty if i in updates else config.invalid_penalty for i in range(len(episode.steps))]
+    return [0.0 if step.is_action_valid else loss for step, loss in zip(episode.steps, lost, strict=True)]
 
 
 def earnings(episode: Episode, config: Config) -> list[float]:
@@ -288,6 +294,7 @@ def token_loss(
     *,
     clip_low: float,
     clip_high: float,
+    clip: str = "ppo",
     weights: torch.Tensor | None = None,
     reference_logprobs: torch.Tensor | None = None,
     kl_coef: float = 0.0,
@@ -300,13 +307,19 @@ def token_loss(
         advantages: of each token, (B, K), or of each row, (B, 1).
         clip_low: the ratio is clipped at 1 - clip_low.
         clip_high: the ratio is clipped at 1 + clip_high.
+        clip: "ppo" as there; "one_side": -A log p, whose gradient holds no ratio, and is 0 for tokens whose ratio is
+            beyond the bound on the side that the advantage pushes to (arXiv 2606.20002's trainer).
         weights: importance of each token between trainer and sampler, (B, K); None: 1.
         reference_logprobs: of the initial policy, (B, K); None: no penalty.
         kl_coef: weight of the penalty.
     """
     ratio = torch.exp(logprobs - old_logprobs)
-    bounded = ratio.clamp(1 - clip_low, 1 + clip_high)
-    loss = -torch.minimum(ratio * advantages, bounded * advantages)
+    clipped = ((ratio < 1 - clip_low) & (advantages < 0)) | ((ratio > 1 + clip_high) & (advantages > 0))
+    if clip == "one_side":
+        loss = -advantages * logprobs * ~clipped
+    else:
+        bounded = ratio.clamp(1 - clip_low, 1 + clip_high)
+        loss = -torch.minimum(ratio * advantages, bounded * advantages)
     if weights is not None:
         loss = loss * weights
     kl = torch.zeros_like(loss)
@@ -314,7 +327,6 @@ def token_loss(
         difference = reference_logprobs - logprobs
         kl = torch.exp(difference) - difference - 1  # k3: unbiased, never negative
         loss = loss + kl_coef * kl
-    clipped = ((ratio < 1 - clip_low) & (advantages < 0)) | ((ratio > 1 + clip_high) & (advantages > 0))
     return TokenLoss(loss, kl.detach(), clipped.float())
 
 
@@ -413,6 +425,21 @@ def training_rows(rollouts: Sequence[Rollout], config: Config) -> list[Row]:
             logprobs = tuple(logprob for sample in drawn for logprob in sample.logprobs)
             rows.append(Row(ids, spans, logprobs, tuple(own[place] for place in places)))
     return rows
+
+
+def with_weights(rows: Sequence[Row], total: Callable[[float], float]) -> tuple[list[Row], float]:
+    """Return the rows with weighted advantages where their sum over tokens is negative, and the temperature, else 0.
+
+    `total` sums a number over all processes.
+    """
+    advantages = [advantage for row in rows for advantage in row.advantages]
+    tokens = [span.end - span.start for row in rows for span in row.spans]
+    temperature = temperature_for(lambda temperature: total(weighted_sum(advantages, tokens, temperature)))
+    if temperature is None:
+        return list(rows), 0.0
+    return [
+        row._replace(advantages=tuple(reweighted(row.advantages, temperature).tolist())) for row in rows
+    ], temperature
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -580,6 +607,7 @@ def _micro_batch(
         scattered([by_span(row.advantages, row) for row in chosen], mask),
         clip_low=config.clip_low,
         clip_high=config.clip_high,
+        clip=config.clip,
         weights=None if config.importance_cap is None else importance_weights(trainers, sampled, config.importance_cap),
         reference_logprobs=None if reference is None or not part else scattered([reference[i] for i in part], mask),
         kl_coef=config.kl_coef,
@@ -693,7 +721,9 @@ def _step(
     learner.model.eval()  # nothing here has dropout; eval keeps it so for models that do
     rollouts, crashed = play_groups(mine, sampler, config.workers, make_env, with_anchors=config.step_credit_weight > 0)
     levels.add(_played_everywhere(learner, [*(one.episode for one in rollouts), *crashed]))
-    rows = training_rows(rollouts, config)
+    rows, temperature = training_rows(rollouts, config), 0.0
+    if config.reweight_negative:
+        rows, temperature = with_weights(rows, lambda number: learner.total(number)[0])
     played = time.perf_counter()
     lr = learning_rate(step, config.steps, config.learning_rate, config.warmup_steps, config.schedule)
     set_learning_rate(learner.optimizer, lr)
@@ -708,6 +738,9 @@ def _step(
     if config.cross_input_every and (step - 1) % config.cross_input_every == 0:
         numbers |= _cross_input_numbers(learner, sampler, rows, config, step)
     numbers |= _rollout_numbers(learner, rollouts, crashed, rows, config)
+    numbers |= _pack_numbers(learner, rollouts, config)
+    if config.reweight_negative:
+        numbers["weights/temperature"] = temperature
     return {
         **numbers,
         "learning_rate": lr,
@@ -778,6 +811,27 @@ def _rollout_numbers(
         "tokens/completion": completion / max(1.0, n_rows),
         "tokens/step": prompt + completion,
     }
+
+
+def _pack_numbers(learner: Learner, rollouts: Sequence[Rollout], config: Config) -> dict[str, float]:
+    """Return the mean score at each position of the packs, and how many updates held no context; {} without packs."""
+    sizes = [pack.tasks for source in config.sources if (pack := source.spec.lifecycle_spec) is not None]
+    by_position = [
+        [scores[k] for rollout in rollouts if len(scores := task_scores(rollout.episode)) > k]
+        for k in range(max(sizes, default=0))
+    ]
+    if not by_position:
+        return {}
+    read = [
+        rollout.episode.steps[part.start].is_action_valid
+        for rollout in rollouts
+        for part in rollout.episode.parts
+        if part.context_chars is not None and part.start < len(rollout.episode.steps)
+    ]
+    sums = learner.total(*map(sum, by_position), *map(len, by_position), len(read), len(read) - sum(read))
+    n = len(by_position)
+    numbers = {f"pack/position_{k + 1}": sums[k] / max(1.0, sums[n + k]) for k in range(n)}
+    return numbers | ({"pack/unread_contexts": sums[-1] / sums[-2]} if sums[-2] else {})
 
 
 def _cross_input_numbers(

@@ -68,6 +68,8 @@ class Config:
     """Reward of a solved episode, at its last step."""
     invalid_penalty: float = 0.1
     """Taken off for each step without a valid action."""
+    unread_penalty: float = 0.1
+    """Taken off for an update episode that holds no context that can be read (packs cod-4, ralph-full-4, ...)."""
     invalid_penalty_on: Literal["episode", "row"] = "episode"
     """Whose reward it is taken off: the episode's, so all its steps share it, or that of the invalid step alone."""
     divide_by_std: bool = True
@@ -75,16 +77,21 @@ class Config:
     statistics: Literal["episodes", "rows"] = "episodes"
     """Whether mean and deviation of a group are taken over episodes or over their steps."""
     credit: Literal["episode", "cod"] = "episode"
-    """Rewards that a step is credited with: its episode's; in packs (lifecycle pack-4), its own and later tasks'."""
+    """Rewards that a step is credited with: its episode's; in packs (lifecycle cod-4, pack-4), its own and later
+    tasks'."""
     step_credit_weight: float = 0.0
     """Weight of GiGPO's step-level advantage; 0 turns it off."""
     step_discount: float = 0.95
     """Discount per step of the returns that GiGPO compares, in [0, 1]."""
 
+    clip: Literal["ppo", "one_side"] = "ppo"
+    """Whether the gradient holds the ratio, clipped; or no ratio, and none from tokens beyond the bound already."""
     clip_low: float = 0.2
     """The ratio is clipped at 1 - clip_low."""
     clip_high: float = 0.2
     """The ratio is clipped at 1 + clip_high."""
+    reweight_negative: bool = False
+    """Weight advantages by exp(A / temperature) where their sum over a step's tokens is negative, so that it is not."""
     kl_coef: float = 0.01
     """Weight of the KL penalty to the initial policy; 0 keeps no copy of it in memory."""
     loss_mean: Literal["tokens", "samples"] = "tokens"
@@ -153,7 +160,9 @@ class Config:
         _check("micro_batch_tokens", budget, budget is None or budget >= 1, "1 or more")
         packs = [source.spec.lifecycle_spec for source in self.sources]
         kept = all(pack is not None and pack.context == "kept" for pack in packs)
-        _check("credit", self.credit, self.credit != "cod" or kept, "episode, or lifecycle pack-4 for all sources")
+        _check(
+            "credit", self.credit, self.credit != "cod" or kept, "episode, or lifecycle pack-4 or cod-4 for all sources"
+        )
         on_row = self.invalid_penalty_on == "row"
         _check("invalid_penalty_on", "row", not (on_row and self.credit == "cod"), "episode where credit is cod")
         _check("lora_rank", self.lora_rank, not (self.shard and self.lora_rank), "0 with shard: adapters are not split")

@@ -1,6 +1,7 @@
 """Credit in packs of tasks: a note is worth what the tasks that read it earn (connecting the dots, arXiv 2606.20002).
 
-In a pack the tasks of an episode share a hidden fact, and a note is all that the agent keeps from one to the next. If
+In a pack the tasks of an episode share a hidden fact, and a note, or the context that an update episode writes, is all
+that the agent keeps from one to the next. What is said of notes here holds for contexts: both are one step. If
 all steps shared the episode's advantage, a note that saves the last tasks could not be told from the attempts before
 it. Here the steps of a task are credited with its own and all later rewards, a note with its own and those of the tasks
 after it; both against the same task, or the same note, of the other episodes of the group.

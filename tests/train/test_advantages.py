@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentgen_bench.contract import TaskRecord
+from agentgen_bench.contract import Part, TaskRecord
 from agentgen_bench.episodes import Episode, Step
 from agentgen_bench.errors import SpecError
 from agentgen_bench.spec import LifecycleSpec, TaskSpec
 from agentgen_bench.train.grpo import Config, Rollout, advantages, discounted_returns, group_advantages, step_rewards
+from agentgen_bench.train.reweighting import reweighted, temperature_for, weighted_sum
 from agentgen_bench.train.settings import Source
 
 SOURCES = (Source(TaskSpec("Sokoban")),)
@@ -186,6 +187,34 @@ def test_notes_are_credited_with_the_tasks_after_them():
     assert result == pytest.approx(first + second)
 
 
+def test_update_episodes_are_credited_as_notes_are_and_lose_for_a_context_that_cannot_be_read():
+    group = [pack((0.5, 1.0, 1.0), (True, False)), pack((0.0, 0.9, 1.0), (True, True), (1, 1, 2))]
+    by_note = advantages(group, config(sources=PACKS, credit="cod", success_reward=1.0, invalid_penalty=0.3))
+    of_parts = [
+        one._replace(episode=replace(one.episode, parts=tuple(Part(i, "", 1, "", 9) for i in updates)))
+        for one, updates in zip(group, ((2, 4), (1, 3)), strict=True)
+    ]
+    settings = config(sources=PACKS, credit="cod", success_reward=1.0, invalid_penalty=7.0, unread_penalty=0.3)
+    assert advantages(of_parts, settings).tolist() == by_note.tolist()
+
+
+@pytest.mark.parametrize("tokens", [(3, 1), (2, 2)])
+def test_a_sum_that_is_not_negative_needs_no_weights(tokens):
+    assert temperature_for(lambda temperature: weighted_sum([1.0, -1.0], tokens, temperature)) is None
+
+
+def test_the_weights_lift_a_negative_sum_to_zero_and_not_above():
+    # e^(1/T) - 3 e^(-1/T) = 0 at T = 2 / ln 3 = 1.8205.
+    temperature = temperature_for(lambda temperature: weighted_sum([1.0, -1.0], [1, 3], temperature))
+    assert temperature == pytest.approx(1.8205 - 0.025, abs=0.025)
+    assert weighted_sum([1.0, -1.0], [1, 3], temperature) >= 0
+    assert reweighted([1.0, -1.0], 1.0).tolist() == pytest.approx([2.71828183, -0.36787944])
+
+
+def test_the_temperature_has_a_lowest_value():
+    assert temperature_for(lambda temperature: weighted_sum([1.0, -1.0], [1, 1000], temperature)) == 0.8
+
+
 def test_a_note_that_no_episode_of_the_group_varies_after_has_no_advantage():
     group = [pack((0.0, 1.0, 1.0), (True, True)), pack((1.0, 1.0, 1.0), (True, True))]
     settings = config(sources=PACKS, credit="cod", success_reward=1.0)
@@ -194,5 +223,7 @@ def test_a_note_that_no_episode_of_the_group_varies_after_has_no_advantage():
 
 @pytest.mark.parametrize("spec", [TaskSpec("Sokoban"), PACKS[0].spec.with_(lifecycle="pack-4-wiped")])
 def test_credit_for_notes_needs_packs_with_notes(spec):
-    with pytest.raises(SpecError, match="credit='cod' is out of range; choose episode, or lifecycle pack-4 for all"):
+    with pytest.raises(
+        SpecError, match="credit='cod' is out of range; choose episode, or lifecycle pack-4 or cod-4 for all"
+    ):
         Config(model="m", output="o", sources=(Source(spec),), credit="cod")

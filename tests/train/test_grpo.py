@@ -188,18 +188,24 @@ def test_every_option_trains(cloned_model, tmp_path, changes):
     assert all(math.isfinite(value) for value in line.values())
 
 
-def test_packs_of_tasks_train_with_credit_for_their_notes(cloned_model, tmp_path):
-    pack = TaskSpec(
-        "Sokoban", "lean", interface="opaque", lifecycle=LifecycleSpec(2, "kept"), knobs=(("max_steps", 2),)
+@pytest.mark.parametrize("update", ["note", "episode"])
+def test_packs_of_tasks_train_with_credit_for_their_notes(cloned_model, tmp_path, update):
+    lifecycle = LifecycleSpec(2, "kept", update=update, trajectory_chars=400)
+    pack = TaskSpec("Sokoban", "lean", interface="opaque", lifecycle=lifecycle, knobs=(("max_steps", 2),))
+    is_paper = {"clip": "one_side", "reweight_negative": True, "importance_cap": None} if update == "episode" else {}
+    settings = config(
+        cloned_model, tmp_path / "run", steps=1, sources=(Source(pack),), credit="cod", reward="return", **is_paper
     )
-    settings = config(cloned_model, tmp_path / "run", steps=1, sources=(Source(pack),), credit="cod", reward="return")
     groups = training_jobs(settings.sources, 0, 1, 1, 2)
     ((first, second), _) = play_groups(groups, make_sampler(settings, cloned_model), 8)
     assert first.episode.level_id == second.episode.level_id
     assert len(first.samples) == 2 + 1 + 2  # two tasks of two steps and a note
     assert len(grpo.advantages([first, second], settings)) == 10
     train(settings)
-    assert read_log(tmp_path / "run")[0]["episode/steps"] == 5
+    (line,) = read_log(tmp_path / "run")
+    assert line["episode/steps"] == 5
+    assert 0 <= line["pack/position_2"] <= 1
+    assert ("pack/unread_contexts" in line) == ("weights/temperature" in line) == (update == "episode")
 
 
 @pytest.mark.parametrize("bf16", [False, True])

@@ -32,6 +32,16 @@ def test_a_clipped_token_has_no_gradient():
     assert logprobs.grad[0].tolist() == pytest.approx([0.0, -1.1])
 
 
+def test_on_one_side_the_gradient_holds_no_ratio_and_ends_at_the_bound():
+    # d(-A log p)/d log p = -A, whatever the ratio; 1.5 is beyond 1.3 for a good action, .5 beyond .8 for a bad one.
+    logprobs = torch.log(torch.tensor([[0.5, 1.1, 1.5], [0.5, 1.1, 1.5]])).requires_grad_()
+    advantages = torch.tensor([[2.0], [-2.0]])
+    result = token_loss(logprobs, torch.zeros(2, 3), advantages, clip_low=0.2, clip_high=0.3, clip="one_side")
+    result.loss.sum().backward()
+    assert logprobs.grad.tolist() == [[-2.0, -2.0, 0.0], [0.0, 2.0, 2.0]]
+    assert result.clipped.tolist() == [[0, 0, 1], [1, 0, 0]]
+
+
 def test_the_penalty_is_k3():
     # Reference twice as probable: 2 - ln 2 - 1 = .3069, half of it added.
     logprobs = torch.zeros(1, 1)
