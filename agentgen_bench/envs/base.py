@@ -173,9 +173,12 @@ class TextEnv(gym.Env[str, str], abc.ABC):
             ResetNeeded: no level has been started.
             ActionError: the action is no string.
         """
-        self._check_started()
+        if not self._is_started:
+            self._check_started()
         self._elapsed += 1
-        reward, terminated, is_action_valid = self._apply(checked_action(action))
+        if type(action) is not str:
+            action = checked_action(action)
+        reward, terminated, is_action_valid = self._apply(action)
         observation, info = self._observe(is_action_valid)
         return observation, reward, terminated, not terminated and self._elapsed >= self.max_steps, info
 

@@ -332,8 +332,8 @@ class Engine:
         goal, best = self.scene.goal, 0
         if isinstance(goal, LookGoal):
             return 0.0
-        bits = [STATE_BITS[state] for state in goal.states]
-        met = [(o, sum(1 for bit in bits if self.states[o] & bit)) for o in self.scene.target_objects]
+        bits, states = [STATE_BITS[state] for state in goal.states], self.states
+        met = [(o, len([bit for bit in bits if states[o] & bit])) for o in self.scene.target_objects]
         for r in self.scene.target_receptacles:
             inside = self.contents[r]
             counts = [n + (o in inside) for o, n in met]

@@ -172,6 +172,7 @@ class ALFWorldEnv(TextEnv):
         self._shown = text.first_sections(room, self.task)
         self._memory = Memory()
         self._memory.begin(room)
+        self._admissible: tuple[str, ...] | None = None
 
     def _level_of(self, seed: int) -> levels.Level:
         if self.fact_seed is not None:
@@ -189,6 +190,7 @@ class ALFWorldEnv(TextEnv):
         if self.friendly and self._engine is not None:
             command = friendlier.translated(self._engine.scene.dialect, command)
         answer = self._answer(command)
+        self._admissible = None
         self._shown = text.later_sections(answer.feedback, self.task, self.richness)
         if not answer.is_valid:
             return _INVALID
@@ -201,8 +203,9 @@ class ALFWorldEnv(TextEnv):
 
     def _read(self, action: str) -> str:
         """Return the command an action is: itself where the rules know it so, else as `read_action` says."""
-        if self._engine is not None:
-            return action if self._engine.parse(action)[0] else read_action(action)
+        engine = self._engine
+        if engine is not None:
+            return action if action in engine.scene.commands or engine.parse(action)[0] else read_action(action)
         return action if action in self._admissible_commands() else read_action(action)
 
     def _answer(self, command: str) -> Answer:
@@ -217,8 +220,9 @@ class ALFWorldEnv(TextEnv):
         return answer
 
     def _judge(self) -> None:
-        self.success = self._played().won
-        self.score = self._engine.progress if self._engine is not None else float(self.success)
+        engine = self._engine
+        self.success = self._played().won if engine is None or self._official is not None else engine.won
+        self.score = float(self.success) if engine is None else engine.progress
 
     def _played(self) -> Engine | OfficialGame:
         """Return the backend in use."""
@@ -233,11 +237,13 @@ class ALFWorldEnv(TextEnv):
             steps_left = max(0, self.max_steps - self._elapsed)
             return (*self._shown, *text.rich_sections(self._memory, self._admissible_commands(), steps_left))
         if self.richness is Richness.LEAN:
-            return tuple(section for section in self._shown if section.richness is Richness.LEAN)
+            return tuple([section for section in self._shown if section.richness is Richness.LEAN])
         return self._shown
 
     def _admissible_commands(self) -> tuple[str, ...]:
-        return self._played().admissible_commands()
+        if self._admissible is None:  # worked out once a state: rich text lists them too
+            self._admissible = self._played().admissible_commands()
+        return self._admissible
 
     def expert_action(self) -> str:
         """Return the next command of a shortest plan from the current state.

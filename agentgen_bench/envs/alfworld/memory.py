@@ -4,7 +4,9 @@ Because it reads nothing but text the agent was shown, rich observations cannot 
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 _NAME = re.compile(r"[a-z]+ \d+")
 _LISTED = re.compile(r"you see (a [a-z]+ \d+(?:,(?: and)? a [a-z]+ \d+)*)\.")
@@ -12,6 +14,11 @@ _CONTENTS = re.compile(r"(?:On the ([a-z]+ \d+)|The ([a-z]+ \d+) is open\. In it
 _CLOSED = re.compile(r"The ([a-z]+ \d+) is closed\.")
 _STATES = {"clean": "clean", "heat": "hot", "cool": "cold", "slice": "sliced"}
 _COMMANDS_ON_SEEN = ("take ", "use ", "slice ")  # they name an object that may lie in what was not looked into
+
+
+@lru_cache(maxsize=8192)
+def _names_in(command: str) -> tuple[str, ...]:
+    return tuple(_NAME.findall(command))
 
 
 @dataclass(slots=True)
@@ -50,11 +57,16 @@ class Memory:
         elif verb in _STATES:
             self._mark(_STATES[verb], names[0])
 
-    def shows(self, command: str) -> bool:
-        """Return whether naming this admissible command tells nothing new: its objects have been seen."""
-        if not command.startswith(_COMMANDS_ON_SEEN):
-            return True
-        return all(name in self.known or name in self.receptacles for name in _NAME.findall(command))
+    def shown(self, commands: Iterable[str]) -> tuple[str, ...]:
+        """Return those of the admissible commands whose objects have been seen: naming them tells nothing new."""
+        seen = self.known.union(self.receptacles)
+        return tuple(
+            [
+                command
+                for command in commands
+                if not command.startswith(_COMMANDS_ON_SEEN) or seen.issuperset(_names_in(command))
+            ]
+        )
 
     def _read(self, feedback: str) -> None:
         for on, opened, listed in _CONTENTS.findall(feedback):

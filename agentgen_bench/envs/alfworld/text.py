@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from agentgen_bench.envs.alfworld import FAMILY, wording
 from agentgen_bench.envs.alfworld.memory import Memory
@@ -29,10 +29,15 @@ def room_of(observation: str, task: str) -> str:
 
 def later_sections(feedback: str, task: str, richness: Richness) -> tuple[Section, ...]:
     """Return the official observation after a command, its feedback; rich repeats the task below it."""
-    shown = (Section(feedback, Richness.LEAN, "state", feedback_spans),)
+    shown = _feedback(feedback)
     if richness is not Richness.RICH:
         return shown
     return (*shown, Section(f"\n\n{wording.task_text(task)}", Richness.RICH, "task"))
+
+
+@lru_cache(maxsize=4096)  # the game says the same again and again
+def _feedback(text: str) -> tuple[Section, ...]:
+    return (Section(text, Richness.LEAN, "state", feedback_spans),)
 
 
 def rich_sections(memory: Memory, admissible: Iterable[str], steps_left: int) -> tuple[Section, ...]:
@@ -49,7 +54,7 @@ def rich_sections(memory: Memory, admissible: Iterable[str], steps_left: int) ->
         Section((f"\n\nYou are carrying: {hand}.", ENTRY), Richness.RICH, "state"),
         Section(f"\nSeen so far:{remembered or ' nothing'}{shut}", Richness.RICH, "history"),
         Section(f"\nNot visited yet: {', '.join(unvisited) or 'nothing'}", Richness.RICH, "history"),
-        Section(_commands([command for command in admissible if memory.shows(command)]), Richness.RICH, "hint"),
+        _commands(memory.shown(admissible)),
         Section(f"\nSteps left: {steps_left}", Richness.RICH, "state"),
     )
 
@@ -81,7 +86,12 @@ def _help_spans(text: str) -> Spans:
     return tuple(spans)
 
 
-def _commands(commands: list[str]) -> Spans:
+def _commands(commands: tuple[str, ...]) -> Section:
+    text = f"\n{COMMANDS_HEADING}: {', '.join(commands)}"
+    return Section(text, Richness.RICH, "hint", partial(_command_spans, commands))
+
+
+def _command_spans(commands: tuple[str, ...], _text: str) -> Spans:
     spans = [f"\n{COMMANDS_HEADING}: "]
     for command in commands:
         spans += [_named(command), ", "]
@@ -94,7 +104,7 @@ def _named(command: str) -> str:
 
 
 def _things(memory: Memory, names: Iterable[str]) -> str:
-    return wording.things([_described(memory, name) for name in names])
+    return wording.things([_described(memory, name) for name in names] if memory.states else names)
 
 
 def _described(memory: Memory, name: str) -> str:

@@ -1,6 +1,7 @@
 """WebShopEnv: Gymnasium's view of a visit to the shop."""
 
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, get_args
 
@@ -229,9 +230,9 @@ class WebShopEnv(TextEnv):
         if page is Page.DONE:
             return ()
         shown = clickables(self._session, self._shop.catalogue, self._rules)
-        clicks = tuple([f"click[{target}]" for target in shown if target and target != "search"])
+        clicks = [f"click[{target}]" for target in shown if target and target != "search"]
         if self._rules.strict_search and page is not Page.INDEX:
-            return clicks
+            return tuple(clicks)
         return (f"search[{_query_of(self.task)}]", *clicks)
 
     def expert_action(self) -> str:
@@ -284,6 +285,7 @@ def _data_source(data: str | None, n_products: int | None) -> DataSource:
     return DataSource(str(Path(folder).expanduser().resolve()), n_products)
 
 
+@lru_cache(maxsize=64)  # asked for at each step of a visit
 def _query_of(task: str) -> str:
     """Return the words of a request as a query: no brackets or line ends, lower case, of bounded length."""
     return task.translate({ord(character): " " for character in "[]\r\n"})[:MAX_QUERY_CHARS].strip().lower()

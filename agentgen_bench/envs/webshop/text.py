@@ -7,7 +7,7 @@ the agent could look up about the open item and its own visit.
 
 import json
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Literal, NamedTuple, get_args
 
 from agentgen_bench.envs.webshop.product import Product, Review
@@ -101,6 +101,10 @@ def _plain(text: str) -> tuple[Node, ...]:
     return ((text, "plain", False),)
 
 
+def _all_plain(*texts: str) -> tuple[Node, ...]:
+    return tuple([node for text in texts for node in _plain(text)])
+
+
 @cache  # the labels are the pages' own few
 def _buttons(*labels: str) -> tuple[Node, ...]:
     return tuple([(Button(label), "button", False) for label in labels])
@@ -153,34 +157,21 @@ def _review(review: Review) -> tuple[Node, ...]:
 
 def _receipt(session: Session, reward: float, shelves: Shelves) -> tuple[Node, ...]:
     """Return the rest of the last page; of what was wanted it shows the headings only, as in the original."""
-    chosen = json.dumps(dict(session.chosen), sort_keys=True)
+    chosen = json.dumps(dict(session.chosen), sort_keys=True) if session.chosen else "{}"
     for character in "<>&'":
         chosen = chosen.replace(character, f"\\u{ord(character):04x}")
     asin = _open_product(session, shelves).asin
-    texts = [
-        "Your code: ",
-        "None",
-        " (Paste it in your MTurk interface.)",
-        "Purchased",
-        "asin",
-        asin,
-        "options",
-        chosen,
-    ]
-    for heading in ("attrs", "category", "query", "product category"):
-        texts += [heading, "None"]
-    texts += ["Target", "asin", "options", "attrs", "price upper", "instuction text", "category", "product category"]
-    texts += [
-        "query",
-        "Goal ",
-        "None",
-        "Reward",
-        "Your score (min 0.0, max 1.0)",
-        str(reward),
-        "Reward Details ",
-        "None",
-    ]
-    return tuple([node for text in texts for node in _plain(text)])
+    return (*_PURCHASED, *_plain(asin), *_OPTIONS, *_plain(chosen), *_WANTED, *_plain(str(reward)), *_DETAILS)
+
+
+_PURCHASED = _all_plain("Your code: ", "None", " (Paste it in your MTurk interface.)", "Purchased", "asin")
+_OPTIONS = _all_plain("options")
+_WANTED = _all_plain(
+    *[text for heading in ("attrs", "category", "query", "product category") for text in (heading, "None")],
+    *("Target", "asin", "options", "attrs", "price upper", "instuction text", "category", "product category"),
+    *("query", "Goal ", "None", "Reward", "Your score (min 0.0, max 1.0)"),
+)
+_DETAILS = _all_plain("Reward Details ", "None")
 
 
 def _open_product(session: Session, shelves: Shelves) -> Product:
@@ -191,21 +182,30 @@ def _open_product(session: Session, shelves: Shelves) -> Product:
 
 def _as_text(pieces: Sequence[Piece], remark: Entry | None) -> list[Section]:
     """Return the pieces joined by separators; those belong to whatever is left out first."""
-    last_lean = max(i for i, piece in enumerate(pieces) if piece.richness is _LEAN)
-    between = (SEPARATOR,) if remark is None else (remark, SEPARATOR)
+    last_lean = max([i for i, piece in enumerate(pieces) if piece.richness is _LEAN])
     found = []
-    for i, piece in enumerate(pieces):
-        spans: list[str] = []
-        for text, kind, _ in piece.nodes:
-            spans += between
-            spans.append(text if kind == "button" else text.strip())
-            if kind == "price":
-                spans.append(_PRODUCT_ENTRIES["text"])
-        parts = spans if i > last_lean else spans[len(between) :]
+    for i, (nodes, richness, source) in enumerate(pieces):
+        text = SEPARATOR.join([text.strip() for text, _, _ in nodes])
         if i < last_lean:
-            parts += between
-        found.append(Section(tuple(parts), piece.richness, piece.source))
+            text = f"{text}{SEPARATOR}" if nodes else SEPARATOR
+        elif i > last_lean and nodes:
+            text = f"{SEPARATOR}{text}"
+        found.append(Section(text, richness, source, partial(_text_spans, nodes, remark, i - last_lean)))
     return found
+
+
+def _text_spans(nodes: tuple[Node, ...], remark: Entry | None, place: int, _text: str) -> Spans:
+    """Return the spans of nodes in mode `text`; a separator ends them where `place` < 0, and begins them where > 0."""
+    between = (SEPARATOR,) if remark is None else (remark, SEPARATOR)
+    spans: list[str] = []
+    for text, kind, _ in nodes:
+        spans += between
+        spans.append(text if kind == "button" else text.strip())
+        if kind == "price":
+            spans.append(_PRODUCT_ENTRIES["text"])
+    if place > 0:
+        return tuple(spans)
+    return (*spans[len(between) :], *between) if place else tuple(spans[len(between) :])
 
 
 def _as_rich_text(pieces: Sequence[Piece], remark: Entry | None) -> list[Section]:
