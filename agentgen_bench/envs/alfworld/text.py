@@ -1,7 +1,7 @@
 """Observations as sections. Lean: the feedback. Base: the official text. Rich: plus what the agent has seen so far."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache, partial
 
 from agentgen_bench.envs.alfworld import FAMILY, wording
@@ -103,7 +103,7 @@ def _named(command: str) -> str:
     return named(command, _STARTS)
 
 
-def _things(memory: Memory, names: Iterable[str]) -> str:
+def _things(memory: Memory, names: Sequence[str]) -> str:
     return wording.things([_described(memory, name) for name in names] if memory.states else names)
 
 
