@@ -178,11 +178,12 @@ class TextWrapper(gym.Wrapper[str, str, str, str]):
         """Wrap `env`; raises TypeError where it is no text environment."""
         super().__init__(env)
         self.inner: TextTask = text_task(env)
+        self._family = self.inner.family
 
     @property
     def family(self) -> str:
         """The family's name."""
-        return self.inner.family
+        return self._family
 
     @property
     def action_templates(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ stand. Who writes a text says what is what; nobody else has to read it.
 import re
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
+from functools import partial
 from typing import Any, Literal, NamedTuple, get_args
 
 from agentgen_bench.errors import SpecError
@@ -151,6 +152,11 @@ class Section(_Fields):
         return section
 
     @property
+    def is_plain(self) -> bool:
+        """Whether nothing is said of what the text is made of: it is one span of plain text."""
+        return self._spans is None
+
+    @property
     def spans(self) -> Spans:
         """What the text is made of; joined they are the text."""
         spans = self._spans
@@ -169,6 +175,10 @@ class Section(_Fields):
         if type(self._spans) is tuple:
             return Section, (self._spans, self.richness, self.source)
         return Section, (self.text, self.richness, self.source, self._spans)
+
+
+plain_section: partial[Section] = partial(tuple.__new__, Section)
+"""A section of its fields as one tuple, without spans: for whoever makes one at each step."""
 
 
 def starts_of(words: Iterable[str]) -> re.Pattern[str]:
@@ -196,4 +206,6 @@ def render(sections: Sequence[Section], richness: Richness = Richness.RICH) -> s
         >>> render([grid, legend], Richness.LEAN)
         '#P#'
     """
+    if richness is Richness.RICH:
+        return "".join([section[0] for section in sections])
     return "".join([section.text for section in sections if section.richness <= richness])

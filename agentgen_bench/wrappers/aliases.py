@@ -8,11 +8,11 @@ their English: "You open the drawer 1.", "2 down and 1 right".
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from agentgen_bench.families import family
 from agentgen_bench.seeding import stream
-from agentgen_bench.text import Button, Command, Listing
+from agentgen_bench.text import Button, Command, Listing, Spans
 from agentgen_bench.wrappers.banks import bank
 
 Table = Mapping[str, str]
@@ -114,8 +114,11 @@ def _webshop_translator(names: Naming) -> Callable[[str], str | None]:
     return translate
 
 
-def span_translator(names: Naming) -> Callable[[str], str]:
-    """Return a function from a span that names actions to the same in the words of `names`."""
+def span_translator(names: Naming) -> Callable[[Spans], Spans]:
+    """Return a function from spans to the same with the actions in the words of `names`.
+
+    It returns the spans themselves where they name no action.
+    """
     words, buttons = names
 
     @lru_cache(maxsize=4096)
@@ -124,10 +127,16 @@ def span_translator(names: Naming) -> Callable[[str], str]:
 
     listing = lru_cache(maxsize=64)(lambda span: Listing([command(each) for each in span.commands]))
     button = lru_cache(maxsize=64)(lambda span: Button(buttons.get(span, span)))
-    by_type = {Command: command, Listing: listing, Button: button}
+    by_type: dict[type[str], Callable[[Any], str]] = {Command: command, Listing: listing, Button: button}
 
-    def translate(span: str) -> str:
-        return by_type[type(span)](span) if type(span) in by_type else span
+    def translate(spans: Spans) -> Spans:
+        named = [(i, by_type[type(span)](span)) for i, span in enumerate(spans) if type(span) in by_type]
+        if not named:
+            return spans
+        renamed = list(spans)
+        for i, span in named:
+            renamed[i] = span
+        return tuple(renamed)
 
     return translate
 

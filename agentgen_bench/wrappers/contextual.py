@@ -19,7 +19,8 @@ from agentgen_bench.wrappers.insertion import Piece, Spot, edges, entry_spots, l
 
 _STATUS = ("Advertisement", "Not for sale", "Sold out", "Display only")
 _ENTRY_NUMBERS = 9973  # a prime: titles and numbers together repeat only after 63 x 9973 entries
-_FIRST_OUTSIDE, _OUTSIDE = 20, 70  # rows and columns named outside a Sokoban room, which has at most 10
+_PLACE = "({row}, {column})"
+_OUTSIDE = tuple(map(str, range(20, 90)))  # rows and columns named outside a Sokoban room, which has at most 10
 
 
 class Words(NamedTuple):
@@ -126,11 +127,26 @@ def _sciworld(sections: Sequence[Section], volume: int, words: Words, draws: Dra
     return _texts_at([last_end(sections)], "sciworld", "\n\t", "", words, draws, n_lines(volume))
 
 
+class _Line(NamedTuple):
+    """What stands before, between and after the thing and the place of a line, and which of the two comes first."""
+
+    before: str
+    between: str
+    after: str
+    is_thing_first: bool
+
+
 @cache
-def _lines() -> tuple[tuple[Callable[[str, int, int], str], bool], ...]:
-    """Return Sokoban's lines as functions of thing, row and column; and whether the thing begins a line."""
-    texts = [text.replace("{a}", "{0}").replace("{row}", "{1}").replace("{column}", "{2}") for text in bank("sokoban")]
-    return tuple([(text.format, text.startswith("{0}")) for text in texts])
+def _lines() -> tuple[_Line, ...]:
+    """Return Sokoban's lines."""
+    lines = []
+    for text in bank("sokoban"):
+        is_thing_first = text.index("{a}") < text.index(_PLACE)
+        first, second = ("{a}", _PLACE) if is_thing_first else (_PLACE, "{a}")
+        before, _, rest = text.partition(first)
+        between, _, after = rest.partition(second)
+        lines.append(_Line(before, between, after, is_thing_first))
+    return tuple(lines)
 
 
 def _sokoban(sections: Sequence[Section], volume: int, words: Words, draws: Draws) -> list[Piece]:
@@ -138,14 +154,18 @@ def _sokoban(sections: Sequence[Section], volume: int, words: Words, draws: Draw
     spots, count, lines, named = edges(sections) or [last_end(sections)], n_lines(volume), _lines(), words.things
     first, stride, n = words.orders[0]
     k = (first + draws.step * count * stride) % n
-    n_texts, n_things, n_spots = len(lines), len(named), len(spots)
+    n_texts, n_things, n_spots, n_outside = len(lines), len(named), len(spots), len(_OUTSIDE)
     texts: dict[Spot, str] = {}
     for where, row, column in draws.rows[:count]:
-        fill, is_capital = lines[k % n_texts]
+        before, between, after, is_thing_first = lines[k % n_texts]
         thing = named[k // n_texts % n_things]
-        if is_capital:
-            thing = thing[0].upper() + thing[1:]
-        line = fill(thing, _FIRST_OUTSIDE + int(row * _OUTSIDE), _FIRST_OUTSIDE + int(column * _OUTSIDE))
+        place = f"({_OUTSIDE[int(row * n_outside)]}, {_OUTSIDE[int(column * n_outside)]})"
+        if not is_thing_first:
+            line = f"{before}{place}{between}{thing}{after}"
+        elif before:
+            line = f"{before}{thing}{between}{place}{after}"
+        else:
+            line = f"{thing[0].upper()}{thing[1:]}{between}{place}{after}"
         spot = spots[int(where * n_spots)]
         texts[spot] = f"{texts[spot]}\n{line}" if spot in texts else line
         k = (k + stride) % n

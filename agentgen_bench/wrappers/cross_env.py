@@ -7,7 +7,7 @@ from agentgen_bench.families import family
 from agentgen_bench.text import Section
 from agentgen_bench.wrappers.banks import bank, glimpses
 from agentgen_bench.wrappers.contextual import Draws, Style, Words
-from agentgen_bench.wrappers.insertion import Piece, edges, last_end, on_own_lines
+from agentgen_bench.wrappers.insertion import Piece, edge, on_own_lines
 
 SHOWN = ("Sokoban", "WebShop", "ALFWorld", "SciWorld")  # frozen: another family here would change every glimpse
 
@@ -26,13 +26,13 @@ def style(family_name: str) -> Style:
     leads = bank("leads")
 
     def write(sections: Sequence[Section], volume: int, words: Words, draws: Draws) -> list[Piece]:
-        spots = edges(sections) or [last_end(sections)]
         count = n_glimpses(volume)
         pieces: list[Piece] = []
-        for j, (where, _, _) in enumerate(draws.rows[:count]):
-            medium, glimpse = shown[words.orders[0].at(draws.step * count + j)]
-            lead = leads[words.orders[1].at(draws.step * count + j)].replace("{medium}", medium)
-            spot = spots[int(where * len(spots))]
+        by_glimpse, by_lead = words.orders
+        for j, (where, _, _) in enumerate(draws.rows[:count], draws.step * count):
+            medium, glimpse = shown[by_glimpse.at(j)]
+            lead = leads[by_lead.at(j)].replace("{medium}", medium)
+            spot = edge(sections, where)
             pieces.append((spot, on_own_lines(sections, spot, f"{lead} {glimpse}")))
         return pieces
 

@@ -16,6 +16,8 @@ from agentgen_bench.wrappers import contextual, cross_env
 from agentgen_bench.wrappers.contextual import Draws, Style, episode_words
 from agentgen_bench.wrappers.insertion import inserted
 
+STATES_AHEAD = 8  # whose random numbers are drawn at once: a call of numpy's costs more than the numbers
+
 
 class Kind(NamedTuple):
     """A kind of distractor: how it is written in a family, by its name, and more characters than any text of it has."""
@@ -82,6 +84,7 @@ class Distractors(TextWrapper, RecordConstructorArgs):
         self._rng = stream(*key, draw) if draw else stream(*key)
         self.is_on = settings.volume > 0 and bool(self._rng.random() < settings.probability)
         self._step = 0
+        self._drawn: list[list[float]] = []
         if self.is_on:
             self._words = episode_words(self._style, self.inner.names(), self._rng)
         return self._with_distractors(observation, info)
@@ -104,7 +107,10 @@ class Distractors(TextWrapper, RecordConstructorArgs):
     def _with_distractors(self, observation: str, info: Info) -> tuple[str, Info]:
         if self.is_on:
             # The same number of draws for every state, so that a state's draws depend on its number alone.
-            draws = Draws(self._step, self._rng.random((self._n_rows, 3)).tolist())
+            n, ahead = self._n_rows, self._step % STATES_AHEAD
+            if ahead == 0:
+                self._drawn = self._rng.random((STATES_AHEAD * n, 3)).tolist()
+            draws = Draws(self._step, self._drawn[ahead * n : ahead * n + n])
             sections: tuple[Section, ...] = info["sections"]
             sections = inserted(sections, self._style.write(sections, self.settings.volume, self._words, draws))
             info = {**info, "sections": sections}

@@ -5,9 +5,9 @@ observation is, byte for byte, what it was. Only what describes the state or the
 whole.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from agentgen_bench.text import Entry, Richness, Section
+from agentgen_bench.text import Entry, Richness, Section, plain_section
 
 Spot = tuple[int, int]
 """A place in an observation: before span `spot[1]` of section `spot[0]`; the number of spans is the section's end."""
@@ -26,19 +26,30 @@ def entry_spots(sections: Sequence[Section]) -> list[Spot]:
     return [
         (i, k)
         for i, section in enumerate(sections)
-        if is_open(section)
+        if is_open(section) and not section.is_plain
         for k, span in enumerate(section.spans, 1)
-        if type(span) is Entry
+        if not span and type(span) is Entry  # an entry is empty: most spans need no second look
     ]
 
 
 def edges(sections: Sequence[Section]) -> list[Spot]:
     """Return the two ends of every section that may be split."""
-    spots = []
+    spots: list[Spot] = []
     for i, section in enumerate(sections):
-        if is_open(section):
-            spots += [(i, 0), (i, _end(section))]
+        source = section[2]
+        if source == "state" or source == "history":
+            spots += ((i, 0), (i, _end(section)))
     return spots
+
+
+def edge(sections: Sequence[Section], where: float) -> Spot:
+    """Return the one of `edges` that lies at `where` in [0, 1); where there is none, the last end."""
+    indices = [i for i, section in enumerate(sections) if section[2] == "state" or section[2] == "history"]
+    if not indices:
+        return last_end(sections)
+    number, is_end = divmod(int(where * 2 * len(indices)), 2)
+    index = indices[number]
+    return index, _end(sections[index]) if is_end else 0
 
 
 def last_end(sections: Sequence[Section]) -> Spot:
@@ -49,15 +60,17 @@ def last_end(sections: Sequence[Section]) -> Spot:
 
 
 def _end(section: Section) -> int:
-    return len(section.spans) if section.text else 0
+    if not section[0]:
+        return 0
+    return 1 if section.is_plain else len(section.spans)
 
 
 def on_own_lines(sections: Sequence[Section], spot: Spot, text: str) -> str:
     """Return `text` with the line breaks it needs to stand on lines of its own at a section's end, or its start."""
     index, place = spot
-    section = sections[index]
-    before = "" if place == 0 else section.text[-1:]
-    after = section.text[:1] if place == 0 else ""
+    own = sections[index][0]
+    before = "" if place == 0 else own[-1:]
+    after = own[:1] if place == 0 else ""
     before = before or next((other.text[-1] for other in reversed(sections[:index]) if other.text), "")
     after = after or next((other.text[0] for other in sections[index + 1 :] if other.text), "")
     start = "" if before in ("", "\n") else "\n"
@@ -65,8 +78,13 @@ def on_own_lines(sections: Sequence[Section], spot: Spot, text: str) -> str:
     return f"{start}{text}{end}"
 
 
-def inserted(sections: Sequence[Section], pieces: Iterable[Piece]) -> tuple[Section, ...]:
+def inserted(sections: tuple[Section, ...], pieces: Sequence[Piece]) -> tuple[Section, ...]:
     """Return the sections with the pieces put in as distractors; pieces of one spot keep their order."""
+    if len(pieces) == 1:
+        (index, place), text = pieces[0]
+        if place == 0 or place == _end(sections[index]):
+            at = index + (place > 0)
+            return (*sections[:at], distractor(text), *sections[at:])
     texts: dict[int, dict[int, str]] = {}  # by section and place
     for (index, place), text in pieces:
         there = texts.setdefault(index, {})
@@ -76,22 +94,27 @@ def inserted(sections: Sequence[Section], pieces: Iterable[Piece]) -> tuple[Sect
         if i not in texts:
             result.append(section)
             continue
-        spans, start = section.spans if section.text else (), 0
+        start, end = 0, _end(section)
         there = texts[i]
         for place, text in sorted(there.items()) if len(there) > 1 else there.items():
-            _add(result, section, spans[start:place])
-            result.append(Section(text, Richness.LEAN, "distractor"))
+            if start < place:
+                _add(result, section, start, place, end)
+            result.append(distractor(text))
             start = place
-        if section.text:
-            _add(result, section, spans[start:])
-        else:
+        if start < end:
+            _add(result, section, start, end, end)
+        elif not end:
             result.append(section)
     return tuple(result)
 
 
-def _add(result: list[Section], section: Section, spans: tuple[str, ...]) -> None:
-    """Add a part of a section where it holds any text."""
-    if spans:
-        part = Section(spans, section.richness, section.source)
-        if part.text:
-            result.append(part)
+def distractor(text: str) -> Section:
+    """Return a text as a distractor, seen at every richness."""
+    return plain_section((text, Richness.LEAN, "distractor"))
+
+
+def _add(result: list[Section], section: Section, start: int, stop: int, end: int) -> None:
+    """Add the spans of a section from `start` to `stop`, of `end`, where they hold any text."""
+    part = section if start == 0 and stop == end else section.with_spans(section.spans[start:stop])
+    if part.text:
+        result.append(part)

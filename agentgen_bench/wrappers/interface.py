@@ -45,6 +45,7 @@ class Interface(TextWrapper, RecordConstructorArgs):
             chosen("aliases", aliases, ALIASES), seed, chosen("accepts", accepts, ACCEPTS)
         )
         self._seed = seed
+        self._takes_numbers = family(self.family).actions.menu_numbers
         self._is_on = aliases != "original"
         self._takes_both = self._is_on and accepts == "both"
         self._shows_aliases = self._is_on
@@ -69,7 +70,7 @@ class Interface(TextWrapper, RecordConstructorArgs):
     def task_spans(self) -> Spans:
         """What the task is made of, its actions under their aliases."""
         spans = self.inner.task_spans
-        return tuple(map(self._translators.span, spans)) if self._shows_aliases else spans
+        return self._translators.spans(spans) if self._shows_aliases else spans
 
     @property
     def task(self) -> str:
@@ -89,7 +90,7 @@ class Interface(TextWrapper, RecordConstructorArgs):
 
     def original(self, action: str) -> str:
         """Return what an action in the aliases is to the bare environment; NO_ACTION where it is none."""
-        if not self._is_on or (family(self.family).actions.menu_numbers and action.strip().isdecimal()):
+        if not self._is_on or (self._takes_numbers and action.strip().isdecimal()):
             return action
         if self._takes_both:
             return self._translators.either(action).command
@@ -114,7 +115,9 @@ class Interface(TextWrapper, RecordConstructorArgs):
         """Execute the action that `action` stands for."""
         if self._takes_both and (is_alias := self._translators.either(checked_action(action)).is_alias) is not None:
             self._used[is_alias] += 1
-        observation, reward, terminated, truncated, found = self.env.step(self.original(checked_action(action)))
+        if type(action) is not str:
+            action = checked_action(action)
+        observation, reward, terminated, truncated, found = self.env.step(self.original(action))
         observation, info = self._renamed(observation, cast(Info, found))
         return observation, reward, terminated, truncated, info
 
@@ -136,13 +139,15 @@ class Interface(TextWrapper, RecordConstructorArgs):
 
     def _renamed(self, observation: str, info: Info) -> tuple[str, Info]:
         if self._shows_aliases:
-            to_alias, span = self._translators.to_alias, self._translators.span
-            sections = tuple([_renamed_section(section, span) for section in info["sections"]])
-            commands = info["admissible_commands"]
+            translators = self._translators
+            spans = translators.spans
+            sections = tuple(
+                [section if section.is_plain else _renamed_section(section, spans) for section in info["sections"]]
+            )
             info = {
                 **info,
                 "sections": sections,
-                "admissible_commands": tuple([to_alias(command) or command for command in commands]),
+                "admissible_commands": translators.commands(info["admissible_commands"]),
                 "task": self._task,
             }
             observation = render(sections)
@@ -150,19 +155,21 @@ class Interface(TextWrapper, RecordConstructorArgs):
         return observation, info
 
 
-def _renamed_section(section: Section, translate: Callable[[str], str]) -> Section:
+def _renamed_section(section: Section, translate: Callable[[Spans], Spans]) -> Section:
     """Return the section with its actions under their aliases; the same object where it names none."""
-    spans = tuple(map(translate, section.spans))
-    return section if spans == section.spans else section.with_spans(spans)
+    spans = section.spans
+    renamed = translate(spans)
+    return section if renamed is spans else section.with_spans(renamed)
 
 
 class _Translators(NamedTuple):
-    """A naming at work: commands into aliases and back, under either name, spans into aliases."""
+    """A naming at work: commands into aliases and back, under either name, all commands and spans into aliases."""
 
     to_alias: Callable[[str], str | None]
     to_original: Callable[[str], str | None]
     either: Callable[[str], Named]
-    span: Callable[[str], str]
+    commands: Callable[[tuple[str, ...]], tuple[str, ...]]
+    spans: Callable[[Spans], Spans]
 
 
 @lru_cache(maxsize=256)
@@ -171,9 +178,11 @@ def _translators(family_name: str, aliases: str, seed: int) -> _Translators:
     names = naming(family_name, aliases, seed)
     to_alias, to_original = (command_translator(family_name, n) for n in (names, names.inverse()))
     # SciWorld lists about 70 commands a state, mostly those of the state before.
-    return _Translators(
-        lru_cache(maxsize=4096)(to_alias),
-        lru_cache(maxsize=1024)(to_original),
-        either_reader(family_name, names),
-        span_translator(names),
-    )
+    alias = lru_cache(maxsize=4096)(to_alias)
+
+    @lru_cache(maxsize=512)
+    def commands(admissible: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple([alias(command) or command for command in admissible])
+
+    original = lru_cache(maxsize=1024)(to_original)
+    return _Translators(alias, original, either_reader(family_name, names), commands, span_translator(names))

@@ -41,11 +41,11 @@ def test_an_original_transcript_maps_to_the_aliases_and_back(family, richness, s
     assert [
         step._replace(
             admissible_commands=tuple(env.original(command) for command in step.admissible_commands),
-            task="".join(map(back, env.task_spans)),
+            task="".join(back(env.task_spans)),
         )
         for step in renamed.dynamics
     ] == bare.dynamics
-    texts = ["".join(back(span) for section in sections for span in section.spans) for sections in renamed.sections]
+    texts = ["".join("".join(back(section.spans)) for section in sections) for sections in renamed.sections]
     assert texts == bare.observations
 
 
@@ -117,7 +117,7 @@ def test_names_change_where_the_text_names_actions_and_nowhere_else(family, span
         {word: word.replace(" ", "").upper() for word in original.words},
         {label: f"<{label.upper()}>" for label in original.buttons},
     )
-    assert "".join(map(span_translator(loud), spans)) == expected
+    assert "".join(span_translator(loud)(tuple(spans))) == expected
 
 
 @pytest.mark.parametrize("aliases", ["synonym", "opaque"])

@@ -5,14 +5,14 @@ action would do now. It says nothing about what can be reached, what is lost, or
 """
 
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import NamedTuple
 
 from agentgen_bench.envs.paraphrasing import paraphrased
 from agentgen_bench.envs.sokoban.bitboards import DIRECTIONS, interior
 from agentgen_bench.envs.sokoban.paraphrases import FORMS
 from agentgen_bench.envs.sokoban.rules import USUAL, Level, cells_of, position
-from agentgen_bench.text import Command, Listing, Richness, Section, Spans
+from agentgen_bench.text import Command, Listing, Richness, Section, Spans, plain_section
 
 # What a cell holds; a box adds BOX - FLOOR to floor or target, the player PLAYER - FLOOR.
 WALL, FLOOR, TARGET, BOX, BOX_ON_TARGET, PLAYER, PLAYER_ON_TARGET = range(7)
@@ -22,7 +22,6 @@ GRID_HEADING = "\nThe board with row numbers on the left and column numbers on t
 EFFECTS_HEADING = "\nWhat each action would do now:"
 UNSAID = "Boxes do not move as usual here: what walking into one does is for you to find out."
 MAX_REMEMBERED = 512  # places of the boxes of a level
-_section = partial(tuple.__new__, Section)  # a section of plain text, without the checks: one is made for each position
 _COMMANDS = tuple([Command(name) for name in DIRECTIONS])
 
 
@@ -115,14 +114,14 @@ class LevelText:
         else:
             text, place = self._boards.get(boxes) or self._board(boxes), at + at // self.size
             text = f"{text[:place]}{self._player[at]}{text[place + 1 :]}"
-        board = _section((text, Richness.LEAN, "state"))
+        board = plain_section((text, Richness.LEAN, "state"))
         if self.richness is Richness.LEAN:
             return (board,)
         n_placed = self._counts[(boxes & self.goals).bit_count()]
         if self.richness is Richness.BASE:
             return self._heading, board, self._legend, n_placed
         placed = self._boxes.get(boxes) or self._placed(boxes)
-        described = _section((self._described(placed, at), Richness.RICH, "state"))
+        described = plain_section((self._described(placed, at), Richness.RICH, "state"))
         effects = Section(self._effects(placed.kinds, at), Richness.RICH, "hint")
         return self._heading, board, self._legend, n_placed, self._rules, described, effects
 
