@@ -10,7 +10,6 @@ Making 200 entries takes a few minutes and 500 MB.
 """
 
 import argparse
-import gzip
 import json
 import os
 import random
@@ -19,12 +18,15 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from agentgen_bench.episodes import canonical_json
 from agentgen_bench.leaderboard.entry import EPISODES, METADATA, README, RESULTS
 from agentgen_bench.leaderboard.safe import read_gzip_lines
-from agentgen_bench.leaderboard.sums import read_sums
+from agentgen_bench.scores.base import family
 
 LIMIT_S = 10.0  # warm, 200 entries, two cores
 
@@ -82,7 +84,22 @@ def real(board: Path) -> list[Path]:
     return sorted(path for path in board.iterdir() if path.is_dir())
 
 
-_lines: dict[Path, list[bytes]] = {}
+class Source(NamedTuple):
+    """A real row: its lines, and of each the setting and whether it was solved."""
+
+    lines: list[bytes]
+    outcomes: list[tuple[str, bool]]
+
+
+@cache
+def sources(board: Path) -> list[Source]:
+    """Return the real rows, read once."""
+    found = []
+    for path in real(board):
+        lines = list(read_gzip_lines(path / EPISODES))
+        episodes = map(json.loads, lines)
+        found.append(Source(lines, [(canonical_json(one["spec"]), one["success"]) for one in episodes]))
+    return found
 
 
 def mixture(board: Path, target: Path, number: int) -> None:
@@ -90,33 +107,32 @@ def mixture(board: Path, target: Path, number: int) -> None:
     folder = target / f"20260101_bench__mixture-{number:04}"
     if (folder / RESULTS).exists():
         return
-    for path in real(board):
-        if path not in _lines:
-            _lines[path] = list(read_gzip_lines(path / EPISODES))
-    rows = list(_lines.values())
-    rng = random.Random(number)
+    rows, rng = sources(board), random.Random(number)
+    picks = [rows[rng.randrange(len(rows))] for _ in rows[0].lines]
     folder.mkdir(parents=True)
-    text = b"".join(rows[rng.randrange(len(rows))][i] + b"\n" for i in range(len(rows[0])))
-    (folder / EPISODES).write_bytes(gzip.compress(text, compresslevel=1, mtime=0))
+    packer = zlib.compressobj(1, wbits=31)  # 16 + 15: gzip
+    packed = [packer.compress(row.lines[i] + b"\n") for i, row in enumerate(picks)]
+    (folder / EPISODES).write_bytes(b"".join([*packed, packer.flush()]))
     source = real(board)[0]
     metadata = (source / METADATA).read_text().splitlines()
     names = {"org": "bench", "model": f"mixture-{number:04}", "date": "'2026-01-01'", "  kind": "transformers"}
     changed = [f"{key}: {names[key]}" if (key := line.partition(":")[0]) in names else line for line in metadata]
     (folder / METADATA).write_text("\n".join(changed) + "\n")
     (folder / README).write_text("A mixture of real rows, for a benchmark.\n")
-    (folder / RESULTS).write_text(json.dumps(results(source, folder)))
+    (folder / RESULTS).write_text(json.dumps(results(source, [row.outcomes[i] for i, row in enumerate(picks)])))
 
 
-def results(source: Path, folder: Path) -> dict[str, object]:
+def results(source: Path, outcomes: list[tuple[str, bool]]) -> dict[str, object]:
     """Return the source's results with the success of the mixture."""
     found = json.loads((source / RESULTS).read_text())
-    sums = read_sums(folder).sums
+    by_setting: dict[str, list[bool]] = {}
+    for key, solved in outcomes:
+        by_setting.setdefault(key, []).append(solved)
     by_family: dict[str, list[float]] = {}
     for setting in found["settings"]:
-        one = sums[canonical_json(setting["spec"])]
-        value = sum(one.solved) / sum(one.played)
-        setting["scores"]["success"] |= {"value": value, "low": max(0, value - 0.03), "high": min(1, value + 0.03)}
-        by_family.setdefault(setting["spec"]["env_id"].split("/")[1].split("-")[0], []).append(value)
+        solved = by_setting[canonical_json(setting["spec"])]
+        setting["scores"]["success"] |= shares([float(one) for one in solved])
+        by_family.setdefault(family(setting["spec"]), []).append(sum(solved) / len(solved))
     for name, values in by_family.items():
         found["families"][name]["success"] |= shares(values)
     found["overall"]["success"] |= shares([value for values in by_family.values() for value in values])

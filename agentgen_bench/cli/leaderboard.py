@@ -12,6 +12,7 @@ from agentgen_bench.leaderboard.columns import board_json
 from agentgen_bench.leaderboard.kept import Kept, boards_folder
 from agentgen_bench.leaderboard.markdown import markdown, with_table
 from agentgen_bench.leaderboard.page import page
+from agentgen_bench.leaderboard.site import write_site
 from agentgen_bench.leaderboard.standing import standing
 from agentgen_bench.leaderboard.studies import read_studies
 from agentgen_bench.leaderboard.study_submit import is_study_folder
@@ -21,6 +22,7 @@ from agentgen_bench.leaderboard.table import read_boards
 EXAMPLES = """examples:
   agentgen-bench leaderboard
   agentgen-bench leaderboard --update --html leaderboards/index.html
+  agentgen-bench leaderboard --site public
   agentgen-bench leaderboard --csv leaderboard.csv
   agentgen-bench leaderboard --mine runs/core-v1_mine
       where a run would stand, before anything is submitted
@@ -45,6 +47,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--update", action="store_true", help="put the tables into DIR/README.md, between their marks")
     parser.add_argument("--html", metavar="FILE", type=Path, help="write one static HTML page that needs no network")
+    parser.add_argument(
+        "--site", metavar="DIR", type=Path, help="write static pages of the boards, of each entry and its episodes"
+    )
     parser.add_argument("--csv", metavar="FILE", type=Path, help="write every row of every suite and study as CSV")
     parser.add_argument(
         "--mine", metavar="RUN", type=Path, help="show where this run would stand on its suite's board; writes nothing"
@@ -60,7 +65,8 @@ def run(args: argparse.Namespace) -> int:
     if args.mine is not None:
         return _show_mine(args, kept)
     boards = read_boards(args.leaderboards, kept)
-    studies = study_tables(read_studies(args.leaderboards))
+    found = read_studies(args.leaderboards)
+    studies = study_tables(found)
     tables = markdown(boards, studies)
     if args.update:
         readme = args.leaderboards / "README.md"
@@ -69,19 +75,22 @@ def run(args: argparse.Namespace) -> int:
     if args.html is not None:
         write_text(args.html, page(boards, studies))
         print(f"wrote {args.html}", file=sys.stderr)
+    if args.site is not None:
+        written = write_site(args.site, args.leaderboards, boards, found, lambda name: print(name, file=sys.stderr))
+        print(f"wrote {args.site / 'index.html'} and {written} entries; the rest is as it was", file=sys.stderr)
     if args.csv is not None:
         write_text(args.csv, boards_csv(boards, studies))
         print(f"wrote {args.csv}", file=sys.stderr)
     if args.json:
         print(json.dumps([*map(board_json, boards), *map(study_table_json, studies)], indent=2))
-    elif not (args.update or args.html or args.csv):
+    elif not (args.update or args.html or args.csv or args.site):
         print(tables)
     return 0
 
 
 def _show_mine(args: argparse.Namespace, kept: Kept) -> int:
-    if args.update or args.html is not None or args.csv is not None:
-        raise SpecError("--mine writes nothing; leave out --update, --html and --csv")
+    if args.update or any(option is not None for option in (args.html, args.csv, args.site)):
+        raise SpecError("--mine writes nothing; leave out --update, --html, --site and --csv")
     if is_study_folder(args.mine):
         raise SpecError("--mine takes the folder of one run; submit --pr says what the row of a study would be")
     found = standing(args.mine, args.leaderboards, kept=kept)

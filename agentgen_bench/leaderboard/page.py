@@ -26,12 +26,16 @@ def page(boards: Sequence[Board], studies: Sequence[StudyTable] = (), entry_page
         studies: of protocols.
         entry_page: the file in an entry's folder that its name leads to ("": the folder itself).
     """
-    style = resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
-    template = resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8").replace("{style}", style)
+    template = asset("page.html").replace("{style}", asset("page.css"))
     names = [*(board.suite for board in boards), *(table.protocol for table in studies)]
     options = "".join(f'<option value="{escape(name)}">{escape(name)}</option>' for name in names)
-    shown = [*(_board(board, entry_page) for board in boards), *(_studies(table) for table in studies)]
+    shown = [*(_board(board, entry_page) for board in boards), *(_studies(table, entry_page) for table in studies)]
     return template.replace("{suites}", options).replace("{boards}", "\n".join(shown) or "<p>No entries yet.</p>")
+
+
+def asset(name: str) -> str:
+    """Return the text of a file that pages are made of."""
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def _board(board: Board, entry_page: str) -> str:
@@ -80,9 +84,9 @@ def _plot(board: Board) -> str:
     )
 
 
-def _studies(table: StudyTable) -> str:
+def _studies(table: StudyTable, entry_page: str) -> str:
     name = escape(table.protocol)
-    rows = [_row(row, row.trust, table.columns, "") for row in table.rows]
+    rows = [_row(row, row.trust, table.columns, entry_page) for row in table.rows]
     return (
         f'<section class="study" data-suite="{name}"><h2>{name}: {TITLES[table.kind]}</h2><p>{NOTES[table.kind]}</p>\n'
         f"{_table(table.protocol, table.columns, rows)}</section>"
