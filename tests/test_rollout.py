@@ -1,4 +1,6 @@
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,6 +36,24 @@ class Recorder:
 
 def played(policy, jobs=JOBS, make_env=lambda spec: CountingEnv(), **options):
     return sorted(play(jobs, policy, make_env=make_env, **options), key=lambda episode: episode.seed)
+
+
+def test_the_asking_of_docs_servers_md_plays_what_rounds_play():
+    """The example in the docs, word for word: requests in threads, decisions as they come."""
+    text = (Path(__file__).parents[1] / "docs" / "servers.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    exec(next(block for block in text.split("```python\n")[1:] if "class MyAsking" in block).split("```")[0], names)
+
+    class Threaded(RandomPolicy):
+        def asking(self):
+            return names["MyAsking"](self, at_once=3)
+
+    jobs = [Job(TaskSpec("Sokoban", richness="lean"), seed) for seed in range(4)]
+    in_rounds, as_they_come = (
+        sorted(play(jobs, policy, workers=3), key=lambda episode: episode.key)
+        for policy in (RandomPolicy(0), Threaded(0))
+    )
+    assert as_they_come == in_rounds
 
 
 def test_the_oracle_solves_each_level_in_its_length():

@@ -209,11 +209,13 @@ class SokobanEnv(TextEnv):
         play = self._playing
         states = [(position.boxes, position.player) for position in play.history]
         pushes = [i for i in range(1, len(states)) if states[i][0] != states[i - 1][0]]
-        after = [states[-1], *(states[i] for i in pushes)]
         level = play.level
-        left, *distances = _pushes_left(level, after)
-        fatal = [step for step, distance in zip(pushes, distances, strict=True) if distance is None]
-        moves = _moves_left(level, states[-1])
+        left: int | None = level.optimal_pushes
+        fatal: list[int] = []
+        if pushes:
+            left, *distances = _pushes_left(level, [states[-1], *(states[i] for i in pushes)])
+            fatal = [step for step, distance in zip(pushes, distances, strict=True) if distance is None]
+        moves = None if left is None else _moves_left(level, states[-1])
         return {
             "optimal_moves": level.optimal_moves,
             "optimal_pushes": level.optimal_pushes,
@@ -319,6 +321,8 @@ def _pushes_left(level: Level, states: list[tuple[int, int]]) -> list[int | None
 
 def _moves_left(level: Level, state: tuple[int, int]) -> int | None:
     """Return the fewest moves that solve a state of an episode; None for a dead one."""
+    if state == (level.boxes, level.player):
+        return level.optimal_moves
     if level.rule == USUAL:
         plan = shortest_plan(level.floor, level.goals, *state)
         return None if plan is None else len(plan)

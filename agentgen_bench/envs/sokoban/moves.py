@@ -6,6 +6,7 @@ the smaller frontier. Both advance one whole move at a time, so the first meetin
 
 from collections import defaultdict
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -73,6 +74,7 @@ def fewest_moves(starts: Starts, n_boxes: int) -> Indices:
     return _search(starts, n_boxes).optima
 
 
+@lru_cache(maxsize=4096)  # episodes of one level often end in the same state
 def shortest_plan(floor: int, goals: int, boxes: int, player: int) -> tuple[int, ...] | None:
     """Return the directions of one move-optimal solution from a state; None where the state is dead.
 
