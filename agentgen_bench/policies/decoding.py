@@ -1,4 +1,4 @@
-"""The rows of a batch under way: what each reads next, its own random numbers, and the drawing of its next token."""
+"""The rows of a batch under way: what each reads next, its own random numbers, and the drawing of its next tokens."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,8 @@ class Rows:
 
     Equal prompts, which episodes of one level share, are read once: until `share` the tensors have a row for each
     distinct prompt (D), then one for each completion (B). What is known of a prompt's beginning is not read again.
-    Everything is padded on the left: `attention_mask` covers what was read and what is read next.
+    Prompts are padded on the left; `attention_mask` covers what was read and what is read next, and hides padding and
+    wrong guesses.
     """
 
     def __init__(
@@ -53,7 +54,20 @@ class Rows:
         draws = np.stack([stream("completion", seed).random(sampling.max_tokens) for seed in seeds])
         self.uniforms: torch.Tensor = torch.from_numpy(draws).to(device)  # (B, max_tokens), in [0, 1)
         self.cache: Any = _cache(prefixes, before) if before else None
+        self.counts: torch.Tensor = torch.zeros(len(prompts), dtype=torch.long, device=device)  # tokens drawn, (B,)
+        self.drafts: list[list[int]] = [[] for _ in prompts]  # guesses read in this pass, of each row
+        self._read: torch.Tensor | None = None  # 1 where this pass reads a token or a guess, (B, W); None: the prompts
         self._has_read_prompts = False
+
+    @property
+    def width(self) -> int:
+        """The tokens after which this pass gives logits: the last of the prompts, then all that it reads."""
+        return 1 if self._read is None else self._read.shape[-1]
+
+    @property
+    def can_take_back(self) -> bool:
+        """Whether what was read of wrong guesses can be hidden: not where a layer keeps a state or drops tokens."""
+        return all(type(layer).__name__ == "GrowingLayer" for layer in self.cache.layers)
 
     def took(self, cache: Any) -> bool:
         """Take over the cache after a pass; True where it was the one over the prompts, whose rows are then shared."""
@@ -73,25 +87,46 @@ class Rows:
     def layers_of(self, place: int) -> Layers | None:
         """Return what the row at `place` has read, without padding; None where the cache does not keep all of it."""
         columns = self.attention_mask[place].bool()
-        if not all(type(layer).__name__ == "GrowingLayer" for layer in self.cache.layers):
+        if not self.can_take_back:
             return None
         return tuple((layer.keys[place][:, columns], layer.values[place][:, columns]) for layer in self.cache.layers)
 
-    def advance(self, tokens: Any, going_on: Any) -> None:
-        """Append the tokens and drop the rows that are finished, cache included."""
+    def draws(self) -> Any:
+        """Return the random numbers of the tokens that this pass may draw, (B, W)."""
         import torch
 
-        self.attention_mask = torch.cat([self.attention_mask, torch.ones_like(tokens)[:, None]], dim=-1)
-        self.position_ids = self.position_ids[:, -1:] + 1
-        self.input_ids = tokens[:, None]
-        if bool(going_on.all()):
+        places = self.counts[:, None] + torch.arange(self.width, device=self.counts.device)
+        return self.uniforms.gather(-1, places.clamp(max=self.uniforms.shape[-1] - 1))
+
+    def settle(self, taken: Any) -> None:
+        """Note how many tokens each row has drawn in this pass, (B,), and hide what it has read of wrong guesses."""
+        self.counts = self.counts + taken
+        if self._read is not None:
+            self.attention_mask[:, -self.width :] = self._read & (self._read.cumsum(-1) <= taken[:, None])
+
+    def go_on(self, keep: Sequence[int], tokens: Sequence[int], drafts: Sequence[Sequence[int]]) -> None:
+        """Keep the rows at these places, cache included; each reads its last token next, then guesses."""
+        import torch
+
+        device = self.input_ids.device
+        if not keep:
+            self.indices = []
             return
-        keep = going_on.nonzero()[:, 0]
-        self.indices = [self.indices[i] for i in keep.tolist()]
-        for name in ("attention_mask", "position_ids", "input_ids", "uniforms"):
-            setattr(self, name, getattr(self, name)[keep])
-        if self.indices:
-            self.cache.batch_select_indices(keep)
+        if len(keep) < len(self.indices):
+            kept = torch.tensor(keep, device=device)
+            self.indices = [self.indices[i] for i in keep]
+            for name in ("attention_mask", "uniforms", "counts"):
+                setattr(self, name, getattr(self, name)[kept])
+            self.cache.batch_select_indices(kept)
+        width = 1 + max(map(len, drafts), default=0)
+        rows = [[token, *draft] for token, draft in zip(tokens, drafts, strict=True)]
+        self.input_ids = torch.tensor([row + [0] * (width - len(row)) for row in rows], device=device)  # (B, W)
+        lengths = torch.tensor(list(map(len, rows)), device=device)
+        self._read = (torch.arange(width, device=device) < lengths[:, None]).long()
+        before = self.attention_mask.sum(-1, keepdim=True)
+        self.position_ids = before + torch.arange(width, device=device)
+        self.attention_mask = torch.cat([self.attention_mask, self._read], dim=-1)
+        self.drafts = [list(draft) for draft in drafts]
 
 
 def _cache(prefixes: Sequence[Prefix | None], width: int) -> Any:

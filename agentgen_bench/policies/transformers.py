@@ -13,6 +13,7 @@ from agentgen_bench.errors import MissingDependencyError, PolicyError, install_h
 from agentgen_bench.policies.backends import BackEnd, Wanted
 from agentgen_bench.policies.base import Description
 from agentgen_bench.policies.decoding import Rows, next_tokens
+from agentgen_bench.policies.drafts import LONGEST, ORDER, Drafts
 from agentgen_bench.policies.local import Batches, Completions, Generation, TrainableLocalPolicy
 from agentgen_bench.policies.prefixes import PrefixStore
 from agentgen_bench.policies.sampling import Sampling
@@ -66,7 +67,8 @@ class TransformersPolicy(TrainableLocalPolicy):
         self.device: Any = _device(device)
         self.model: Any = _loaded(self.checkpoint.path, self.device, dtype)
         self._prefixes = PrefixStore()
-        self._prefix_weights: tuple[int, ...] = ()
+        self._drafts = Drafts()
+        self._known_weights: tuple[int, ...] = ()
         self._keeps_logits = "logits_to_keep" in inspect.signature(self.model.forward).parameters
 
     def generate(self, prompts: Sequence[Sequence[int]], seeds: Sequence[int]) -> list[Generation]:
@@ -138,50 +140,80 @@ class TransformersPolicy(TrainableLocalPolicy):
         """Return the completions of one batch."""
         import torch
 
-        sampling = self.sampling
-        known = [self._prefixes.longest(prompt) for prompt in prompts] if self._keeps_prefixes() else ()
-        rows = Rows(prompts, seeds, sampling, self.device, known)
-        stops = torch.tensor(self.stop_ids, device=self.device)
+        self._forget_other_weights()
+        grows = self.prompt_config.protocol != "window"  # a window's next prompt does not start with the last one
+        known = [self._prefixes.longest(prompt) for prompt in prompts] if grows else ()
+        rows = Rows(prompts, seeds, self.sampling, self.device, known)
         ids: list[list[int]] = [[] for _ in prompts]
         logprobs: list[list[float]] = [[] for _ in prompts]
         with torch.inference_mode():
-            for t in range(sampling.max_tokens):
-                tokens, scores = next_tokens(self._next_logits(rows), rows.uniforms[:, t], sampling)
-                for row, token, score in zip(rows.indices, tokens.tolist(), scores.tolist(), strict=True):
-                    ids[row].append(token)
-                    logprobs[row].append(score)
-                going_on = ~torch.isin(tokens, stops)
-                for place, row in enumerate(rows.indices if self.stop_strings else ()):
-                    going_on[place] &= not self.holds_stop(ids[row])
-                if t + 1 == sampling.max_tokens:
-                    going_on.zero_()
-                if known:
-                    self._keep_read(rows, going_on, prompts, ids)
-                rows.advance(tokens, going_on)
-                if not rows.indices:
-                    break
+            while rows.indices:
+                drawn, scores = next_tokens(self._next_logits(rows), rows.draws().flatten(), self.sampling)
+                shape = len(rows.indices), rows.width
+                self._take(rows, drawn.view(shape).tolist(), scores.view(shape).tolist(), ids, logprobs)
+                ended = [self._has_ended(ids[row]) for row in rows.indices]
+                for place, row in enumerate(rows.indices):
+                    if ended[place]:
+                        self._keep_read(rows, place, prompts[row], ids[row], with_prefix=grows)
+                places = [place for place, has_ended in enumerate(ended) if not has_ended]
+                going_on = [rows.indices[place] for place in places]
+                guesses = [self._guesses(rows, prompts[row], ids[row]) for row in going_on]
+                rows.go_on(places, [ids[row][-1] for row in going_on], guesses)
         return [Generation(tuple(i), tuple(lp)) for i, lp in zip(ids, logprobs, strict=True)]
 
-    def _keeps_prefixes(self) -> bool:
-        """Return whether what is read is worth keeping; forgets what other weights have read."""
-        if self.prompt_config.protocol == "window":
-            return False  # a window's next prompt does not start with the last one
-        weights = tuple(parameter._version for parameter in self.model.parameters())  # counts changes in place
-        if weights != self._prefix_weights:
-            self._prefixes.clear()
-            self._prefix_weights = weights
-        return True
+    def _take(
+        self,
+        rows: Rows,
+        drawn: Sequence[Sequence[int]],
+        scores: Sequence[Sequence[float]],
+        ids: list[list[int]],
+        logprobs: list[list[float]],
+    ) -> None:
+        """Append what each row has drawn up to its first wrong guess or its end."""
+        import torch
 
-    def _keep_read(self, rows: Rows, going_on: Any, prompts: Sequence[Sequence[int]], ids: list[list[int]]) -> None:
-        """Keep what the rows that end now have read: prompt and completion, but for the token just drawn."""
-        for place in (~going_on).nonzero()[:, 0].tolist():
-            row = rows.indices[place]
-            layers = rows.layers_of(place)
-            if layers is not None:
-                self._prefixes.keep([*prompts[row], *ids[row][:-1]], layers)
+        taken = []
+        for row, guesses, tokens, own in zip(rows.indices, rows.drafts, drawn, scores, strict=True):
+            before = len(ids[row])
+            for place, (token, score) in enumerate(zip(tokens, own, strict=True)):
+                ids[row].append(token)
+                logprobs[row].append(score)
+                if place >= len(guesses) or token != guesses[place] or self._has_ended(ids[row]):
+                    break
+            taken.append(len(ids[row]) - before)
+        rows.settle(torch.tensor(taken, device=self.device))
+
+    def _has_ended(self, ids: Sequence[int]) -> bool:
+        return len(ids) >= self.sampling.max_tokens or ids[-1] in self.stop_ids or self.holds_stop(ids)
+
+    def _guesses(self, rows: Rows, prompt: Sequence[int], ids: Sequence[int]) -> list[int]:
+        """Return guesses of the tokens after `ids`, so many that one more may be drawn."""
+        if not rows.can_take_back:
+            return []
+        return self._drafts.after(
+            [*prompt[-ORDER:], *ids[-ORDER:]], min(LONGEST, self.sampling.max_tokens - len(ids) - 1)
+        )
+
+    def _forget_other_weights(self) -> None:
+        """Forget what other weights have read and written."""
+        weights = tuple(parameter._version for parameter in self.model.parameters())  # counts changes in place
+        if weights != self._known_weights:
+            self._prefixes.clear()
+            self._drafts.clear()
+            self._known_weights = weights
+
+    def _keep_read(
+        self, rows: Rows, place: int, prompt: Sequence[int], ids: Sequence[int], *, with_prefix: bool
+    ) -> None:
+        """Keep what a row that ends now has written, and what it has read: all but the token drawn last."""
+        self._drafts.learn([*prompt[-ORDER:], *ids], len(prompt[-ORDER:]))
+        layers = rows.layers_of(place) if with_prefix else None
+        if layers is not None:
+            self._prefixes.keep([*prompt, *ids[:-1]], layers)
 
     def _next_logits(self, rows: Rows) -> Any:
-        only_last = {"logits_to_keep": 1} if self._keeps_logits else {}
+        """Return the logits after what this pass reads: (B, V) for prompts, then (B W, V)."""
+        only_last = {"logits_to_keep": rows.width} if self._keeps_logits else {}
         output = self.model(
             input_ids=rows.input_ids,
             attention_mask=rows.attention_mask,
@@ -190,8 +222,8 @@ class TransformersPolicy(TrainableLocalPolicy):
             use_cache=True,
             **only_last,
         )
-        logits = output.logits[:, -1].float()
-        return logits[rows.owners] if rows.took(output.past_key_values) else logits  # (B, V)
+        logits = output.logits[:, -rows.width :].float()
+        return (logits[rows.owners] if rows.took(output.past_key_values) else logits).flatten(0, 1)
 
 
 def _device(device: str) -> Any:
