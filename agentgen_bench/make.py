@@ -9,7 +9,8 @@ import gymnasium as gym
 from agentgen_bench import families
 from agentgen_bench.checks import chosen
 from agentgen_bench.errors import SpecError
-from agentgen_bench.spec import ACCEPTS, ALIASES, CONTEXTS, FAULTS, INTERFACES, STRATEGIES, STREAMS, UPDATES, TaskSpec
+from agentgen_bench.knobs import CONTEXTS, STRATEGIES, STREAMS
+from agentgen_bench.spec import ACCEPTS, ALIASES, FAULTS, INTERFACES, UPDATES, TaskSpec
 
 SHARED = ("richness", "render_mode")  # arguments of every constructor that are no knobs of `TaskSpec.knobs`
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from agentgen_bench import families
 from agentgen_bench.checks import chosen
 from agentgen_bench.errors import SpecError
-from agentgen_bench.knobs import WRAPPER_DEFAULTS, WRITTEN_WHERE_ON, SpecJson
+from agentgen_bench.knobs import PACKS, WRAPPER_DEFAULTS, WRITTEN_WHERE_ON, SpecJson
 from agentgen_bench.text import Richness
 
 NAMESPACE = "AgentGen"
@@ -80,11 +80,8 @@ INTERFACES = (*ALIASES, *INTERFACE_PRESETS)
 ACCEPTS = ("aliases", "both")
 
 
-CONTEXTS = ("kept", "wiped", "told")
-STREAMS = ("same", "irrelevant", "changing")
 MIN_IRRELEVANT = 4  # tasks, of which one in so many is irrelevant
 UPDATES = ("note", "episode")
-STRATEGIES = ("cod", "ralph_full", "ralph_sample")
 MAX_PACK = 100
 MAX_CONTEXT_CHARS, MAX_TRAJECTORY_CHARS = 8192, 65_536
 
@@ -133,22 +130,7 @@ class LifecycleSpec:
             )
 
 
-def _preset_name(*parts: str) -> str:
-    return "-".join(part.replace("_", "-") for part in parts if part not in ("same", "kept"))
-
-
-LIFECYCLE_PRESETS = {  # pack-4, pack-4-wiped, pack-4-told, pack-4-irrelevant, pack-4-irrelevant-wiped, ...
-    _preset_name("pack", str(tasks), stream, context): LifecycleSpec(tasks, context, stream)
-    for tasks in (4, 8, 16)
-    for stream in STREAMS
-    for context in CONTEXTS
-} | {  # of solve and update episodes: cod-4, cod-4-wiped, cod-8-changing, ralph-full-4, ralph-sample-4-wiped, ...
-    _preset_name(strategy, str(tasks), stream, context): LifecycleSpec(tasks, context, stream, "episode", strategy)
-    for strategy in STRATEGIES
-    for tasks in (4, 8, 16)
-    for stream in (STREAMS if strategy == "cod" else ("same",))
-    for context in CONTEXTS
-}
+LIFECYCLE_PRESETS = {name: LifecycleSpec(**fields) for name, fields in PACKS.items()}
 
 
 FAULTS = ("action", "late", "repeated", "observation", "mixed")

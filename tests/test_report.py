@@ -85,6 +85,9 @@ def test_packs_have_their_curves_and_other_runs_no_such_section(tmp_path):
     text = page([collect(tmp_path / "p")])
     curves = text[text.index("Packs: score at each position") :]
     assert curves.count("lifecycle pack-4-wiped, 4: 100.0 %") == 1
+    worth = curves[curves.index("What memory is worth") :]
+    assert "<td>stateful gain</td>" in worth
+    assert ">0.0 pp</td>" in worth
     assert "Packs" not in page([collect(tmp_path / "plain")])
 
 

@@ -7,18 +7,9 @@ import gymnasium as gym
 
 from agentgen_bench import families
 from agentgen_bench.errors import SpecError
-from agentgen_bench.knobs import WRAPPER_DEFAULTS
+from agentgen_bench.knobs import CONTEXTS, STREAMS, WRAPPER_DEFAULTS
 from agentgen_bench.make import knobs_of
-from agentgen_bench.spec import (
-    CONTEXTS,
-    DISTRACTOR_PRESETS,
-    FAULT_PRESETS,
-    INTERFACES,
-    LIFECYCLE_PRESETS,
-    NAMESPACE,
-    STREAMS,
-    TaskSpec,
-)
+from agentgen_bench.spec import DISTRACTOR_PRESETS, FAULT_PRESETS, INTERFACES, LIFECYCLE_PRESETS, NAMESPACE, TaskSpec
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -17,11 +17,12 @@ from agentgen_bench.report.pushes import PUSHES_TITLE, push_table
 from agentgen_bench.report.run_scores import run_score_sections
 from agentgen_bench.report.study import study_sections
 from agentgen_bench.report.tables import fixed, head, percent, scrolling, section, table
-from agentgen_bench.scores.base import ScoreJson, family, setting_label
+from agentgen_bench.scores.base import Score, ScoreJson, family, setting_label
 from agentgen_bench.scores.failures import MODES
 from agentgen_bench.scores.packs import pack_scores
 from agentgen_bench.scores.study import Study
 from agentgen_bench.scores.success import SettingJson
+from agentgen_bench.scores.units import in_units, interval_in_units
 
 MAX_TITLED = 3  # runs that the title names; more would push the answer off the screen
 
@@ -164,8 +165,12 @@ def _endings_section(runs: Sequence[RunReport]) -> str:
 
 
 def _packs_section(runs: Sequence[RunReport]) -> list[str]:
-    """Return the section of the packs: the score at each position, a panel per family and difficulty, if any."""
+    """Return the section of the packs: the score at each position, a panel per family and difficulty, and their scores.
+
+    There is none where no run plays packs.
+    """
     panels: dict[str, list[Point]] = {}
+    rows: list[str] = []
     for run in runs:
         for packs in pack_scores([run.episodes]):
             for k, score in enumerate(packs.curve, 1):
@@ -173,9 +178,20 @@ def _packs_section(runs: Sequence[RunReport]) -> list[str]:
                     low, high = _bounds(score.value, score.to_json())[1:]
                     point = Point(str(k), _series(run, packs.spec, runs), score.value, low, high, score.n)
                     panels.setdefault(f"{family(packs.spec)} {packs.spec['difficulty']}", []).append(point)
+            rows += [_pack_row(run, packs.setting, score) for score in packs.scores[len(packs.curve) :]]
     order = sorted({point.x for points in panels.values() for point in points}, key=int)
     title = "Packs: score at each position, %"
-    return [section(title, small_multiples(panels, order))] if panels else []
+    if not panels:
+        return []
+    names = ("run", "packs", "score", "value", "95 % interval", "n")
+    return [section(title, small_multiples(panels, order) + table("What memory is worth", head(names), "".join(rows)))]
+
+
+def _pack_row(run: RunReport, setting: str, score: Score) -> str:
+    numbers = (in_units(score.name, score.value), interval_in_units(score), str(score.n))
+    words = "".join(f"<td>{shown(text)}</td>" for text in (run.label, setting, score.name.replace("_", " ")))
+    cells = "".join(f'<td class="number">{shown(number)}</td>' for number in numbers)
+    return f"<tr>{words}{cells}</tr>"
 
 
 def _failures_section(runs: Sequence[RunReport]) -> str:

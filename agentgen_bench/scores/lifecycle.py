@@ -16,7 +16,7 @@ Array = npt.NDArray[np.float64]
 
 def position_curve(packs: Packs, rng: np.random.Generator) -> list[Score]:
     """Return the mean reward at each position of the packs, intervals by resampling packs."""
-    return [_mean_over_packs(f"position_{k + 1}", [pack[k] for pack in packs], rng) for k in range(_pack_size(packs))]
+    return [mean_over_packs(f"position_{k + 1}", [pack[k] for pack in packs], rng) for k in range(_pack_size(packs))]
 
 
 def cod_effect(packs: Packs, rng: np.random.Generator) -> Score:
@@ -24,6 +24,16 @@ def cod_effect(packs: Packs, rng: np.random.Generator) -> Score:
     if _pack_size(packs) < 2:
         return undefined("cod_effect", "needs packs of at least 2 tasks")
     return _mean_difference("cod_effect", [pack[-1] - pack[0] for pack in packs], rng)
+
+
+def ralph_effect(packs: Packs, rng: np.random.Generator) -> Score:
+    """Return the same where all tasks of a pack are one: the mean reward of the last attempt minus that of the first.
+
+    The curve of such packs (arXiv 2606.20002's Ralph loops) is `position_curve`, by attempt.
+    """
+    if _pack_size(packs) < 2:
+        return undefined("ralph_effect", "needs packs of at least 2 tasks")
+    return _mean_difference("ralph_effect", [pack[-1] - pack[0] for pack in packs], rng)
 
 
 def stateful_gain(kept: Packs, wiped: Packs, rng: np.random.Generator) -> Score:
@@ -71,11 +81,19 @@ def _pack_size(packs: Packs) -> int:
     return sizes[0] if sizes else 0
 
 
-def _mean_over_packs(name: str, values: Sequence[float], rng: np.random.Generator) -> Score:
+def mean_over_packs(name: str, values: Sequence[float], rng: np.random.Generator) -> Score:
     """Return the mean of rewards in [0, 1]; packs that are all alike give Wilson's interval, not one without width."""
     if not values:
         return undefined(name, "there are no packs")
     return Score(name, mean(values), *rate_interval(values, [1] * len(values), rng), n=len(values))
+
+
+def mean_change(name: str, changes: Sequence[float], rng: np.random.Generator) -> Score:
+    """Return the mean of changes of a difference between rewards, each of one pack and in [-2, 2]."""
+    half = _mean_difference(name, [change / 2 for change in changes], rng)
+    if half.value is None or half.low is None or half.high is None:
+        return half if half.value is None else Score(name, 2 * half.value, n=half.n)
+    return Score(name, 2 * half.value, 2 * half.low, 2 * half.high, n=half.n)
 
 
 def _mean_difference(name: str, differences: Sequence[float], rng: np.random.Generator) -> Score:

@@ -1,22 +1,38 @@
 """From recorded packs to the scores of long life cycles: what `scores/lifecycle.py` defines, per setting."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from agentgen_bench.episodes import Episode, canonical_json
+from agentgen_bench.episodes import Episode, Step, canonical_json
+from agentgen_bench.knobs import CONTEXTS, PACK_DEFAULTS, PACKS
 from agentgen_bench.scores.base import Score, by_setting, level_key, mean, setting_label
-from agentgen_bench.scores.lifecycle import cod_effect, position_curve, stateful_gain
+from agentgen_bench.scores.bootstrap import ratio_interval
+from agentgen_bench.scores.lifecycle import (
+    cod_effect,
+    mean_change,
+    mean_over_packs,
+    position_curve,
+    ralph_effect,
+    stateful_gain,
+)
 from agentgen_bench.seeding import stream
+
+Rows = Mapping[str, Sequence[float]]  # by level the mean score at each position
 
 
 class PackScores(NamedTuple):
-    """The scores of one setting that plays packs. `gain` stands with the context kept, where both were played."""
+    """The scores of one setting that plays packs.
+
+    `gain` stands with the context kept, where both were played; `memory` (what updates cost, and how many could not be
+    read) where an agent writes and spends tokens, or writes in episodes of their own.
+    """
 
     spec: Mapping[str, Any]
     curve: tuple[Score, ...]
     effect: Score
     gain: Score | None
+    memory: tuple[Score, ...] = ()
 
     @property
     def setting(self) -> str:
@@ -26,7 +42,19 @@ class PackScores(NamedTuple):
     @property
     def scores(self) -> tuple[Score, ...]:
         """All of them, in order."""
-        return (*self.curve, self.effect, *([self.gain] if self.gain else []))
+        return (*self.curve, self.effect, *([self.gain] if self.gain else []), *self.memory)
+
+
+class PackChanges(NamedTuple):
+    """What training changed of one setting of packs, against the policy before it on the same packs."""
+
+    spec: Mapping[str, Any]
+    scores: tuple[Score, ...]
+
+    @property
+    def setting(self) -> str:
+        """The setting's name, for tables."""
+        return setting_label(self.spec)
 
 
 def pack_scores(runs: Iterable[Iterable[Episode]]) -> list[PackScores]:
@@ -34,14 +62,24 @@ def pack_scores(runs: Iterable[Iterable[Episode]]) -> list[PackScores]:
 
     A pack played several times counts once, with the mean of each position. A crashed one scores 0 throughout.
     """
-    settings: dict[str, list[Episode]] = {}
-    for run in runs:
-        for key, episodes in by_setting(run).items():
-            if "lifecycle" in episodes[0].spec:
-                settings.setdefault(key, []).extend(episodes)
-    packs = {key: _packs(episodes) for key, episodes in settings.items()}
-    kept = {key for key, episodes in settings.items() if any(_has_notes(episode) for episode in episodes)}
-    return [_scored(key, packs, kept) for key in settings]
+    settings = _settings(runs)
+    packs = {key: _rows(episodes) for key, episodes in settings.items()}
+    return [_scored(key, packs, settings[key]) for key in settings]
+
+
+def pack_changes(initial: Iterable[Iterable[Episode]], trained: Iterable[Iterable[Episode]]) -> list[PackChanges]:
+    """Return what training changed of each setting with a kept context that both played, on the packs of both.
+
+    The change of the effect within the pack; and where both played the twin without a context too, that of its gain. On
+    another family or fact than was trained on, this is transfer.
+    """
+    before, after = ({key: _rows(episodes) for key, episodes in _settings(runs).items()} for runs in (initial, trained))
+    found = []
+    for key in after:
+        if key in before and pack_of(json.loads(key))["context"] == "kept":
+            scores = tuple(_changes(key, before, after))
+            found += [PackChanges(json.loads(key), scores)] if scores else []
+    return found
 
 
 def task_scores(episode: Episode) -> tuple[float, ...]:
@@ -49,33 +87,114 @@ def task_scores(episode: Episode) -> tuple[float, ...]:
     return () if episode.ending == "error" else tuple(task.score for task in episode.tasks)
 
 
-def _has_notes(episode: Episode) -> bool:
-    """Return whether the agent was asked for notes: the context is kept from task to task."""
-    return any(task.note is not None for task in episode.tasks)
+def pack_of(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a setting in JSON form says of its packs, defaults included.
+
+    A preset that is not known here stands for itself, but for the context, which presets are named by.
+    """
+    pack = spec["lifecycle"]
+    if isinstance(pack, Mapping):
+        return {**PACK_DEFAULTS, **pack}
+    name, _, context = str(pack).rpartition("-")
+    unknown = {"preset": name, "context": context} if context in CONTEXTS else {"preset": pack}
+    return {**PACK_DEFAULTS, **PACKS.get(str(pack), unknown)}
 
 
-def _scored(key: str, packs: Mapping[str, Mapping[str, Sequence[float]]], kept: Collection[str]) -> PackScores:
+def _settings(runs: Iterable[Iterable[Episode]]) -> dict[str, list[Episode]]:
+    settings: dict[str, list[Episode]] = {}
+    for run in runs:
+        for key, episodes in by_setting(run).items():
+            if "lifecycle" in episodes[0].spec:
+                settings.setdefault(key, []).extend(episodes)
+    return settings
+
+
+def _scored(key: str, packs: Mapping[str, Rows], episodes: Sequence[Episode]) -> PackScores:
     rows = list(packs[key].values())
+    pack = pack_of(json.loads(key))
+    effect = cod_effect if pack["strategy"] == "cod" else ralph_effect
+    twin = _twin(key, packs) if pack["context"] == "kept" else None
+    gain = None
+    if twin is not None and (shared := sorted(set(packs[key]) & set(packs[twin]))):
+        kept, wiped = ([packs[setting][level] for level in shared] for setting in (key, twin))
+        gain = stateful_gain(kept, wiped, stream("scores", "packs", key))
     return PackScores(
         json.loads(key),
         tuple(position_curve(rows, stream("scores", "packs", key))),
-        cod_effect(rows, stream("scores", "packs", key)),
-        _gain(key, packs, kept) if key in kept else None,
+        effect(rows, stream("scores", "packs", key)),
+        gain,
+        tuple(_memory(key, episodes)),
     )
 
 
-def _gain(key: str, packs: Mapping[str, Mapping[str, Sequence[float]]], kept: Collection[str]) -> Score | None:
-    """Return the gain over the setting that differs in its wiped context alone, on the packs that both hold."""
-    for wiped in [setting for setting in packs if setting not in kept and not _is_told(json.loads(setting))]:
-        shared = sorted(set(packs[key]) & set(packs[wiped]))
-        if shared and _without(json.loads(key)) == _without(json.loads(wiped)):
-            rows, others = ([packs[setting][level] for level in shared] for setting in (key, wiped))
-            return stateful_gain(rows, others, stream("scores", "packs", key))
+def _changes(key: str, before: Mapping[str, Rows], after: Mapping[str, Rows]) -> Iterator[Score]:
+    shared = sorted(level for level in set(before[key]) & set(after[key]) if len(after[key][level]) > 1)
+    ends = [
+        (row[-1] - row[0]) - (old[-1] - old[0])
+        for row, old in ((after[key][level], before[key][level]) for level in shared)
+        if old
+    ]
+    if ends:
+        yield mean_change("effect_change", ends, stream("scores", "packs", "change", key))
+    twin = _twin(key, after)
+    if twin is None or twin not in before:
+        return
+    shared = [level for level in shared if level in after[twin] and level in before[twin]]
+    gains = [
+        (mean(after[key][level]) - mean(after[twin][level])) - (mean(before[key][level]) - mean(before[twin][level]))
+        for level in shared
+        if all((before[key][level], before[twin][level], after[twin][level]))
+    ]
+    if gains:
+        yield mean_change("gain_change", gains, stream("scores", "packs", "change", key))
+
+
+def _twin(key: str, packs: Iterable[str]) -> str | None:
+    """Return the setting that differs in its wiped context alone; None where it was not played."""
+    own = _but_context(json.loads(key))
+    for other in packs:
+        if pack_of(json.loads(other))["context"] == "wiped" and _but_context(json.loads(other)) == own:
+            return other
     return None
 
 
-def _packs(episodes: Sequence[Episode]) -> dict[str, list[float]]:
-    """Return by level the mean score at each position."""
+def _but_context(spec: Mapping[str, Any]) -> str:
+    pack = {name: value for name, value in pack_of(spec).items() if name != "context"}
+    return canonical_json({**spec, "lifecycle": pack})
+
+
+def _memory(key: str, episodes: Sequence[Episode]) -> Iterator[Score]:
+    """Yield the share of contexts that could not be read, per pack, and the tokens that writing costs in a pack."""
+    whole = [episode for episode in episodes if episode.ending != "error"]
+    unread = [mean([not step.is_action_valid for step in updates]) for one in whole if (updates := _updates(one))]
+    if unread:
+        yield mean_over_packs("unread_contexts", unread, stream("scores", "packs", "memory", key))
+    tokens = [float(sum(step.prompt_tokens + step.completion_tokens for step in _writing(one))) for one in whole]
+    if any(tokens):
+        interval = ratio_interval(tokens, [1] * len(tokens), stream("scores", "packs", "memory", key))
+        yield Score("memory_tokens", mean(tokens), *interval, n=len(tokens))
+
+
+def _updates(episode: Episode) -> list[Step]:
+    """Return the steps of a pack that are update episodes."""
+    n_steps = len(episode.steps)
+    return [
+        episode.steps[part.start] for part in episode.parts if part.context_chars is not None and part.start < n_steps
+    ]
+
+
+def _writing(episode: Episode) -> list[Step]:
+    """Return the steps in which the agent wrote what it keeps, a note or a context: the one before each later task."""
+    notes = [task.note for task in episode.tasks[:-1]]
+    later = [task.start for task in episode.tasks[1:]]
+    return [
+        episode.steps[start - 1]
+        for start, note in zip(later, notes, strict=True)
+        if note is not None and start <= len(episode.steps)
+    ]
+
+
+def _rows(episodes: Sequence[Episode]) -> dict[str, list[float]]:
     played: dict[str, list[tuple[float, ...]]] = {}
     for episode in episodes:
         played.setdefault(level_key(episode), []).append(task_scores(episode))
@@ -84,14 +203,3 @@ def _packs(episodes: Sequence[Episode]) -> dict[str, list[float]]:
         level: [mean(row[k] if row else 0.0 for row in rows) for k in range(size)]
         for level, rows in sorted(played.items())
     }
-
-
-def _is_told(spec: Mapping[str, Any]) -> bool:
-    """Return whether each task of the pack is headed by its fact: a bound, and no twin of the kept context."""
-    pack = spec["lifecycle"]
-    return str(pack["context"]) == "told" if isinstance(pack, Mapping) else str(pack).endswith("-told")
-
-
-def _without(spec: Mapping[str, Any]) -> str:
-    """Return what two settings share that differ in their context alone; packs of other sizes share no level."""
-    return canonical_json({name: value for name, value in spec.items() if name != "lifecycle"})

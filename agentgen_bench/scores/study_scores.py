@@ -29,7 +29,7 @@ from agentgen_bench.scores.ood import (
     retention,
     tax_reduction,
 )
-from agentgen_bench.scores.packs import pack_scores
+from agentgen_bench.scores.packs import pack_changes, pack_scores
 from agentgen_bench.scores.run_scores import run_scores
 from agentgen_bench.scores.sampling import (
     PolicyRates,
@@ -310,3 +310,11 @@ def _life_cycles(study: Study, runs: Runs) -> Iterable[Line]:
         for packs in pack_scores([runs[entry.run] for entry in entries]):
             for score in packs.scores:
                 yield Line("life cycle", f"{condition.label}: {packs.setting}", score)
+    initial = study.only("initial")
+    if initial is None:
+        return
+    before = [runs[entry.run] for entry in study.conditions[initial]]
+    for condition in [c for c in study.conditions if c.role not in ("initial", "policy")]:
+        for changes in pack_changes(before, [runs[entry.run] for entry in study.conditions[condition]]):
+            for score in changes.scores:
+                yield Line("life cycle: change by training", f"{condition.label}: {changes.setting}", score)

@@ -15,11 +15,14 @@ POINTS = {
     "forgetting_max",
     "forgetting_end",
     "cod_effect",
+    "ralph_effect",
+    "effect_change",
+    "gain_change",
     "fault_change",
     "stateful_gain",
     "interface_reliance",
 }
-RAW = {"ood_rank_score", "harness_variance", "tokens_per_success", "horizon_50", "horizon_slope"}
+RAW = {"ood_rank_score", "harness_variance", "tokens_per_success", "memory_tokens", "horizon_50", "horizon_slope"}
 NO_INTERVAL_FOR = {
     "forgetting_max": "the largest of noisy rates is too large, by 1 to 3 points where nothing is forgotten, and "
     "redraws of it are larger still; forgetting_end has an interval",

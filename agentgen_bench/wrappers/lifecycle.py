@@ -8,9 +8,10 @@ from gymnasium.utils import RecordConstructorArgs, seeding
 from agentgen_bench.checks import checked_action, checked_seed, chosen
 from agentgen_bench.contract import Analysis, Fact, Info, TaskRecord, TextWrapper
 from agentgen_bench.envs.base import SEEDS
+from agentgen_bench.knobs import CONTEXTS, STRATEGIES, STREAMS
 from agentgen_bench.seeding import key_digest, seed_from, stream
 from agentgen_bench.spaces import TextSpace
-from agentgen_bench.spec import CONTEXTS, MIN_IRRELEVANT, STRATEGIES, STREAMS, LifecycleSpec
+from agentgen_bench.spec import MIN_IRRELEVANT, LifecycleSpec
 from agentgen_bench.text import Listing, Richness, Section, render
 from agentgen_bench.wrappers.interface import Interface
 
