@@ -9,6 +9,7 @@ import pytest
 
 from agentgen_bench.cli import main
 from agentgen_bench.errors import EntryError
+from agentgen_bench.evaluation.fresh import fresh_suite
 from agentgen_bench.evaluation.plan import suite_plan
 from agentgen_bench.evaluation.run import evaluate
 from agentgen_bench.leaderboard.audit import Record, append, entry_name, read_audit, trust
@@ -209,9 +210,12 @@ def test_which_episodes_are_looked_at_is_decided_by_entry_and_beacon_alone(model
 
 def test_the_oracles_kind_of_actions_under_a_models_name_are_found_in_an_entry(models, suite: Suite, tmp_path: Path):
     policy, config = policy_of(models[0]), PromptConfig(history_length=1)
+    fresh = tmp_path / "fresh"
     evaluate(suite_plan(suite), Writer(policy, config), config, tmp_path / "run")
+    evaluate(suite_plan(fresh_suite(suite, "a beacon")), Writer(policy, config), config, fresh)
     entry = submit(
         tmp_path / "run",
+        fresh=fresh,
         org="Lab",
         model="writer",
         date="2026-01-31",
@@ -222,6 +226,8 @@ def test_the_oracles_kind_of_actions_under_a_models_name_are_found_in_an_entry(m
     found = likelihood(entry, policy, n_episodes=3, beacon="x", suite=suite)
     assert (found.holds, found.left_out, found.episodes) == (False, 0, 3)
     assert found.tokens > MIN_TOKENS
+    n_levels = sum(len(cell.seeds) for cell in suite.cells)  # as many fresh ones are looked at too
+    assert likelihood(entry, policy, n_episodes=100, beacon="x", suite=suite).episodes == 2 * n_levels
 
 
 def test_a_scripted_entry_has_no_weights_to_compare_with(made: Path, suite: Suite, models):

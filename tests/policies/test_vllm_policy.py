@@ -14,10 +14,12 @@ pytestmark = [
 
 from agentgen_bench import parsing  # noqa: E402
 from agentgen_bench.errors import PolicyError  # noqa: E402
+from agentgen_bench.leaderboard.likelihood import judged  # noqa: E402
 from agentgen_bench.parsing import ParseReason  # noqa: E402
 from agentgen_bench.policies.asking import Request  # noqa: E402
 from agentgen_bench.policies.base import Decision, Policy  # noqa: E402
 from agentgen_bench.policies.loading import choose_backend  # noqa: E402
+from agentgen_bench.policies.prefill import evidence  # noqa: E402
 from agentgen_bench.policies.sampling import Sampling  # noqa: E402
 from agentgen_bench.policies.transformers import TransformersPolicy  # noqa: E402
 from agentgen_bench.policies.vllm import VLLMPolicy  # noqa: E402
@@ -79,6 +81,17 @@ def test_sampled_logprobs_are_those_of_the_distribution_drawn_from(
     decisions = policy.with_sampling(plain).act(histories)
     drawn = [logprob for d in decisions if d.sample is not None for logprob in d.sample.logprobs]
     assert drawn == pytest.approx(probe(reference, decisions), abs=NEARLY)
+
+
+@pytest.mark.parametrize("sampling", [GREEDY, SAMPLED, Sampling(temperature=1.0, max_tokens=16)])
+def test_the_likelihood_check_believes_completions_of_this_engine(
+    policy: VLLMPolicy, reference: TransformersPolicy, histories: list[History], sampling: Sampling
+) -> None:
+    decisions = policy.with_sampling(sampling).act(histories)
+    samples = [decision.sample for decision in decisions if decision.sample is not None]
+    tokens = [evidence(reference, sample.prompt_ids, sample.completion_ids, sampling) for sample in samples]
+    found = judged(tokens, sampling, n_episodes=1, left_out=0)
+    assert found.holds, found.text
 
 
 @pytest.mark.parametrize(
