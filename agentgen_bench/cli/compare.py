@@ -11,9 +11,10 @@ from agentgen_bench.cli.table import aligned
 from agentgen_bench.errors import SpecError
 from agentgen_bench.evaluation.folder import read_run
 from agentgen_bench.evaluation.grid import grid_runs, is_grid
-from agentgen_bench.scores.base import Score
+from agentgen_bench.scores.base import Score, scores_json
 from agentgen_bench.scores.comparison import VIEWS, Comparison, Comparisons, compare
 from agentgen_bench.scores.harness import HarnessScores, harness_difference, harness_scores
+from agentgen_bench.scores.packs import PackChanges, pack_changes
 from agentgen_bench.scores.units import in_units, interval_in_units
 
 EXAMPLES = """examples:
@@ -59,8 +60,11 @@ def run(args: argparse.Namespace) -> int:
         return _compare_grids(args)
     a, b = (read_run(path, texts=False).episodes for path in (args.a, args.b))
     comparisons = compare(a, b, args.across)
+    packs = pack_changes([a], [b])
     data = {"a": str(args.a), "b": str(args.b), **comparisons.to_json()}
-    print(json.dumps(data, indent=2) if args.json else comparisons_text(comparisons))
+    if packs:
+        data["packs"] = [{"setting": one.setting, "scores": scores_json(one.scores)} for one in packs]
+    print(json.dumps(data, indent=2) if args.json else "\n".join([comparisons_text(comparisons), *packs_text(packs)]))
     return 0
 
 
@@ -116,6 +120,16 @@ def comparisons_text(comparisons: Comparisons) -> str:
         mean = comparisons.difference
         rows.append(("mean over environments", str(mean.n), "", "", _points(mean), _interval(mean), "", ""))
     return "\n".join([*aligned(rows), *_left_out(comparisons)])
+
+
+def packs_text(packs: Sequence[PackChanges]) -> list[str]:
+    """Return what differs in packs of tasks as lines, where any were played: B - A of the scores within packs."""
+    rows = [
+        (one.setting, score.name, str(score.n), _points(score), _interval(score))
+        for one in packs
+        for score in one.scores
+    ]
+    return ["", *aligned([("packs", "score", "packs", "B - A", "95 %, levels only"), *rows])] if rows else []
 
 
 def _row(comparison: Comparison) -> tuple[str, ...]:

@@ -131,6 +131,12 @@ def _text(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else canonical_json(value)
 
 
+def _of_tasks(played: Played, name: str) -> str | None:
+    """Return a field of the tasks of a pack as a JSON list; None of any other episode."""
+    is_pack = "lifecycle" in played.episode.spec
+    return json.dumps([getattr(task, name) for task in played.episode.tasks]) if is_pack else None
+
+
 def _chars(episode: Episode) -> Iterator[Mapping[str, int]]:
     yield episode.first_chars
     yield from (step.observation_chars for step in episode.steps)
@@ -165,6 +171,8 @@ EPISODE_COLUMNS: tuple[tuple[str, Kind, Callable[[Played], Cell]], ...] = (
     ("error", "string", lambda played: played.episode.error),
     ("success", "bool", lambda played: played.episode.success),
     ("score", "float", lambda played: float(played.episode.score)),
+    ("task_scores", "string", lambda played: _of_tasks(played, "score")),
+    ("contexts", "string", lambda played: _of_tasks(played, "note")),
     ("episode_return", "float", lambda played: float(played.episode.episode_return)),
     ("steps", "int", lambda played: len(played.episode.steps)),
     ("invalid_actions", "int", lambda played: sum(not step.is_action_valid for step in played.episode.steps)),

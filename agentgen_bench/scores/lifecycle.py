@@ -23,7 +23,7 @@ def cod_effect(packs: Packs, rng: np.random.Generator) -> Score:
     """Return the mean reward at the last position minus that at the first, paired within packs."""
     if _pack_size(packs) < 2:
         return undefined("cod_effect", "needs packs of at least 2 tasks")
-    return _mean_difference("cod_effect", [pack[-1] - pack[0] for pack in packs], rng)
+    return mean_difference("cod_effect", [pack[-1] - pack[0] for pack in packs], rng)
 
 
 def ralph_effect(packs: Packs, rng: np.random.Generator) -> Score:
@@ -33,7 +33,7 @@ def ralph_effect(packs: Packs, rng: np.random.Generator) -> Score:
     """
     if _pack_size(packs) < 2:
         return undefined("ralph_effect", "needs packs of at least 2 tasks")
-    return _mean_difference("ralph_effect", [pack[-1] - pack[0] for pack in packs], rng)
+    return mean_difference("ralph_effect", [pack[-1] - pack[0] for pack in packs], rng)
 
 
 def stateful_gain(kept: Packs, wiped: Packs, rng: np.random.Generator) -> Score:
@@ -44,7 +44,7 @@ def stateful_gain(kept: Packs, wiped: Packs, rng: np.random.Generator) -> Score:
     if [len(pack) for pack in kept] != [len(pack) for pack in wiped]:
         raise ScoreError(f"{len(kept)} packs kept and {len(wiped)} wiped do not hold the same tasks")
     _pack_size(kept)
-    return _mean_difference("stateful_gain", [mean(a) - mean(b) for a, b in zip(kept, wiped, strict=True)], rng)
+    return mean_difference("stateful_gain", [mean(a) - mean(b) for a, b in zip(kept, wiped, strict=True)], rng)
 
 
 class CodAdvantages(NamedTuple):
@@ -90,13 +90,13 @@ def mean_over_packs(name: str, values: Sequence[float], rng: np.random.Generator
 
 def mean_change(name: str, changes: Sequence[float], rng: np.random.Generator) -> Score:
     """Return the mean of changes of a difference between rewards, each of one pack and in [-2, 2]."""
-    half = _mean_difference(name, [change / 2 for change in changes], rng)
+    half = mean_difference(name, [change / 2 for change in changes], rng)
     if half.value is None or half.low is None or half.high is None:
         return half if half.value is None else Score(name, 2 * half.value, n=half.n)
     return Score(name, 2 * half.value, 2 * half.low, 2 * half.high, n=half.n)
 
 
-def _mean_difference(name: str, differences: Sequence[float], rng: np.random.Generator) -> Score:
+def mean_difference(name: str, differences: Sequence[float], rng: np.random.Generator) -> Score:
     """Return the mean of differences in [-1, 1] between rewards of one pack."""
     if not differences:
         return undefined(name, "there are no packs")

@@ -11,6 +11,7 @@ from agentgen_bench.scores.bootstrap import ratio_interval
 from agentgen_bench.scores.lifecycle import (
     cod_effect,
     mean_change,
+    mean_difference,
     mean_over_packs,
     position_curve,
     ralph_effect,
@@ -46,7 +47,7 @@ class PackScores(NamedTuple):
 
 
 class PackChanges(NamedTuple):
-    """What training changed of one setting of packs, against the policy before it on the same packs."""
+    """What differs between two policies in one setting of packs, on the same packs."""
 
     spec: Mapping[str, Any]
     scores: tuple[Score, ...]
@@ -67,19 +68,16 @@ def pack_scores(runs: Iterable[Iterable[Episode]]) -> list[PackScores]:
     return [_scored(key, packs, settings[key]) for key in settings]
 
 
-def pack_changes(initial: Iterable[Iterable[Episode]], trained: Iterable[Iterable[Episode]]) -> list[PackChanges]:
-    """Return what training changed of each setting with a kept context that both played, on the packs of both.
+def pack_changes(a: Iterable[Iterable[Episode]], b: Iterable[Iterable[Episode]]) -> list[PackChanges]:
+    """Return what differs between two policies, B - A, in each setting that both played, on the packs of both.
 
-    The change of the effect within the pack; and where both played the twin without a context too, that of its gain. On
-    another family or fact than was trained on, this is transfer.
+    The mean score of a pack and the effect within it; and where both played the twin without a context too, the gain.
+    With A the policy before a training, B the one after, and a family or fact that it was not trained on, this is
+    transfer.
     """
-    before, after = ({key: _rows(episodes) for key, episodes in _settings(runs).items()} for runs in (initial, trained))
-    found = []
-    for key in after:
-        if key in before and pack_of(json.loads(key))["context"] == "kept":
-            scores = tuple(_changes(key, before, after))
-            found += [PackChanges(json.loads(key), scores)] if scores else []
-    return found
+    before, after = ({key: _rows(episodes) for key, episodes in _settings(runs).items()} for runs in (a, b))
+    found = [(key, tuple(_changes(key, before, after))) for key in after if key in before]
+    return [PackChanges(json.loads(key), scores) for key, scores in found if scores]
 
 
 def task_scores(episode: Episode) -> tuple[float, ...]:
@@ -128,25 +126,21 @@ def _scored(key: str, packs: Mapping[str, Rows], episodes: Sequence[Episode]) ->
 
 
 def _changes(key: str, before: Mapping[str, Rows], after: Mapping[str, Rows]) -> Iterator[Score]:
-    shared = sorted(level for level in set(before[key]) & set(after[key]) if len(after[key][level]) > 1)
-    ends = [
-        (row[-1] - row[0]) - (old[-1] - old[0])
-        for row, old in ((after[key][level], before[key][level]) for level in shared)
-        if old
-    ]
-    if ends:
-        yield mean_change("effect_change", ends, stream("scores", "packs", "change", key))
-    twin = _twin(key, after)
-    if twin is None or twin not in before:
-        return
-    shared = [level for level in shared if level in after[twin] and level in before[twin]]
-    gains = [
-        (mean(after[key][level]) - mean(after[twin][level])) - (mean(before[key][level]) - mean(before[twin][level]))
-        for level in shared
-        if all((before[key][level], before[twin][level], after[twin][level]))
-    ]
-    if gains:
-        yield mean_change("gain_change", gains, stream("scores", "packs", "change", key))
+    own = [level for level in after[key] if level in before[key] and before[key][level] and after[key][level]]
+    pairs = [(before[key][level], after[key][level]) for level in own]
+    values = {
+        "score_change": [mean(new) - mean(old) for old, new in pairs],
+        "effect_change": [(new[-1] - new[0]) - (old[-1] - old[0]) for old, new in pairs],
+    }
+    twin = _twin(key, after) if pack_of(json.loads(key))["context"] == "kept" else None
+    if twin is not None and twin in before:
+        both = [level for level in own if before[twin].get(level) and after[twin].get(level)]
+        gains = [[mean(side[key][level]) - mean(side[twin][level]) for level in both] for side in (before, after)]
+        values["gain_change"] = [new - old for old, new in zip(*gains, strict=True)]
+    for name, changes in values.items():
+        if changes:
+            scored = mean_difference if name == "score_change" else mean_change
+            yield scored(name, changes, stream("scores", "packs", "change", key))
 
 
 def _twin(key: str, packs: Iterable[str]) -> str | None:

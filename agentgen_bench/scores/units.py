@@ -16,6 +16,7 @@ POINTS = {
     "forgetting_end",
     "cod_effect",
     "ralph_effect",
+    "score_change",
     "effect_change",
     "gain_change",
     "fault_change",

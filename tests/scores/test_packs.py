@@ -117,19 +117,22 @@ def test_what_memory_costs_and_how_much_of_it_could_not_be_read() -> None:
 def test_training_changes_effect_and_gain_on_the_same_packs() -> None:
     before = [*KEPT, *WIPED]  # effects 1 and 1, gains .5 and .25
     after = [pack(0, 0, 1, 1, 1), pack(1, 1, 1, 1, 1), pack(2, 0, 0, 0, 0), *WIPED]  # effects 1 and 0, gains .5, .75
-    (changes,) = pack_changes([before], [after])
-    assert [(score.name, score.value, score.n) for score in changes.scores] == [
+    kept, wiped = pack_changes([before], [after])
+    assert [(score.name, score.value, score.n) for score in kept.scores] == [
+        ("score_change", pytest.approx(0.25), 2),
         ("effect_change", pytest.approx(-0.5), 2),
         ("gain_change", pytest.approx(0.25), 2),
     ]
+    assert [(score.name, score.value) for score in wiped.scores] == [("score_change", 0.0), ("effect_change", 0.0)]
 
 
 def test_a_study_says_what_training_on_one_family_changed_on_every_setting() -> None:
     study = Study("s", (StudyRun("a", "initial"), StudyRun("b", "trained", source="WebShop")))
     lines = score_study(study, {"a": [*KEPT, *WIPED], "b": [*KEPT, *WIPED]}).lines
-    found = [
-        (line.subject.partition(":")[0], line.score.name, line.score.value)
-        for line in lines
-        if "change" in line.section
+    changed = [line for line in lines if line.section == "life cycle: change by training"]
+    assert {line.subject.partition(":")[0] for line in changed} == {"trained on WebShop"}
+    assert [line.score.name for line in changed] == [
+        *("score_change", "effect_change", "gain_change"),
+        *("score_change", "effect_change"),
     ]
-    assert found == [("trained on WebShop", "effect_change", 0.0), ("trained on WebShop", "gain_change", 0.0)]
+    assert {line.score.value for line in changed} == {0.0}

@@ -19,6 +19,7 @@ from agentgen_bench.prompts import KEPT, PROTOCOLS, PromptConfig, as_text, messa
 from agentgen_bench.rollout import Job, play
 from agentgen_bench.scores.packs import pack_scores
 from agentgen_bench.spec import LIFECYCLE_PRESETS, InterfaceSpec, LifecycleSpec
+from agentgen_bench.train.demonstrations import demonstrations
 from agentgen_bench.wrappers.cycles import CUT, LEFT_OUT, Seen, trajectory
 from agentgen_bench.wrappers.lifecycle import level_seeds
 
@@ -232,6 +233,19 @@ def test_a_record_survives_its_line_replays_and_gives_back_every_history(family,
     env = make(spec)
     check_played(episodes[0].compact(), Job(spec, 0), env)
     env.close()
+
+
+def test_demonstrations_hold_updates_as_conversations_of_their_own():
+    spec = cod().with_(split="train")
+    (episode,) = played(spec)
+    rows = list(demonstrations(episode, PromptConfig(thinking=False)))
+    updates = [row for row in rows if CONTEXT_BEGIN in row.completion[0].content]
+    assert [row.completion[0].content for row in updates] == [WHOLE] * 2
+    expected = [messages(h, PromptConfig(thinking=False)) for h in histories(episode) if h.asks_context]
+    assert [list(row.prompt) for row in updates] == expected
+    chats = list(demonstrations(episode, PromptConfig(thinking=False, protocol="tools")))
+    assert [len(chat.completion) for chat in chats[1::2]] == [1, 1]
+    assert [chat.tools == () for chat in chats] == [False, True, False, True, False]
 
 
 def test_a_record_of_any_other_episode_is_written_as_before():

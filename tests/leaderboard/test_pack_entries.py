@@ -1,0 +1,100 @@
+"""Entries of packs of solve and update episodes: played, submitted, replayed; and what is changed in one is refused."""
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentgen_bench import Answer, PromptConfig
+from agentgen_bench.evaluation.freeze import frozen_cell
+from agentgen_bench.evaluation.plan import suite_plan
+from agentgen_bench.evaluation.run import evaluate
+from agentgen_bench.leaderboard.submit import submit
+from agentgen_bench.leaderboard.verify import verify
+from agentgen_bench.parsing.context import CONTEXT_BEGIN, CONTEXT_END
+from agentgen_bench.policies.agents import AgentPolicy
+from agentgen_bench.spec import LifecycleSpec, TaskSpec
+from agentgen_bench.suites import Suite, from_text, to_text
+
+FULL = PromptConfig(action_hints="full")
+LIFECYCLE = LifecycleSpec(3, update="episode", context_chars=1500)
+
+
+class Writer:
+    """Takes the first command; writes a longer context after each task, and after the second one that has no end."""
+
+    def act(self, observation: str, info: Any) -> Answer:
+        text = f"<action>{info['admissible_commands'][0]}</action>"
+        if info["context_chars"] is not None:
+            text = f"{CONTEXT_BEGIN}\n" + "what I saw\n" * 90
+            text += "" if info["context"] else CONTEXT_END
+        return Answer(text, is_completion=True, prompt_tokens=5, completion_tokens=7)
+
+
+@pytest.fixture(scope="module")
+def packs() -> Suite:
+    spec = TaskSpec("Sokoban", split="test", interface="opaque", lifecycle=LIFECYCLE, knobs=(("max_steps", 4),))
+    return from_text("packs-v1", to_text("for tests", (frozen_cell(spec, 2),)))
+
+
+@pytest.fixture(scope="module")
+def lines(packs: Suite, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
+    folder = tmp_path_factory.mktemp("packs")
+    evaluate(suite_plan(packs), AgentPolicy(Writer, FULL, name="writer"), FULL, folder / "run")
+    entry = submit(
+        folder / "run", org="Lab", model="w", date="2026-01-31", leaderboards=folder / "b", suite=packs, workers=1
+    )
+    with gzip.open(entry / "episodes.jsonl.gz", "rt") as file:
+        return entry, [json.loads(line) for line in file]
+
+
+def test_an_entry_of_packs_holds(packs: Suite, lines: tuple[Path, list[dict[str, Any]]]) -> None:
+    entry, episodes = lines
+    assert verify(entry, suite=packs, workers=1).holds
+    assert [len(task[3] or "") for task in episodes[0]["tasks"]] == [989, 0, 0]
+    assert [step["parse_reason"] for step in episodes[0]["steps"] if step["parse_reason"]] == ["unclosed"]
+
+
+def change(*path: Any, to: Any) -> Callable[[dict[str, Any]], None]:
+    def edit(episode: dict[str, Any]) -> None:
+        target: Any = episode
+        for key in path[:-1]:
+            target = target[key]
+        target[path[-1]] = to
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (change("steps", 4, "action", to="what I did not write"), "is not what the completion holds"),
+        (change("steps", 4, "completion", to="nothing"), "is not what the completion holds"),
+        (change("tasks", 0, 3, to="another context"), "tasks is recorded as"),
+        (change("parts", 2, 3, to="another context"), "parts is recorded as"),
+        (change("parts", 1, 4, to=10**6), "a context of more than 8192"),
+        (change("parts", 1, 4, to=10), "an action of 989 characters; at most 10"),
+    ],
+)
+def test_whatever_is_changed_of_a_context_is_refused(
+    edit: Callable[[dict[str, Any]], None],
+    message: str,
+    packs: Suite,
+    lines: tuple[Path, list[dict[str, Any]]],
+    tmp_path: Path,
+) -> None:
+    entry, episodes = lines
+    changed = [json.loads(json.dumps(episode)) for episode in episodes]
+    edit(changed[0])
+    copy = tmp_path / entry.parent.name / entry.name
+    copy.mkdir(parents=True)
+    for file in entry.iterdir():
+        (copy / file.name).write_bytes(file.read_bytes())
+    with gzip.open(copy / "episodes.jsonl.gz", "wt") as target:
+        target.writelines(json.dumps(episode) + "\n" for episode in changed)
+    verified = verify(copy, suite=packs, workers=1)
+    assert not verified.holds
+    assert message in "; ".join(verified.problems)
