@@ -54,20 +54,22 @@ class Position:
     def __init__(self, text: LevelText, around: Mapping[int, tuple[int, ...]], boxes: int, player: int) -> None:
         """Describe the position; `around` are the neighbours of the level's floor."""
         self.boxes, self.player = boxes, player
-        self.n_placed = (boxes & text.goals).bit_count()
-        self.score: float = self.n_placed / text.n_boxes
-        self.success: bool = boxes == text.goals
-        self.sections: tuple[Section, ...] = text.sections(boxes, player)
-        shown = self.sections  # all are at this richness
+        goals = text.goals
+        self.n_placed = n_placed = (boxes & goals).bit_count()
+        self.score: float = n_placed / text.n_boxes
+        self.success: bool = boxes == goals
+        self.sections: tuple[Section, ...]
+        self.sections = shown = text.sections(boxes, player)  # all are at this richness
         self.observation: str = shown[0][0] if len(shown) == 1 else "".join([section[0] for section in shown])
-        self.commands: tuple[str, ...] = _COMMANDS[_open(text.rule, around, boxes, player)]
+        usual = text.rule == USUAL
+        self.commands: tuple[str, ...] = _COMMANDS[
+            open_directions(around, boxes, player) if usual else _open(text.rule, around, boxes, player)
+        ]
         self.outcomes: list[tuple[Position, Outcome] | None] = [None] * (UNREAD + 1)
 
 
 def _open(rule: str, around: Mapping[int, tuple[int, ...]], boxes: int, player: int) -> int:
-    """Return the directions in which something would change under a rule, as a set of bits."""
-    if rule == USUAL:
-        return open_directions(around, boxes, player)
+    """Return what `open_directions` does, under another rule than the usual one."""
     step = RULES[rule].step
     return sum([1 << d for d in range(len(DIRECTIONS)) if step(around, boxes, player, d) is not None])
 
@@ -103,14 +105,16 @@ class Play:
 
     def worked_out(self, here: Position, action: str) -> tuple[Position, Outcome]:
         """Return where an action leads from a position and what that is worth; directions are remembered there."""
-        direction = WORDS[action] if action in WORDS else direction_of(action)
+        direction = WORDS.get(action)
         if direction is None:
-            return here, self._blocked
+            direction = direction_of(action)
+            if direction is None:
+                return here, self._blocked
         after = self._step(self._around, here.boxes, here.player, direction)
         if after is None:
             found = here, self._blocked
         else:
-            there = self.at(*after)
+            there = self._met.get(after) or self._meet(*after)
             gain = there.n_placed - here.n_placed, there.success
             found = there, self._outcomes.get(gain) or self._outcome(*gain)
         here.outcomes[direction] = found
@@ -125,11 +129,13 @@ class Play:
 
     def at(self, boxes: int, player: int) -> Position:
         """Return a position of this level, described."""
-        position = self._met.get((boxes, player))
-        if position is None:
-            if len(self._met) >= MAX_POSITIONS:
-                self._met.clear()  # a new position leads nowhere yet, so the old ones can be freed
-            position = self._met[boxes, player] = Position(self.text, self._around, boxes, player)
+        return self._met.get((boxes, player)) or self._meet(boxes, player)
+
+    def _meet(self, boxes: int, player: int) -> Position:
+        """Describe a position, and remember it."""
+        if len(self._met) >= MAX_POSITIONS:
+            self._met.clear()  # a new position leads nowhere yet, so the old ones can be freed
+        position = self._met[boxes, player] = Position(self.text, self._around, boxes, player)
         return position
 
     def __getstate__(self) -> dict[str, Any]:

@@ -22,6 +22,7 @@ GRID_HEADING = "\nThe board with row numbers on the left and column numbers on t
 EFFECTS_HEADING = "\nWhat each action would do now:"
 UNSAID = "Boxes do not move as usual here: what walking into one does is for you to find out."
 MAX_REMEMBERED = 512  # places of the boxes of a level
+_LEAN, _BASE, _RICH = Richness.LEAN, Richness.BASE, Richness.RICH
 _COMMANDS = tuple([Command(name) for name in DIRECTIONS])
 
 
@@ -63,6 +64,13 @@ class _Boxes(NamedTuple):
     offsets: str
 
 
+class _View(NamedTuple):
+    """What the player's place and the boxes in sight of it decide of a rich text."""
+
+    surroundings: str
+    effects: Section
+
+
 class LevelText:
     """Writes the positions of one level in one vocabulary at one richness.
 
@@ -99,6 +107,12 @@ class LevelText:
         self._boards: dict[int, str] = {}  # without the player, by the places of the boxes
         self._boxes: dict[int, _Boxes] = {}
         self._lines: dict[tuple[int, ...], str] = {}  # what is next to a box or target, by what that is
+        self._views: dict[tuple[int, int], _View] = {}  # by the player and the boxes in sight
+        self._places = {
+            cell: (at, at + at // level.size, self._in_sight(at) if richness is _RICH else 0)
+            for cell in cells_of(level.floor)
+            for at in [self._index[cell]]
+        }
         self._drawn = self._drawing()
         self._box, self._player = (self._symbols(occupant) for occupant in (BOX, PLAYER))
         self._target_word = target.capitalize()
@@ -108,22 +122,42 @@ class LevelText:
 
     def sections(self, boxes: int, player: int) -> tuple[Section, ...]:
         """Return the observation of a position: the sections shown at this richness."""
-        at = self._index[player]
-        if self.words.symbols is None:
-            text = self._things_on_board(boxes, at)
-        else:
-            text, place = self._boards.get(boxes) or self._board(boxes), at + at // self.size
+        at, place, sight = self._places[player]
+        if self._drawn:
+            text = self._boards.get(boxes) or self._board(boxes)
             text = f"{text[:place]}{self._player[at]}{text[place + 1 :]}"
-        board = plain_section((text, Richness.LEAN, "state"))
-        if self.richness is Richness.LEAN:
+        else:
+            text = self._things_on_board(boxes, at)
+        board = plain_section((text, _LEAN, "state"))
+        if self.richness is _LEAN:
             return (board,)
         n_placed = self._counts[(boxes & self.goals).bit_count()]
-        if self.richness is Richness.BASE:
+        if self.richness is _BASE:
             return self._heading, board, self._legend, n_placed
         placed = self._boxes.get(boxes) or self._placed(boxes)
-        described = plain_section((self._described(placed, at), Richness.RICH, "state"))
-        effects = Section(self._effects(placed.kinds, at), Richness.RICH, "hint")
-        return self._heading, board, self._legend, n_placed, self._rules, described, effects
+        key = player, boxes & sight
+        view = self._views.get(key) or self._view(key, placed.kinds, at)
+        described = plain_section((self._described(placed, at, view.surroundings), _RICH, "state"))
+        return self._heading, board, self._legend, n_placed, self._rules, described, view.effects
+
+    def _view(self, key: tuple[int, int], kinds: list[int], at: int) -> "_View":
+        """Return what the boxes in sight decide, and remember it."""
+        if len(self._views) >= MAX_REMEMBERED:
+            self._views.clear()
+        effects = Section(self._effects(kinds, at), _RICH, "hint")
+        view = self._views[key] = _View(self._surroundings(kinds, at), effects)
+        return view
+
+    def _in_sight(self, at: int) -> int:
+        """Return the cells that are seen from a place of the board: in each direction, those before the first wall."""
+        cells = {i: cell for cell, i in self._index.items()}
+        found = 0
+        for step in self._steps:
+            i = at + step
+            while self._empty[i] != WALL:
+                found |= cells[i]
+                i += step
+        return found
 
     def _board(self, boxes: int) -> str:
         """Return the drawn board without the player, and remember it."""
@@ -151,7 +185,7 @@ class LevelText:
         self._boxes[boxes] = found
         return found
 
-    def _described(self, placed: _Boxes, at: int) -> str:
+    def _described(self, placed: _Boxes, at: int, surroundings: str) -> str:
         """Return all that rich text says of a position, but for what the actions would do."""
         indices, kinds, grid, by_box, by_target, offsets = placed
         size, targets = self.size, self._targets
@@ -172,7 +206,7 @@ class LevelText:
                     by_target[targets.index(i)] = self._target_line(i, with_player)
         boxes_text, targets_text = "\n".join(by_box), "\n".join(by_target)
         return (
-            f"{grid}{self._surroundings(kinds, at)}\nBoxes and what is next to them:\n{boxes_text}\n"
+            f"{grid}{surroundings}\nBoxes and what is next to them:\n{boxes_text}\n"
             f"\n{self._target_word}s and what is next to them:\n{targets_text}\n{offsets}"
         )
 
