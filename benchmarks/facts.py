@@ -38,6 +38,7 @@ class Setting(NamedTuple):
 SETTINGS = (
     Setting("Sokoban", "rule", "easy", "sokoban-rule-finder"),
     Setting("ALFWorld", "house", "hard", "alfworld-housekeeper"),
+    Setting("WebShop", "shelf", "hard", "webshop-regular"),
 )
 
 

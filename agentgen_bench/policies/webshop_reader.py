@@ -6,7 +6,7 @@ only, so one past step has to be in the prompt; pages that list the choices make
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from agentgen_bench.policies.base import Decision, Description
@@ -40,6 +40,9 @@ class Hit(NamedTuple):
     price: float
 
 
+Pick = Callable[[str, Sequence[Hit]], Hit]  # of a request and the hits on a page, the one to open
+
+
 class WebShopReader:
     """Search, the best of the ten titles, the named options, buy."""
 
@@ -55,16 +58,26 @@ class WebShopReader:
 
 
 def _decide(history: History) -> Decision:
+    return decided(history, best_hit)
+
+
+def decided(history: History, pick: Pick) -> Decision:
+    """Return the reader's decision, where `pick` chooses among the hits of a page for a request."""
     if history.family != "WebShop":
         return NO_ANSWER
-    parts = [text for part in _PARTS.split(history.observation) if (text := _plain(part))]
+    parts = parts_of(history.observation)
     if any(part.startswith("Page ") and "Total results" in part for part in parts):
-        return _opened(history.task, hits(parts))
+        return _opened(history.task, hits(parts), pick)
     if any(part.startswith("Price: ") for part in parts):
         return _chosen(history, parts)
     if parts and parts[-1] == "Search":
         return _searched(history.task)
     return NO_ANSWER
+
+
+def parts_of(observation: str) -> list[str]:
+    """Return the parts of a page, without the marks of buttons."""
+    return [text for part in _PARTS.split(observation) if (text := _plain(part))]
 
 
 def _plain(part: str) -> str:
@@ -99,11 +112,11 @@ def _searched(task: str) -> Decision:
     return answer("I search for the words of the request.", f"search[{query}]") if query else NO_ANSWER
 
 
-def _opened(task: str, found: Sequence[Hit]) -> Decision:
+def _opened(task: str, found: Sequence[Hit], pick: Pick) -> Decision:
     if not found:
         return NO_ANSWER
     limit = price_limit(task)
-    best = _best(task, found)
+    best = pick(task, found)
     words = [word for word in _WORD.findall(best.title.lower()) if word in set(query_of(task).split())]
     said = f"the title of {best.number} says {' '.join(dict.fromkeys(words))}" if words else f"{best.number} is left"
     if limit == float("inf"):
@@ -115,7 +128,7 @@ def _opened(task: str, found: Sequence[Hit]) -> Decision:
     return answer(f"Of what is listed, {said}. {cost}", f"click[{best.number}]")
 
 
-def _best(task: str, found: Sequence[Hit]) -> Hit:
+def best_hit(task: str, found: Sequence[Hit]) -> Hit:
     """Return the hit within the limit whose title shares most words and pairs of words with the request."""
     limit, wanted = price_limit(task), wording(task)
     return max(found, key=lambda hit: (hit.price <= limit, len(wanted & wording(hit.title))))

@@ -15,6 +15,7 @@ from agentgen_bench.wrappers.lifecycle import FACT, fact_seeds
 PLAYERS = {
     "ALFWorld": ("house", "hard", "alfworld-housekeeper"),
     "Sokoban": ("rule", "easy", "sokoban-rule-finder"),
+    "WebShop": ("shelf", "hard", "webshop-regular"),
 }
 CONTEXTS = ("kept", "wiped", "told")
 
@@ -33,12 +34,14 @@ def played(family, n_packs=2, **pack):
 
 @pytest.mark.parametrize("family", PLAYERS)
 def test_told_beats_who_writes_it_down_who_beats_who_never_learns(family):
+    n_packs = 30 if family == "WebShop" else 12  # its levels are quick, and it learns one place a task
     told, kept, wiped = (
-        [e.tasks for e in played(family, 12, context=context)] for context in ("told", "kept", "wiped")
+        [e.tasks for e in played(family, n_packs, context=context)] for context in ("told", "kept", "wiped")
     )
     assert [tasks[0].score for tasks in kept] == [tasks[0].score for tasks in wiped]
     solved = [sum(task.success for tasks in packs for task in tasks) for packs in (told, kept, wiped)]
-    assert solved[0] > solved[1] + 4 > solved[2] + 8, solved  # of 48; benchmarks/facts.py gives intervals
+    apart = n_packs // 3  # of n_packs * 4 tasks; benchmarks/facts.py gives intervals
+    assert solved[0] > solved[1] + apart > solved[2] + 2 * apart, solved
 
 
 @pytest.mark.parametrize("family", PLAYERS)

@@ -14,12 +14,14 @@ from agentgen_bench.envs.webshop.given import given_levels
 from agentgen_bench.envs.webshop.levels import Level, drawn_price, generated_level, official_level
 from agentgen_bench.envs.webshop.nouns import noun_finder
 from agentgen_bench.envs.webshop.reward import OptionsMode, reward_parts
-from agentgen_bench.envs.webshop.session import Page, Session, ShopRules, after, clickables
+from agentgen_bench.envs.webshop.session import Page, Session, Shelves, ShopRules, after, clickables
 from agentgen_bench.envs.webshop.settings import LevelSettings, PriceKnob, level_settings
+from agentgen_bench.envs.webshop.shelf import UNSAID, PaidShelf, place_of, shelf_text
 from agentgen_bench.envs.webshop.shop import DataSource, Shop, open_shop
-from agentgen_bench.envs.webshop.text import PAGE_FORMATS, PageFormat, sections
+from agentgen_bench.envs.webshop.text import PAGE_FORMATS, SEPARATOR, PageFormat, sections
 from agentgen_bench.envs.webshop.wording import PHRASINGS, Phrasing
 from agentgen_bench.errors import DataError, SpecError
+from agentgen_bench.seeding import key_digest
 from agentgen_bench.text import Richness, Section
 
 PAPER = "paper"
@@ -76,7 +78,9 @@ class WebShopEnv(TextEnv):
         the original's form (`given_levels`); level n is the n-th, counted round, and `split` then decides nothing.
         nouns: catalog, rules or spacy:<model>, what finds the nouns of titles for r_type (None: catalog where
         generated, rules on data). options: list, or original (see below). page_format, strict_search, show_attributes
-        (a fourth sub-page), max_steps.
+        (a fourth sub-page), max_steps. fact: none, or shelf, with generated goals: the shop sells the first places of
+        its lists, and the wanted product, where a search finds it, stands in one place (2 to 10) that no text says; the
+        page says that some places are paid for. In a pack the place is the pack's (docs/lifecycle.md).
 
         Splits: train, valid, test share no product; ood_types has product types that the others lack; ood_phrasing asks
         level n of test in ways of wording that no other split uses (on data: by people where human_goals is unset, and
@@ -103,6 +107,7 @@ class WebShopEnv(TextEnv):
     family: ClassVar[str] = "WebShop"
     splits: ClassVar[tuple[str, ...]] = ("train", "valid", "test", "ood_types", "ood_phrasing")
     difficulties: ClassVar[tuple[str, ...]] = FAMILY.difficulties
+    fact_kinds: ClassVar[tuple[str, ...]] = ("none", "shelf")
     action_templates: ClassVar[tuple[str, ...]] = (
         "search[<words>]",
         "click[<product number>]",
@@ -139,10 +144,11 @@ class WebShopEnv(TextEnv):
         show_attributes: bool = False,
         paraphrase: int = 0,
         max_steps: int = MAX_STEPS,
+        fact: str = "none",
         render_mode: str | None = None,
     ) -> None:
         """Open the shop of the settings; see the class for what they mean."""
-        super().__init__(richness=richness, difficulty=difficulty, split=split, render_mode=render_mode)
+        super().__init__(richness=richness, difficulty=difficulty, split=split, render_mode=render_mode, fact=fact)
         chosen("phrasing", phrasing, PHRASINGS)
         chosen("options", options, OPTIONS_MODES)
         chosen("page_format", page_format, PAGE_FORMATS)
@@ -155,7 +161,8 @@ class WebShopEnv(TextEnv):
             "n_attributes": n_attributes, "n_options": n_options, "n_confusables": n_confusables, "price": price
         }  # fmt: skip
         if difficulty == PAPER:
-            _refuse("generated goals only", {**given, "paraphrase": paraphrase or None})
+            fact_given = None if fact == "none" else fact
+            _refuse("generated goals only", {**given, "paraphrase": paraphrase or None, "fact": fact_given})
             source: GeneratedSource | DataSource = _data_source(data, n_products)
         else:
             _refuse(f"difficulty={PAPER!r} only", {"data": data, "human_goals": human_goals or None, "goals": goals})
@@ -167,6 +174,7 @@ class WebShopEnv(TextEnv):
         self.nouns: str = nouns or ("rules" if difficulty == PAPER else "catalog")
         noun_finder(self.nouns)
         self._shop: Shop = open_shop(source)
+        self._shelves: Shelves = self._shop.catalogue
         if goals is not None and human_goals:
             raise SpecError(f"goals={goals!r} brings its own goals; leave out human_goals")
         self._given = None if goals is None else given_levels(goals, self._shop, self.nouns)
@@ -188,13 +196,18 @@ class WebShopEnv(TextEnv):
             held_out = self.split == "ood_phrasing"
             self._level = generated_level(self._shop, level_seed, self.phrasing, held_out, finder, self._paraphrase)
         self.task, self.level_id = self._level.goal.instruction, self._level.level_id
+        self._shelves = self._shop.catalogue
+        if self.fact_seed is not None:
+            place = place_of(self.fact_seed)
+            self._shelves = PaidShelf(self._shelves, self._level.target, place)
+            self.level_id = f"webshop:{key_digest(self.level_id, self.fact, place).hex()[:16]}"
         self.success, self.score = False, 0.0
         self._session = Session()
 
     def _apply(self, action: str) -> Outcome:
-        session = after(self._session, action, self._shop.catalogue, self._rules)
+        session = after(self._session, action, self._shelves, self._rules)
         if session is None:
-            session = after(self._session, read_action(action), self._shop.catalogue, self._rules)
+            session = after(self._session, read_action(action), self._shelves, self._rules)
         if session is None:
             return Outcome(0.0, False, False)
         self._session = session
@@ -206,7 +219,7 @@ class WebShopEnv(TextEnv):
 
     def _reward(self) -> float:
         """Return the reward of buying the open item with the values chosen."""
-        product = self._shop.catalogue.product(self._session.item or 0)
+        product = self._shelves.product(self._session.item or 0)
         chosen = [value for _, value in self._session.chosen]
         nouns = noun_finder(self.nouns)(product)
         return reward_parts(
@@ -214,22 +227,28 @@ class WebShopEnv(TextEnv):
         ).reward
 
     def _sections(self) -> tuple[Section, ...]:
-        return sections(
+        is_list = self.fact_seed is not None and self._session.page is Page.RESULTS
+        said = f"{UNSAID}{SEPARATOR if self.page_format == 'text' else chr(10)}" if is_list else ""
+        shown = sections(
             self._session,
             self.task,
             self.score,
-            self._shop.catalogue,
+            self._shelves,
             self._rules,
             self.page_format,
             self.richness,
-            self.max_observation_chars,
+            self.max_observation_chars - len(said),
         )
+        if not said:
+            return shown
+        first = next(i for i, section in enumerate(shown) if section.richness is Richness.LEAN)
+        return (*shown[:first], Section(said, Richness.LEAN, "state"), *shown[first:])
 
     def _admissible_commands(self) -> tuple[str, ...]:
         page = self._session.page
         if page is Page.DONE:
             return ()
-        shown = clickables(self._session, self._shop.catalogue, self._rules)
+        shown = clickables(self._session, self._shelves, self._rules)
         clicks = [f"click[{target}]" for target in shown if target and target != "search"]
         if self._rules.strict_search and page is not Page.INDEX:
             return tuple(clicks)
@@ -238,15 +257,15 @@ class WebShopEnv(TextEnv):
     def expert_action(self) -> str:
         """Return the next action of the oracle, from whatever page the visit is on."""
         level = self._goal_level
-        return oracle.next_action(self._session, level.goal, level.target, self._shop.catalogue, self._rules)
+        return oracle.next_action(self._session, level.goal, level.target, self._shelves, self._rules)
 
     @property
     def expert_length(self) -> int | None:
         """Number of actions of the oracle's plan: search, pages to turn, open, choose, buy."""
         level, session = self._goal_level, Session()
         for count in range(1, self.max_steps + 1):
-            action = oracle.next_action(session, level.goal, level.target, self._shop.catalogue, self._rules)
-            session = after(session, action, self._shop.catalogue, self._rules) or session
+            action = oracle.next_action(session, level.goal, level.target, self._shelves, self._rules)
+            session = after(session, action, self._shelves, self._rules) or session
             if session.page is Page.DONE:
                 return count
         return None
@@ -259,6 +278,10 @@ class WebShopEnv(TextEnv):
             "n_options": len(goal.options),
             "bought_target": int(self._session.page is Page.DONE and self._session.item == self._goal_level.target),
         }
+
+    def fact_value(self) -> str:
+        """Return in which place of a list the wanted product stands."""
+        return "" if self.fact_seed is None else shelf_text(place_of(self.fact_seed))
 
     @property
     def _goal_level(self) -> Level:
