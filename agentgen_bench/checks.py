@@ -5,16 +5,18 @@ from typing import TypeVar
 
 import numpy as np
 
-from agentgen_bench.errors import ActionError, SpecError
+from agentgen_bench.errors import ActionError, AgentGenError, SpecError
 
 Choice = TypeVar("Choice")
 
 
-def chosen(name: str, value: object, choices: Iterable[Choice]) -> Choice:
+def chosen(
+    name: str, value: object, choices: Iterable[Choice], error: type[AgentGenError] = SpecError, where: str = ""
+) -> Choice:
     """Return the one of `choices` that equals `value`.
 
     Raises:
-        SpecError: none does; the message names them all.
+        AgentGenError: none does; the message names them all, behind `where`, such as `runs/a: `. It is an `error`.
 
     Examples:
         >>> chosen("split", "test", ("train", "test"))
@@ -24,7 +26,7 @@ def chosen(name: str, value: object, choices: Iterable[Choice]) -> Choice:
     for choice in known:
         if type(choice) is type(value) and choice == value:
             return choice
-    raise SpecError(f"unknown {name} {value!r}; choose one of: {', '.join(map(str, known))}")
+    raise error(f"{where}unknown {name} {value!r}; choose one of: {', '.join(map(str, known))}")
 
 
 def checked_action(action: object) -> str:

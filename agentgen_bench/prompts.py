@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, NotRequired, TypedDict, get_args
 
+from agentgen_bench.checks import chosen
 from agentgen_bench.contract import NOTHING_KEPT
 from agentgen_bench.errors import SpecError
 from agentgen_bench.families import family
@@ -158,8 +159,7 @@ class PromptConfig:
             ("protocol", self.protocol, PROTOCOLS),
             ("repeat_hints", self.repeat_hints, REPEAT_HINTS),
         ):
-            if value not in choices:
-                raise SpecError(f"unknown {name} {value!r}; choose one of: {', '.join(choices)}")
+            chosen(name, value, choices)
         if self.action_format == "choice" and (self.action_hints != "full" or self.repeat_hints != "all"):
             raise SpecError(
                 f"action_format 'choice' numbers a list of all commands, got action_hints={self.action_hints!r}, "
@@ -216,8 +216,9 @@ def _example(message: Any) -> Message:
     if not isinstance(message, tuple) or len(message) != 2:
         raise SpecError(f"not a message: {message!r}; write {{'role': ..., 'content': ...}}")
     role, content = message
-    if role not in _EXAMPLE_ROLES or not isinstance(content, str):
-        raise SpecError(f"an example's role is {role!r}; choose one of: {', '.join(_EXAMPLE_ROLES)}, with a text")
+    if not isinstance(content, str):
+        raise SpecError(f"the content of an example is {content!r:.80}; give a text")
+    chosen("role of an example", role, _EXAMPLE_ROLES)
     return Message(role, content)
 
 

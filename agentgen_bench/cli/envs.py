@@ -6,7 +6,7 @@ import inspect
 import gymnasium as gym
 
 from agentgen_bench import families
-from agentgen_bench.errors import SpecError
+from agentgen_bench.checks import chosen
 from agentgen_bench.knobs import CONTEXTS, STREAMS, WRAPPER_DEFAULTS
 from agentgen_bench.make import knobs_of
 from agentgen_bench.spec import DISTRACTOR_PRESETS, FAULT_PRESETS, INTERFACES, LIFECYCLE_PRESETS, NAMESPACE, TaskSpec
@@ -31,8 +31,7 @@ def run(args: argparse.Namespace) -> int:
     if args.id is None:
         print("\n".join(ids))
         return 0
-    if args.id not in ids:
-        raise SpecError(f"unknown environment id {args.id!r}; choose one of: {', '.join(ids)}")
+    chosen("environment id", args.id, ids)
     spec = TaskSpec.from_env_id(args.id)
     version = families.family(spec.family).version(spec.version)
     print(inspect.getdoc(families.load(version.entry_point)))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from agentgen_bench import families
+from agentgen_bench.checks import chosen
 from agentgen_bench.cli.outputs import check_file
 from agentgen_bench.cli.table import aligned
 from agentgen_bench.episodes import Episode
@@ -233,8 +234,8 @@ def _check_sources(study: Study, episodes: Mapping[str, Sequence[Episode]]) -> N
     played = {family(episode.spec) for run in episodes.values() for episode in run}
     known = [*families.names(), *sorted(played - set(families.names()))]
     for entry in study.runs:
-        if entry.source is not None and entry.source not in known:
-            raise SpecError(f"{entry.run}: unknown family {entry.source!r}; choose one of: {', '.join(known)}")
+        if entry.source is not None:
+            chosen("family", entry.source, known, where=f"{entry.run}: ")
 
 
 def _warn_of_difficulties(study: Study, episodes: Mapping[str, Sequence[Episode]]) -> None:

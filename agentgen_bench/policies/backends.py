@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
 
+from agentgen_bench.checks import chosen
 from agentgen_bench.errors import MissingDependencyError, PolicyError
 from agentgen_bench.policies.base import Policy, TrainablePolicy
 from agentgen_bench.policies.sampling import Sampling
@@ -117,9 +118,8 @@ def back_end(name: str) -> BackEnd:
     Raises:
         PolicyError: there is none, or its plug-in is broken.
     """
+    chosen("backend", name, backend_names(), PolicyError)
     places = [BUILT_IN[name]] if name in BUILT_IN else [p.value for p in entry_points(group=GROUP) if p.name == name]
-    if not places:
-        raise PolicyError(f"unknown backend {name!r}; choose one of: {', '.join(backend_names())}")
     if len(places) > 1:
         raise PolicyError(f"two packages bring a back end {name!r}: {' and '.join(sorted(places))}; uninstall one")
     return _loaded(name, places[0])

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from agentgen_bench.address import shown_url
+from agentgen_bench.checks import chosen
 from agentgen_bench.errors import MissingDependencyError, PolicyError
 from agentgen_bench.policies.backends import (
     BackEnd,
@@ -71,9 +72,7 @@ def load_policy(
 
 def choose_backend(asked: str = "auto") -> Choice:
     """Return the back end for a model folder; raises where it is unknown or not installed."""
-    if asked not in backend_names():
-        raise PolicyError(f"unknown backend {asked!r}; choose one of: {', '.join(backend_names())}")
-    if asked != "auto":
+    if chosen("backend", asked, backend_names(), PolicyError) != "auto":
         back_end(asked).check_installed()
         return Choice(asked, "as asked")
     reasons = []

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from agentgen_bench.errors import SpecError
+from agentgen_bench.checks import chosen
 from agentgen_bench.policies.base import Player, Policy, PrivilegedPolicy
 from agentgen_bench.policies.demonstrators import FAMILY_DEMONSTRATORS, Demonstrator, Imitable
 from agentgen_bench.policies.scripted import NoopPolicy, OraclePolicy, RandomPolicy
@@ -36,9 +36,7 @@ def scripted_policy(name: str, seed: int = 0) -> Policy | PrivilegedPolicy:
         return OraclePolicy()
     if name == DEMONSTRATOR:
         return Demonstrator()
-    if name not in FAMILY_PLAYERS:
-        raise SpecError(f"unknown policy {name!r}; choose one of: {', '.join(SCRIPTED)}")
-    module, player = FAMILY_PLAYERS[name]
+    module, player = FAMILY_PLAYERS[chosen("policy", name, SCRIPTED)]
     policy: Policy = getattr(import_module(module), player)()
     return policy
 

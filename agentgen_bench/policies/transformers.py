@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from agentgen_bench.checks import chosen
 from agentgen_bench.errors import MissingDependencyError, PolicyError, install_hint
 from agentgen_bench.policies.backends import BackEnd, Wanted
 from agentgen_bench.policies.base import Description
@@ -59,8 +60,7 @@ class TransformersPolicy(TrainableLocalPolicy):
         """
         leave_cores_free()
         super().__init__(model, prompt_config, sampling, max_model_len=max_model_len, with_logprobs=with_logprobs)
-        if dtype not in DTYPES:
-            raise PolicyError(f"unknown dtype {dtype!r}; choose one of: {', '.join(DTYPES)}")
+        chosen("dtype", dtype, DTYPES, PolicyError)
         if batch_size < 1:
             raise PolicyError(f"batch_size={batch_size} is out of range; choose 1 or more")
         self.batch_size = batch_size

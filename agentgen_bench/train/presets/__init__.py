@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from agentgen_bench.errors import SpecError
+from agentgen_bench.checks import chosen
 
 KEYS = ("about", "environments", "evaluation", "grpo", "init_model", "sft")
 
@@ -26,7 +26,6 @@ def load_preset(name: str) -> dict[str, Any]:
         >>> load_preset("paper-2601.18217")["grpo"]["group_size"]
         8
     """
-    if name not in preset_names():
-        raise SpecError(f"unknown preset {name!r}; choose one of: {', '.join(preset_names())}")
+    chosen("preset", name, preset_names())
     text = resources.files(__package__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
     return {**{key: {} for key in KEYS}, **yaml.safe_load(text)}
