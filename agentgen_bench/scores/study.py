@@ -19,10 +19,11 @@ says what was wrong with the training, as a study writes it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired, TypedDict, cast
 
 import yaml
 
+from agentgen_bench.checks import chosen
 from agentgen_bench.episodes import Episode
 from agentgen_bench.errors import ScoreError
 
@@ -73,8 +74,7 @@ class StudyRun:
 
     def __post_init__(self) -> None:
         """Check that the role has what it needs, and nothing that it has no use for."""
-        if self.role not in ROLES:
-            raise ScoreError(f"{self.run}: unknown role {self.role!r}; choose one of: {', '.join(ROLES)}")
+        chosen("role", self.role, ROLES, ScoreError, f"{self.run}: ")
         needs = {"trained": ("source",), "stage": ("source", "stage")}.get(self.role, ())
         takes = {"trained": ("difficulty", "augmented"), "stage": ("difficulty",)}.get(self.role, ())
         for name in needs:
@@ -91,6 +91,28 @@ class StudyRun:
         """What the run is, apart from its seed."""
         name = self.run if self.role == "policy" else None
         return Condition(self.role, self.source, self.difficulty, self.stage, self.augmented, name)
+
+
+class StudyRunJson(TypedDict):
+    """A run as studies' files and entries hold it; what is not said is at its default."""
+
+    run: str
+    role: NotRequired[str]
+    source: NotRequired[str | None]
+    difficulty: NotRequired[str | None]
+    stage: NotRequired[int | None]
+    augmented: NotRequired[bool]
+    seed: NotRequired[int]
+    also: NotRequired[list[str]]
+    health: NotRequired[list[str]]
+    grid: NotRequired[str | None]
+
+
+class StudyJson(TypedDict):
+    """A study as its file and its entry hold it."""
+
+    study: str
+    runs: list[StudyRunJson]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +151,7 @@ class Study:
         """The folders of all runs in order, each run followed by those of its other checkpoints."""
         return tuple(folder for run in self.runs for folder in (run.run, *run.also))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> StudyJson:
         """Return plain values from which `study_from_data` reads the study again; what is not said is left out."""
         return {"study": self.name, "runs": [_run_json(run) for run in self.runs]}
 
@@ -182,11 +204,11 @@ class Study:
         return [c for c in self.conditions if c.role == "trained" and c.augmented == augmented and c.difficulty is None]
 
 
-def _run_json(run: StudyRun) -> dict[str, Any]:
+def _run_json(run: StudyRun) -> StudyRunJson:
     data = {field.name: getattr(run, field.name) for field in fields(run)}
     data |= {"also": list(run.also), "health": list(run.health)}
     kept = {name: value for name, value in data.items() if value not in (None, False, [])}
-    return kept if run.seed else {**kept, "seed": 0}
+    return cast(StudyRunJson, kept if run.seed else {**kept, "seed": 0})
 
 
 def read_study(text: str, origin: str = "study") -> Study:

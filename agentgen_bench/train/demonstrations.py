@@ -7,16 +7,16 @@ completion the agent's answers and the observations between them.
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from agentgen_bench.answers import read_answer, tools_for, written_answer
 from agentgen_bench.episodes import Episode, Step
 from agentgen_bench.errors import DataError, RunError
 from agentgen_bench.evaluation.histories import histories
-from agentgen_bench.prompts import History, Message, PromptConfig, messages
+from agentgen_bench.prompts import History, Message, MessageJson, PromptConfig, messages
 from agentgen_bench.spec import TaskSpec
 from agentgen_bench.tools import Tool
 from agentgen_bench.train.settings import LEARNED_SPLITS, refuse_held_out_levels
@@ -160,21 +160,38 @@ def read_demonstrations(path: Path) -> Iterator[Demonstration]:
             yield item
 
 
-def _to_json(item: Demonstration) -> dict[str, Any]:
-    return {
-        "prompt": [message._asdict() for message in item.prompt],
-        "completion": [message._asdict() for message in item.completion],
+class DemonstrationJson(TypedDict):
+    """A line of a file of demonstrations: TRL's keys, then ours."""
+
+    prompt: list[MessageJson]
+    completion: list[MessageJson]
+    environment: str
+    level_id: str
+    split: str
+    step: int
+    thinking: bool
+    unwanted: NotRequired[list[int]]
+    tools: NotRequired[list[Mapping[str, Any]]]  # fields of Tool
+
+
+def _to_json(item: Demonstration) -> DemonstrationJson:
+    line: DemonstrationJson = {
+        "prompt": [message.to_json() for message in item.prompt],
+        "completion": [message.to_json() for message in item.completion],
         "environment": item.environment,
         "level_id": item.level_id,
         "split": item.split,
         "step": item.step,
         "thinking": item.thinking,
-        **({"unwanted": list(item.unwanted)} if item.unwanted else {}),
-        **({"tools": [asdict(tool) for tool in item.tools]} if item.tools else {}),
     }
+    if item.unwanted:
+        line["unwanted"] = list(item.unwanted)
+    if item.tools:
+        line["tools"] = [asdict(tool) for tool in item.tools]
+    return line
 
 
-def _from_json(data: dict[str, Any]) -> Demonstration:
+def _from_json(data: Mapping[str, Any]) -> Demonstration:
     completion = tuple(Message(message["role"], message["content"]) for message in data["completion"])
     answers = [message.role == "assistant" for message in completion]
     if len(answers) % 2 == 0 or answers != [i % 2 == 0 for i in range(len(answers))]:

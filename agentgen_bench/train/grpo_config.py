@@ -1,25 +1,20 @@
 """The settings of GRPO, apart from the trainer: reading and checking them needs no torch."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from agentgen_bench.errors import SpecError
 from agentgen_bench.parsing import ActionFormat
 from agentgen_bench.prompts import ActionHints, PromptConfig, Protocol, RepeatHints
 from agentgen_bench.rollout import DEFAULT_WORKERS
-from agentgen_bench.train.logs import Tracker
-from agentgen_bench.train.models import Lora
-from agentgen_bench.train.settings import Kernel, Schedule, Source, refuse_held_out_levels
+from agentgen_bench.train.settings import Schedule, Source, refuse_held_out_levels
+from agentgen_bench.train.update_config import UpdateConfig, check_setting
 
 
-@dataclass(frozen=True)
-class Config:
+@dataclass(frozen=True, kw_only=True)
+class Config(UpdateConfig):
     """Everything that decides a run; equal settings give equal parameters on a CPU."""
 
-    model: str
-    """The initial policy: a Hugging Face folder, or a hub name."""
-    output: str
-    """The run's folder: settings, log, checkpoints."""
     sources: tuple[Source, ...]
     """The environments to train on, with weights."""
 
@@ -109,28 +104,6 @@ class Config:
     """Course of the learning rate after the warm-up."""
     warmup_steps: int = 0
     """Steps over which the learning rate rises to its peak."""
-    weight_decay: float = 0.0
-    """Decay of matrices per unit of learning rate."""
-    max_gradient_norm: float = 1.0
-    """Gradients are scaled down to this norm."""
-    lora_rank: int = 0
-    """Rank of LoRA adapters; 0 trains all parameters."""
-    lora_alpha: int = 32
-    """Scale of the adapters, over their rank."""
-    packing: bool = True
-    """Put rows of different length one after another, instead of padding them; the log says where a model cannot."""
-    micro_batch_tokens: int | None = None
-    """Tokens of a forward and backward pass at most, padding included; decides memory and speed, not the result.
-    None: what suits the device."""
-    gradient_checkpointing: bool = False
-    """Compute activations twice to need less memory."""
-    bf16: bool = False
-    """Compute in bfloat16 (parameters stay in float32)."""
-    shard: bool = False
-    """Split parameters, gradients and optimizer over the processes (FSDP2); each sampler keeps a copy of its own."""
-    attention: Kernel | None = None
-    """Kernel of attention; None: eager on a CPU in bf16, where it is faster for short rows (its memory grows with
-    their square), else sdpa."""
 
     cross_input_every: int = 5
     """Steps between measurements of how far completions depend on their prompts (template collapse); 0: never."""
@@ -138,34 +111,34 @@ class Config:
     """Steps between checkpoints; the last step always has one."""
     keep: int = 4
     """Newest checkpoints kept."""
-    tracker: Tracker | None = None
-    """Where numbers go besides log.jsonl: TensorBoard's event file, Weights & Biases, or nowhere."""
 
     def __post_init__(self) -> None:
         """Raise SpecError for values out of range."""
+        super().__post_init__()
         if not self.sources:
             raise SpecError("sources is empty; name at least one environment to train on")
         refuse_held_out_levels((source.spec for source in self.sources), "training")
         for name in ("steps", "levels_per_step", "mini_batch", "epochs", "workers", "save_every"):
-            _check(name, getattr(self, name), getattr(self, name) >= 1, "1 or more")
-        _check("group_size", self.group_size, self.group_size >= 2, "2 or more: one episode has nothing to compare to")
-        _check("temperature", self.temperature, self.temperature > 0, "a number above 0: greedy play does not vary")
-        _check("clip_low", self.clip_low, 0 < self.clip_low <= 1, "a number in (0, 1]")
-        _check("clip_high", self.clip_high, self.clip_high > 0, "a number above 0")
-        for name in ("kl_coef", "step_credit_weight", "warmup_steps", "lora_rank", "weight_decay", "cross_input_every"):
-            _check(name, getattr(self, name), getattr(self, name) >= 0, "0 or more")
-        _check("step_discount", self.step_discount, 0 <= self.step_discount <= 1, "a number in [0, 1]")
-        _check("keep", self.keep, self.keep >= 1, "1 or more")
-        budget = self.micro_batch_tokens
-        _check("micro_batch_tokens", budget, budget is None or budget >= 1, "1 or more")
+            check_setting(name, getattr(self, name), getattr(self, name) >= 1, "1 or more")
+        check_setting(
+            "group_size", self.group_size, self.group_size >= 2, "2 or more: one episode has nothing to compare to"
+        )
+        check_setting(
+            "temperature", self.temperature, self.temperature > 0, "a number above 0: greedy play does not vary"
+        )
+        check_setting("clip_low", self.clip_low, 0 < self.clip_low <= 1, "a number in (0, 1]")
+        check_setting("clip_high", self.clip_high, self.clip_high > 0, "a number above 0")
+        for name in ("kl_coef", "step_credit_weight", "warmup_steps", "cross_input_every"):
+            check_setting(name, getattr(self, name), getattr(self, name) >= 0, "0 or more")
+        check_setting("step_discount", self.step_discount, 0 <= self.step_discount <= 1, "a number in [0, 1]")
+        check_setting("keep", self.keep, self.keep >= 1, "1 or more")
         packs = [source.spec.lifecycle_spec for source in self.sources]
         kept = all(pack is not None and pack.context == "kept" for pack in packs)
-        _check(
+        check_setting(
             "credit", self.credit, self.credit != "cod" or kept, "episode, or lifecycle pack-4 or cod-4 for all sources"
         )
         on_row = self.invalid_penalty_on == "row"
-        _check("invalid_penalty_on", "row", not (on_row and self.credit == "cod"), "episode where credit is cod")
-        _check("lora_rank", self.lora_rank, not (self.shard and self.lora_rank), "0 with shard: adapters are not split")
+        check_setting("invalid_penalty_on", "row", not (on_row and self.credit == "cod"), "episode where credit is cod")
 
     @property
     def shares_weights(self) -> bool:
@@ -184,13 +157,3 @@ class Config:
             self.repeat_hints,
             self.system_prompt,
         )
-
-    @property
-    def lora(self) -> Lora:
-        """The adapters."""
-        return Lora(self.lora_rank, self.lora_alpha)
-
-
-def _check(name: str, value: Any, is_right: bool, right: str) -> None:
-    if not is_right:
-        raise SpecError(f"{name}={value!r} is out of range; choose {right}")

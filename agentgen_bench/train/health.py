@@ -7,7 +7,7 @@ are far from what runs that learn show.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +60,7 @@ def cross_input(logprobs: npt.NDArray[np.float64], lengths: Sequence[int]) -> Cr
     return CrossInput(float((own - marginal).sum() / sum(lengths)), float(np.where(is_best, 1 / ties, 0.0).mean()))
 
 
-def diagnosis(log: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+def diagnosis(log: Sequence[Mapping[str, float]]) -> tuple[str, ...]:
     """Return what is wrong with the last steps of a run, worst first; nothing where nothing is.
 
     Args:
@@ -97,7 +97,7 @@ def diagnosis(log: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _mean(lines: Sequence[Mapping[str, Any]], name: str) -> float:
+def _mean(lines: Sequence[Mapping[str, float]], name: str) -> float:
     """Return the mean of a number over the lines that have it; not a number where none has."""
     values = [float(line[name]) for line in lines if name in line]
     return sum(values) / len(values) if values else math.nan

@@ -66,7 +66,7 @@ class SilentLogs:
         """Do nothing."""
 
 
-def read_log(run: Path) -> list[dict[str, Any]]:
+def read_log(run: Path) -> list[Mapping[str, float]]:
     """Return the lines of a run's log, without a torn last one; empty where there is none."""
     if not (run / LOG).exists():
         return []

