@@ -169,7 +169,7 @@ class ALFWorldEnv(TextEnv):
         self._plan = list(level.plan) if level.plan is not None else None
         self.success: bool = False
         self.score: float = self._engine.progress if self._engine is not None else 0.0
-        self._shown = text.first_sections(room, self.task)
+        self._said, self._is_first = room, True
         self._memory = Memory()
         self._memory.begin(room)
         self._admissible: tuple[str, ...] | None = None
@@ -191,7 +191,7 @@ class ALFWorldEnv(TextEnv):
             command = friendlier.translated(self._engine.scene.dialect, command)
         answer = self._answer(command)
         self._admissible = None
-        self._shown = text.later_sections(answer.feedback, self.task, self.richness)
+        self._said, self._is_first = answer.feedback, False
         if not answer.is_valid:
             return _INVALID
         if self.richness is Richness.RICH:
@@ -233,12 +233,10 @@ class ALFWorldEnv(TextEnv):
         return self._engine
 
     def _sections(self) -> tuple[Section, ...]:
+        seen = None
         if self.richness is Richness.RICH:
-            steps_left = max(0, self.max_steps - self._elapsed)
-            return (*self._shown, *text.rich_sections(self._memory, self._admissible_commands(), steps_left))
-        if self.richness is Richness.LEAN:
-            return tuple([section for section in self._shown if section.richness is Richness.LEAN])
-        return self._shown
+            seen = text.Seen(self._memory, self._admissible_commands(), max(0, self.max_steps - self._elapsed))
+        return text.sections(self._said, self.task, self.richness, seen, is_first=self._is_first)
 
     def _admissible_commands(self) -> tuple[str, ...]:
         if self._admissible is None:  # worked out once a state: rich text lists them too

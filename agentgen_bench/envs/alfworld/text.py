@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache, partial
+from typing import NamedTuple
 
 from agentgen_bench.envs.alfworld import FAMILY, wording
 from agentgen_bench.envs.alfworld.memory import Memory
@@ -13,8 +14,32 @@ _STARTS = starts_of(word.name for word in FAMILY.actions.words)
 _SENTENCE = re.compile(r".*?\.(?=\s|$)", re.DOTALL)
 
 
-def first_sections(room: str, task: str) -> tuple[Section, ...]:
-    """Return the official first observation in parts: greeting, view of the room, task."""
+class Seen(NamedTuple):
+    """What rich text adds to the game's own: the agent's memory, the commands, the steps that are left."""
+
+    memory: Memory
+    admissible: tuple[str, ...]
+    steps_left: int
+
+
+def sections(said: str, task: str, richness: Richness, seen: Seen | None, *, is_first: bool) -> tuple[Section, ...]:
+    """Return the observation in parts, only those shown at `richness`.
+
+    Args:
+        said: the view of the room at first, later the feedback to a command.
+        task: the goal in words.
+        richness: how much is shown.
+        seen: what rich text adds; None at the others.
+        is_first: whether no command was given yet.
+    """
+    shown = _first(said, task) if is_first else _later(said, task, richness)
+    if richness is Richness.LEAN:
+        shown = tuple([section for section in shown if section.richness is Richness.LEAN])
+    return shown if seen is None else (*shown, *_seen(*seen))
+
+
+def _first(room: str, task: str) -> tuple[Section, ...]:
+    """Return the official first observation: greeting, view of the room, task."""
     return (
         Section(wording.WELCOME, Richness.BASE, "state"),
         Section(room, Richness.LEAN, "state", feedback_spans),
@@ -27,7 +52,7 @@ def room_of(observation: str, task: str) -> str:
     return observation.removeprefix(wording.WELCOME).removesuffix(f"\n\n{wording.task_text(task)}")
 
 
-def later_sections(feedback: str, task: str, richness: Richness) -> tuple[Section, ...]:
+def _later(feedback: str, task: str, richness: Richness) -> tuple[Section, ...]:
     """Return the official observation after a command, its feedback; rich repeats the task below it."""
     shown = _feedback(feedback)
     if richness is not Richness.RICH:
@@ -40,8 +65,8 @@ def _feedback(text: str) -> tuple[Section, ...]:
     return (Section(text, Richness.LEAN, "state", feedback_spans),)
 
 
-def rich_sections(memory: Memory, admissible: Iterable[str], steps_left: int) -> tuple[Section, ...]:
-    """Return what rich adds: hand, memory, places not visited, commands, steps left."""
+def _seen(memory: Memory, admissible: Iterable[str], steps_left: int) -> tuple[Section, ...]:
+    """Return hand, memory, places not visited, commands, steps left."""
     hand = f"a {_described(memory, memory.held)}" if memory.held else "nothing"
     unvisited = [name for name in memory.receptacles if name not in memory.visited]
     remembered = "".join(

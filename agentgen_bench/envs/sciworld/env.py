@@ -193,6 +193,7 @@ class SciWorldEnv(TextEnv):
         self.max_steps: int = self._max_steps_knob or paper or step_limit(self._current)
         self._executed: list[Executed] = []
         self._choices = 0
+        self._view: text.View | None = None  # at lean there is none
         self._memory: dict[str, str] = {}
         self._on_demand = None
         self._plan: Plan | None = None
@@ -225,18 +226,14 @@ class SciWorldEnv(TextEnv):
     def _see(self) -> None:
         """Fetch what the observation shows besides the answer: at lean, nothing."""
         if self.richness >= Richness.BASE:
-            self._look = self._simulator.look()
-            self._inventory = self._simulator.inventory()
-            self._memory = text.remembered(self._memory, self._look)
+            self._view = text.View(self._simulator.look(), self._simulator.inventory())
+            self._memory = text.remembered(self._memory, self._view.look)
 
     def _sections(self) -> tuple[Section, ...]:
-        feedback = self._answer.feedback
-        sections = text.lean_sections(self.task if not self._executed else None, feedback)
-        if self.richness >= Richness.BASE:
-            sections += text.base_sections(feedback, self._look, self._inventory)
-        if self.richness >= Richness.RICH:
-            sections += text.rich_sections(self._simulator.templates(), self._simulator.objects(), self._memory)
-        return tuple(sections)
+        nearby = None
+        if self.richness is Richness.RICH:
+            nearby = text.Nearby(self._simulator.templates(), self._simulator.objects(), self._memory)
+        return text.sections(None if self._executed else self.task, self._answer.feedback, self._view, nearby)
 
     def _admissible_commands(self) -> tuple[str, ...]:
         if self._admissible == "none":

@@ -10,6 +10,7 @@ it here: its words and its tabs.
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from agentgen_bench.envs.sciworld import FAMILY
 from agentgen_bench.text import ENTRY, Command, Richness, Section, Spans, named, starts_of
@@ -41,31 +42,60 @@ def remembered(memory: dict[str, str], look: str) -> dict[str, str]:
     return {**{room: text for room, text in memory.items() if room != name}, name: look}
 
 
-def lean_sections(task: str | None, feedback: str) -> list[Section]:
-    """Return the task (on the first observation only) and the simulator's answer."""
+class View(NamedTuple):
+    """What base adds to the answer: what can be seen, and what is carried."""
+
+    look: str
+    inventory: str
+
+
+class Nearby(NamedTuple):
+    """What rich adds: the actions of the task, the objects within reach, the last look of each room."""
+
+    templates: Sequence[str]
+    objects: Sequence[str]
+    memory: dict[str, str]
+
+
+def sections(task: str | None, answer: str, view: View | None, nearby: Nearby | None) -> tuple[Section, ...]:
+    """Return the observation in parts: those of lean, and of base and rich what is given.
+
+    Args:
+        task: the goal in words, on the first observation only.
+        answer: what the simulator said.
+        view: None at lean.
+        nearby: None at lean and base.
+    """
+    found = _answer(task, answer)
+    found += [] if view is None else _view(answer, view)
+    found += [] if nearby is None else _nearby(nearby)
+    return tuple(found)
+
+
+def _answer(task: str | None, feedback: str) -> list[Section]:
     heading = [Section(f"{task}\n\n", Richness.LEAN, "task", task_spans)] if task is not None else []
     return [*heading, Section(feedback, Richness.LEAN, "state", answer_spans)]
 
 
-def base_sections(feedback: str, look: str, inventory: str) -> list[Section]:
+def _view(feedback: str, view: View) -> list[Section]:
     """Return what is seen and carried, each left out where the answer has just said it."""
-    texts = [text.rstrip() for text in (look, inventory) if text.strip() != feedback.strip()]
+    texts = [text.rstrip() for text in view if text.strip() != feedback.strip()]
     return [Section(f"\n\n{text}", Richness.BASE, "state", list_spans) for text in texts]
 
 
-def rich_sections(templates: Sequence[str], objects: Sequence[str], memory: dict[str, str]) -> list[Section]:
+def _nearby(nearby: Nearby) -> list[Section]:
     """Return the actions, the objects within reach, and the rooms remembered (the room one is in comes last)."""
-    shown = [template for template in templates if template != REFUSED_ACTION]
-    sections = [
+    shown = [template for template in nearby.templates if template != REFUSED_ACTION]
+    found = [
         Section((f"\n\n{ACTIONS_HEADING}: ", *_listed(tuple(shown))), Richness.RICH, "hint"),
-        Section(f"\n\nObjects within reach: {', '.join(objects)}", Richness.RICH, "state"),
+        Section(f"\n\nObjects within reach: {', '.join(nearby.objects)}", Richness.RICH, "state"),
     ]
-    elsewhere = list(memory.items())[-1 - REMEMBERED_ROOMS : -1]
-    sections += [
+    elsewhere = list(nearby.memory.items())[-1 - REMEMBERED_ROOMS : -1]
+    found += [
         Section(f"\n\nThe {room}, when you last saw it:\n{look.rstrip()}", Richness.RICH, "history", list_spans)
         for room, look in reversed(elsewhere)
     ]
-    return sections
+    return found
 
 
 @lru_cache(maxsize=1024)
