@@ -7,6 +7,7 @@ from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
+from agentgen_bench.checks import chosen
 from agentgen_bench.contract import Fact, Part, TaskRecord
 from agentgen_bench.errors import DataError
 from agentgen_bench.text import Richness, Section
@@ -154,8 +155,7 @@ def from_json(data: Any) -> Episode:
         commands, marks = _strings(step["admissible_commands"]), _strings(step["marks"]) or ()
         read = {"sections": _sections(step["sections"]), "admissible_commands": commands, "marks": marks}
         steps.append(Step(**{**step, **read}))
-    if plain["ending"] not in ENDINGS:
-        raise DataError(f"unknown ending {plain['ending']!r}; choose one of: {', '.join(ENDINGS)}")
+    chosen("ending", plain["ending"], ENDINGS, DataError)
     return Episode(
         **{
             **plain,
@@ -168,13 +168,6 @@ def from_json(data: Any) -> Episode:
             "parts": tuple([_part(part) for part in plain["parts"]]),
         }
     )
-
-
-class Recovered(NamedTuple):
-    """What a file of episodes holds: the whole ones, and how many bytes of a torn last line follow them."""
-
-    episodes: list[Episode]
-    torn_bytes: int
 
 
 def read_episodes(path: Path) -> Iterator[Episode]:
@@ -191,17 +184,6 @@ def read_episodes(path: Path) -> Iterator[Episode]:
                 yield from_line(line.decode())
             except (DataError, UnicodeDecodeError) as error:
                 raise DataError(f"{path}, line {number}: {error}") from None
-
-
-def recover(path: Path) -> Recovered:
-    """Return the whole episodes of a file and the length of a torn last line; an absent file holds none."""
-    if not path.exists():
-        return Recovered([], 0)
-    torn = 0
-    with path.open("rb") as file:
-        for line in file:
-            torn = 0 if line.endswith(b"\n") else len(line)
-    return Recovered(list(read_episodes(path)), torn)
 
 
 _EPISODE_FIELDS = tuple(field.name for field in fields(Episode))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentgen_bench.episodes import SCHEMA_VERSION, Episode, chain, from_line, read_episodes, recover, to_line
+from agentgen_bench.episodes import SCHEMA_VERSION, Episode, chain, from_line, read_episodes, to_line
 from agentgen_bench.errors import DataError
 from agentgen_bench.policies.base import Decision
 from agentgen_bench.policies.names import scripted_policy
@@ -35,11 +35,7 @@ def test_a_torn_last_line_costs_that_episode_only(tmp_path_factory, recorded, da
     content = b"".join(to_line(episode).encode() + b"\n" for episode in recorded)
     torn = data.draw(st.binary(max_size=20).filter(lambda piece: b"\n" not in piece))
     path.write_bytes(content + torn)
-    assert recover(path) == (recorded, len(torn))
-
-
-def test_an_absent_file_holds_no_episode(tmp_path):
-    assert recover(tmp_path / "episodes.jsonl") == ([], 0)
+    assert list(read_episodes(path)) == recorded
 
 
 @given(encodable_texts, encodable_texts)

@@ -10,10 +10,11 @@ import json
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import Any
+from typing import TypedDict
 
 from agentgen_bench import families
 from agentgen_bench.checks import chosen
+from agentgen_bench.knobs import SpecJson
 from agentgen_bench.spec import TaskSpec
 
 
@@ -72,7 +73,15 @@ def to_text(description: str, cells: tuple[Cell, ...]) -> str:
     return '{"description": ' + json.dumps(description) + ',\n"cells": [\n' + ",\n".join(lines) + "\n]}\n"
 
 
-def _cell(data: dict[str, Any]) -> Cell:
+class CellJson(TypedDict):
+    """A cell as a suite's file holds it."""
+
+    spec: SpecJson
+    seeds: list[int]
+    level_ids: list[str]
+
+
+def _cell(data: CellJson) -> Cell:
     return Cell(TaskSpec.from_json(data["spec"]), tuple(data["seeds"]), tuple(data["level_ids"]))
 
 

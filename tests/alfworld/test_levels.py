@@ -1,12 +1,13 @@
 """Generated levels: solvable, labelled, decided by their key, and shared by no two splits."""
 
+import json
 from itertools import pairwise
 
 import pytest
 
 from agentgen_bench.envs.alfworld import catalogue, tasks
 from agentgen_bench.envs.alfworld.engine import Engine
-from agentgen_bench.envs.alfworld.gamefile import game_json, parse_game, read_game, write_game
+from agentgen_bench.envs.alfworld.gamefile import game_json, parse_game, read_json
 from agentgen_bench.envs.alfworld.generator import expected_search_steps, generate_level, is_held_out
 from agentgen_bench.envs.alfworld.goals import LookGoal, parse_goal
 from agentgen_bench.envs.alfworld.pddl import parse_problem
@@ -153,8 +154,9 @@ def test_knobs_that_no_level_satisfies_are_refused():
 
 def test_a_level_written_as_a_game_file_is_the_same_scene(tmp_path):
     level = generate_level(LevelSettings("hard", colocated=True), 1)
-    write_game(tmp_path / "game.tw-pddl", level.game, level.plan)
-    assert build_scene(read_game(tmp_path / "game.tw-pddl")) == level.scene
+    path = tmp_path / "game.tw-pddl"
+    path.write_text(json.dumps(game_json(level.game, level.plan)), encoding="utf-8")
+    assert build_scene(parse_game(read_json(path))) == level.scene
 
 
 @pytest.mark.parametrize("task_type", tasks.TASK_TYPES)

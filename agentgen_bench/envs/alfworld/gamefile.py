@@ -8,11 +8,12 @@ import hashlib
 import json
 import re
 import zlib
+from collections.abc import Mapping
 from enum import Enum
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, NotRequired, TypedDict, cast
 
 from agentgen_bench.envs.alfworld.goals import Goal, goal_pddl, parse_goal
 from agentgen_bench.envs.alfworld.pddl import Fact, parse_problem, write_problem
@@ -63,7 +64,17 @@ class Game(NamedTuple):
     task: str
 
 
-def read_json(path: Path) -> dict[str, Any]:
+class GameJson(TypedDict):
+    """The JSON object of a game file; those of the originals hold more, which nothing here reads."""
+
+    pddl_domain: str
+    grammar: str
+    pddl_problem: str
+    solvable: NotRequired[bool]
+    walkthrough: NotRequired[list[str] | None]
+
+
+def read_json(path: Path) -> GameJson:
     """Return the JSON object of a game file, plain or gzipped; raises DataError naming the file."""
     try:
         raw = path.read_bytes()
@@ -80,25 +91,17 @@ def read_json(path: Path) -> dict[str, Any]:
         _check_texts(data)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
-    return data
+    return cast(GameJson, data)
 
 
-def read_game(path: Path) -> Game:
-    """Return the game of a `game.tw-pddl` file, plain or gzipped; raises DataError naming the file."""
-    try:
-        return parse_game(read_json(path))
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from error
-
-
-def parse_game(data: dict[str, Any]) -> Game:
+def parse_game(data: GameJson) -> Game:
     """Return the game of parsed JSON; raises DataError for an unknown domain, grammar or goal."""
     _check_texts(data)
     problem = parse_problem(data["pddl_problem"])
     return Game(_dialect(data), problem.facts, parse_goal(problem.goal), task_of(data))
 
 
-def _check_texts(data: dict[str, Any]) -> None:
+def _check_texts(data: Mapping[str, object]) -> None:
     missing = sorted(set(TEXT_KEYS) - set(data))
     if missing:
         raise DataError(f"not a {GAME_FILE} file: it lacks {missing}")
@@ -107,7 +110,7 @@ def _check_texts(data: dict[str, Any]) -> None:
             raise DataError(f"not a {GAME_FILE} file: key {key!r} should hold a string, got {data[key]!r:.80}")
 
 
-def task_of(data: dict[str, Any]) -> str:
+def task_of(data: GameJson) -> str:
     """Return the task sentence that the grammar of a game file holds; raises DataError where there is none."""
     match = _TASK.search(str(data.get("grammar")))
     if match is None:
@@ -115,7 +118,7 @@ def task_of(data: dict[str, Any]) -> str:
     return str(json.loads(f'"{match[2]}"'))
 
 
-def game_json(game: Game, walkthrough: tuple[str, ...] | None = None) -> dict[str, Any]:
+def game_json(game: Game, walkthrough: tuple[str, ...] | None = None) -> GameJson:
     """Return the JSON object of a game file that the official stack loads and plays."""
     domain, grammar = official_texts(game.dialect)
     return {
@@ -125,11 +128,6 @@ def game_json(game: Game, walkthrough: tuple[str, ...] | None = None) -> dict[st
         "solvable": True,
         "walkthrough": list(walkthrough) if walkthrough is not None else None,
     }
-
-
-def write_game(path: Path, game: Game, walkthrough: tuple[str, ...] | None = None) -> None:
-    """Write a `game.tw-pddl` file; its folder must exist."""
-    path.write_text(json.dumps(game_json(game, walkthrough)), encoding="utf-8")
 
 
 @cache
@@ -157,7 +155,7 @@ def _known_texts() -> dict[tuple[str, str], Dialect]:
     return {(_digest(domain), _digest(grammar)): dialect for dialect, (domain, grammar) in texts.items()}
 
 
-def _dialect(data: dict[str, Any]) -> Dialect:
+def _dialect(data: GameJson) -> Dialect:
     """Return the dialect by the hashes of domain and of grammar without its task sentence."""
     grammar = _TASK.sub(lambda match: f'{match[1]}{_PLACEHOLDER}"', data["grammar"])
     domain = _digest(data["pddl_domain"])

@@ -4,10 +4,10 @@ import hashlib
 import json
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from agentgen_bench.envs.alfworld.engine import Engine
-from agentgen_bench.envs.alfworld.gamefile import Game, game_json, parse_game, read_json, task_of
+from agentgen_bench.envs.alfworld.gamefile import Game, GameJson, game_json, parse_game, read_json, task_of
 from agentgen_bench.envs.alfworld.generator import GeneratedLevel, expected_search_steps, generate_level
 from agentgen_bench.envs.alfworld.house import house_level
 from agentgen_bench.envs.alfworld.planner import shortest_plan
@@ -76,7 +76,7 @@ def _official(path: Path, mtime_ns: int, any_rules: bool) -> Level:
     return Level(scene.task, scene.digest, scene, shortest_plan(Engine(scene)), search_steps, game, path)
 
 
-def game_data(level: Level) -> dict[str, Any]:
+def game_data(level: Level) -> GameJson:
     """Return the JSON object of the level's game file, for the official stack."""
     if level.path is not None:
         return read_json(level.path)

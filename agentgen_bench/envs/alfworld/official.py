@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from agentgen_bench.envs.alfworld.engine import Answer
+from agentgen_bench.envs.alfworld.gamefile import GameJson
+from agentgen_bench.envs.alfworld.official_worker import Reply, Request
 from agentgen_bench.envs.alfworld.wording import NOTHING_HAPPENS
 from agentgen_bench.errors import AgentGenError, MissingDependencyError, install_hint
 
@@ -36,16 +38,16 @@ class OfficialGame:
         self._stock = stock
         self._python = official_python()
         self._process: subprocess.Popen[str] | None = None
-        self._game: dict[str, Any] | None = None
+        self._game: GameJson | None = None
         self._played: list[str] = []
-        self._said: dict[str, Any] = {}
+        self._said: Reply = {}
 
     @property
     def won(self) -> bool:
         """Whether the goal holds."""
         return bool(self._state()["won"])
 
-    def load(self, game: dict[str, Any]) -> str:
+    def load(self, game: GameJson) -> str:
         """Start a game, given as the JSON object of its file, and return the official first observation."""
         self._game, self._played = game, []
         self._said = self._ask({"op": "load", "game": game})
@@ -88,7 +90,7 @@ class OfficialGame:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_process": None, "_said": {}}
 
-    def _state(self) -> dict[str, Any]:
+    def _state(self) -> Reply:
         """Return what the stack said last; a fresh copy first plays its way there again."""
         if not self._said and self._game is not None:
             played = self._played
@@ -97,7 +99,7 @@ class OfficialGame:
                 self.step(command)
         return self._said
 
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _ask(self, request: Request) -> Reply:
         process = self._process if self._process is not None else self._start()
         if process.stdin is None or process.stdout is None:
             raise OfficialStackError("the official stack's process has no pipes")
@@ -107,10 +109,10 @@ class OfficialGame:
             line = process.stdout.readline()
         except (BrokenPipeError, ValueError) as error:
             raise OfficialStackError(f"the official stack's process ended: {error}") from error
-        reply = json.loads(line) if line else {"error": f"its process ended with code {process.wait()}"}
+        reply: Reply = json.loads(line) if line else {"error": f"its process ended with code {process.wait()}"}
         if "error" in reply:
             raise OfficialStackError(f"the official stack could not {request['op']}: {reply['error']}")
-        return dict(reply)
+        return reply
 
     def _start(self) -> subprocess.Popen[str]:
         command = [self._python, str(WORKER), *(["--stock"] if self._stock else [])]

@@ -9,10 +9,28 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Callable
-from typing import Any, TextIO
+from collections.abc import Callable, Mapping
+from typing import Any, TextIO, TypedDict
 
-Reply = dict[str, Any]
+
+class Request(TypedDict, total=False):
+    """What the process is asked: to load a game, to execute a command, or for a plan."""
+
+    op: str
+    game: Mapping[str, Any]  # the JSON object of a game file
+    command: str
+
+
+class Reply(TypedDict, total=False):
+    """What it answers: that it is ready, the state after load or step, a plan, or what went wrong."""
+
+    ready: bool
+    feedback: str
+    admissible_commands: list[str]
+    won: bool
+    is_valid: bool
+    plan: list[str]
+    error: str
 
 
 def main() -> None:
@@ -46,7 +64,7 @@ class _Session:
         self._env = PddlEnv(textworld.EnvInfos(admissible_commands=True, won=True))
         self._state: Any = None
 
-    def answer(self, request: Reply) -> Reply:
+    def answer(self, request: Request) -> Reply:
         """Return the reply to one request: load, step or plan."""
         if request["op"] == "load":
             return self._load(request["game"])
@@ -57,7 +75,7 @@ class _Session:
             return {"plan": _in_a_fork(lambda: list(self._env._pddl_state.replan(self._env._entity_infos)))}
         raise ValueError(f"unknown request {request['op']!r}")
 
-    def _load(self, game: Reply) -> Reply:
+    def _load(self, game: Mapping[str, Any]) -> Reply:
         self._env.load(game)
         infos = self._env._entity_infos  # named as AlfredDemangler(shuffle=False) names them
         demangler = self._demangler(game_infos=infos, shuffle=False)

@@ -6,7 +6,7 @@ The same loader reads these records and the original's files.
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from agentgen_bench.envs.webshop.clusters import (
 from agentgen_bench.envs.webshop.product import Product, Record, parsed_product
 from agentgen_bench.envs.webshop.settings import LevelSettings
 from agentgen_bench.envs.webshop.vocabulary import TYPES
-from agentgen_bench.envs.webshop.wording import attributes_of, raw_product
+from agentgen_bench.envs.webshop.wording import ProductJson, attributes_of, raw_product
 from agentgen_bench.seeding import stream
 
 ASIN_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -93,7 +93,13 @@ def generated_products(source: GeneratedSource, clusters: list[Placed]) -> Itera
         yield parsed_product(record, note, ())
 
 
-def raw_records(source: GeneratedSource, clusters: list[Placed]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+class AnnotationJson(TypedDict):
+    """A generated product's record in the schema of items_ins_v2.json."""
+
+    attributes: list[str]
+
+
+def raw_records(source: GeneratedSource, clusters: list[Placed]) -> Iterator[tuple[ProductJson, AnnotationJson]]:
     """Yield (raw record, annotation) pairs in the schema of items_shuffle.json and items_ins_v2.json."""
     settings, kinds = source.settings, source.kinds()
     draws = Draws(stream("webshop", "catalogue", source.split, *settings, source.n_products))
@@ -126,7 +132,7 @@ def _placed(cluster: Cluster, numbers: dict[int, int]) -> Placed:
     )
 
 
-def _record(draft: Draft, asin: str, titled: list[int], draws: Draws) -> tuple[dict[str, Any], dict[str, Any]]:
+def _record(draft: Draft, asin: str, titled: list[int], draws: Draws) -> tuple[ProductJson, AnnotationJson]:
     return raw_product(draft, asin, titled, draws), {"attributes": attributes_of(draft)}
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, TypedDict, get_args
 
 from agentgen_bench.envs.webshop.clusters import Draft, Draws
 from agentgen_bench.envs.webshop.vocabulary import BRANDS, SERIES, TYPES, Group, ProductType
@@ -79,7 +79,40 @@ def request(wishes: Wishes, phrasing: Phrasing, held_out: bool, draws: Draws) ->
     return with_articles(text)
 
 
-def raw_product(draft: Draft, asin: str, titled: Sequence[int], draws: Draws) -> dict[str, Any]:
+class OptionJson(TypedDict):
+    """A value that a buyer may choose."""
+
+    value: str
+
+
+class ReviewJson(TypedDict):
+    """A buyer's review."""
+
+    title: str
+    stars: int
+    review: str
+
+
+class ProductJson(TypedDict):
+    """A product page in the schema of the original's items_shuffle.json, as far as it is used."""
+
+    name: str
+    full_description: str
+    images: list[str]
+    product_category: str
+    average_rating: float
+    small_description: list[str]
+    customization_options: dict[str, list[OptionJson]]
+    asin: str
+    category: str
+    query: str
+    page: int
+    pricing: str
+    reviews: list[ReviewJson]
+    title_nouns: list[str]
+
+
+def raw_product(draft: Draft, asin: str, titled: Sequence[int], draws: Draws) -> ProductJson:
     """Return a product page for a draft as a record of the original's schema.
 
     `titled` are the groups that the title names; bullets name all groups, the description some.
