@@ -27,10 +27,15 @@ class Option(NamedTuple):
 
 
 def options(config: "type[DataclassInstance]") -> list[Option]:
-    """Return the fields of a Config that hold plain values, in order; collections are left out."""
+    """Return the fields of a Config that hold plain values; collections are left out.
+
+    What has no default comes first, then the Config's own fields, then those it shares with others.
+    """
     hints = get_type_hints(config)
     found = []
-    for field in fields(config):
+    for field in sorted(
+        fields(config), key=lambda one: (one.default is not MISSING, one.name not in config.__annotations__)
+    ):
         kind, optional = hints[field.name], False
         if get_origin(kind) in (types.UnionType, Union):
             optional = True
