@@ -2,7 +2,7 @@
 
 from asyncio import to_thread
 from functools import partial
-from typing import Any, Literal
+from typing import Literal, TypedDict
 
 import verifiers.v1 as vf
 
@@ -43,7 +43,15 @@ class World(vf.Env[WorldConfig]):  # type: ignore[misc]
         played.trace.info["episode"] = to_line(session.episode())
 
 
-def _cost_of(call: vf.ModelCall) -> dict[str, Any]:
+class Cost(TypedDict):
+    """What `Session.answer` takes beside the answer."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    finish_reason: str | None
+
+
+def _cost_of(call: vf.ModelCall) -> Cost:
     used = call.usage
     return {
         "prompt_tokens": 0 if used is None else used.input_tokens,

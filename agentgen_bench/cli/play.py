@@ -1,6 +1,7 @@
 """agentgen-bench play: play a level yourself, in the terminal, as the agent sees it."""
 
 import argparse
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
@@ -57,7 +58,7 @@ def _play(env: gym.Env[str, str], seed: int) -> None:
     print(f"\n{observation}\n\n{'Solved.' if info['success'] else 'Not solved.'} Score {info['score']:.2f}.")
 
 
-def _ask(env: gym.Env[str, str], info: dict[str, Any]) -> str | None:
+def _ask(env: gym.Env[str, str], info: Mapping[str, Any]) -> str | None:
     """Return the next action, or None to stop."""
     while True:
         line = input("> ")

@@ -3,7 +3,6 @@
 import argparse
 import os
 from pathlib import Path
-from typing import Any
 
 from agentgen_bench.address import API_KEY_VARIABLE, clean_key, parse_address
 from agentgen_bench.cli.options import integer
@@ -108,9 +107,9 @@ def policy_label(args: argparse.Namespace) -> str:
     return str(args.model or args.policy or "random")
 
 
-def policy_settings(args: argparse.Namespace) -> dict[str, Any]:
+def policy_settings(args: argparse.Namespace) -> dict[str, object]:
     """Return what decides a policy's answers beside its label, and is not the default; {} where nothing is."""
-    found: dict[str, Any] = {} if not args.seed else {"seed": args.seed}
+    found: dict[str, object] = {} if not args.seed else {"seed": args.seed}
     if args.agent:
         where = args.agent.rpartition(":")[0]
         return {**found, "agent": str(Path(where).resolve()) if where.endswith(".py") else where}

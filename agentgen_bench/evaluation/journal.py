@@ -125,7 +125,7 @@ class StepJournal:
         self._file.append(lines)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any], int]]:
+def _lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any], int]]:
     """Yield the whole, readable lines of a journal: the episode's number, the line, its bytes."""
     if not path.exists():
         return
@@ -139,7 +139,7 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any], int]]:
                 yield line["episode"], line, len(raw)
 
 
-def _to_json(decision: Decision) -> dict[str, Any]:
+def _to_json(decision: Decision) -> dict[str, object]:
     """Return what an episode needs of a decision; of its tokens those that the next prompt goes on from."""
     plain = {name: value for name, value in decision._asdict().items() if name not in ("sample", "failure")}
     ids = () if decision.sample is None else decision.sample.completion_ids

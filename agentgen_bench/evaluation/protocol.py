@@ -202,5 +202,5 @@ def _role(data: Mapping[str, Any]) -> Condition:
     return Condition(**data)
 
 
-def _role_json(role: Condition) -> dict[str, Any]:
+def _role_json(role: Condition) -> dict[str, object]:
     return {name: value for name, value in role._asdict().items() if value not in (None, False)}

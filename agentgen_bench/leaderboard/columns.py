@@ -4,15 +4,15 @@ Markdown, page, JSON and CSV all loop over `COLUMNS`; a new column is one line o
 drawn: `markdown.py` and `page.py` do, `plain_cells` is for machines.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Generic, Literal, NamedTuple, TypedDict, TypeVar
 
 from agentgen_bench.leaderboard.audit import TRUSTS
 from agentgen_bench.leaderboard.harness import Card, harness_card
 from agentgen_bench.leaderboard.table import Board, Row
-from agentgen_bench.scores.base import LEVELS, Score
+from agentgen_bench.scores.base import LEVELS, Score, ScoreJson
 
 RowT = TypeVar("RowT")
 
@@ -165,14 +165,22 @@ def plain_cells(column: Column[RowT], row: RowT) -> dict[str, Plain]:
     return {column.key: value.isoformat() if isinstance(value, date) else value}
 
 
-def board_json(board: Board) -> dict[str, Any]:
+class BoardJson(TypedDict):
+    """A board as plain values; a row has the keys of COLUMNS."""
+
+    suite: str
+    ranking_stability: ScoreJson | None
+    rows: list[Mapping[str, object]]
+
+
+def board_json(board: Board) -> BoardJson:
     """Return a board as plain JSON values; scores as they stand in results.json."""
     stability = None if board.stability is None else board.stability.to_json()
     return {"suite": board.suite, "ranking_stability": stability, "rows": [_row_json(row) for row in board.rows]}
 
 
-def _row_json(row: Row) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _row_json(row: Row) -> Mapping[str, object]:
+    found: dict[str, object] = {}
     for column in COLUMNS:
         value = column.value(row)
         found |= {column.key: value.to_json()} if isinstance(value, Score) else plain_cells(column, row)

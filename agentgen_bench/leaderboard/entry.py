@@ -83,7 +83,7 @@ class Metadata:
         """The name that the entry's folder must have."""
         return f"{self.date.replace('-', '')}_{slug(self.org)}__{slug(self.model)}"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Mapping[str, object]:
         """Return plain values in the order of the file."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in values.items() if value is not None}

@@ -15,7 +15,7 @@ from agentgen_bench.leaderboard.entry import EPISODES, FRESH_EPISODES, Metadata,
 from agentgen_bench.leaderboard.fresh import read_fresh_episodes
 from agentgen_bench.leaderboard.records import prompt_of, read_entry_episodes
 from agentgen_bench.leaderboard.replay import RecordedPolicy
-from agentgen_bench.policies.base import Decision, TokenSample
+from agentgen_bench.policies.base import Decision, Description, TokenSample
 from agentgen_bench.policies.prefill import TokenEvidence, evidence
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.policies.transformers import TransformersPolicy
@@ -218,7 +218,7 @@ class _Rebuilding:
             for history, decision in zip(histories, self._recorded.act(histories), strict=True)
         ]
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Description:
         """Return the kind."""
         return {"kind": "recorded"}
 

@@ -12,14 +12,14 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from dataclasses import fields
 from itertools import islice
 from multiprocessing import get_context
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from agentgen_bench.answers import read_answer
 from agentgen_bench.episodes import Episode, Step
 from agentgen_bench.leaderboard.equal import same
 from agentgen_bench.leaderboard.records import name_of, packed
 from agentgen_bench.parsing import ParseReason
-from agentgen_bench.policies.base import Decision
+from agentgen_bench.policies.base import Decision, Description
 from agentgen_bench.prompts import History, PromptConfig
 from agentgen_bench.rollout import Job, play
 from agentgen_bench.spec import TaskSpec
@@ -59,7 +59,7 @@ class RecordedPolicy:
         """Return the recorded decision of each history's step."""
         return [self._decide(history) for history in histories]
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Description:
         """Return the kind."""
         return {"kind": "recorded"}
 

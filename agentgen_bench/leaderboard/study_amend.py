@@ -2,7 +2,6 @@
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from agentgen_bench.errors import EntryError
 from agentgen_bench.evaluation.protocol import Protocol, load_protocol
@@ -13,9 +12,10 @@ from agentgen_bench.leaderboard.study_verify import all_episodes, study_scores
 from agentgen_bench.scores.base import Interval
 from agentgen_bench.scores.comparison import compare
 from agentgen_bench.scores.ood import holds_zero
+from agentgen_bench.scores.study_board import BoardScoresJson
 
 
-def computed_scores(path: Path, protocol: Protocol | None = None) -> dict[str, Any]:
+def computed_scores(path: Path, protocol: Protocol | None = None) -> BoardScoresJson:
     """Return what this version computes as the scores of a study's entry, from its episodes."""
     protocol = load_protocol(path.parent.name) if protocol is None else protocol
     metadata = read_study_metadata(path, protocol)

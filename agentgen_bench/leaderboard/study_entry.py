@@ -81,9 +81,9 @@ class StudyMetadata:
             ENTRY_VERSION, self.suite, self.suite_hash, repeats, *claims, policy, self.prompt, self.versions
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Mapping[str, object]:
         """Return plain values in the order of the file."""
-        values: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        values: dict[str, object] = {field.name: getattr(self, field.name) for field in fields(self)}
         values["study"] = self.study.to_json()
         values["runs"] = {name: {**run._asdict(), "policy": dict(run.policy)} for name, run in self.runs.items()}
         return {name: value for name, value in values.items() if value is not None}

@@ -1,11 +1,12 @@
 """The README of a study's entry: what was trained, what came of it, and what of that anyone can check."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from agentgen_bench.evaluation.protocol import Protocol
 from agentgen_bench.evaluation.training import Origin
 from agentgen_bench.leaderboard.study_entry import StudyMetadata
+from agentgen_bench.scores.study_board import BoardScoreJson, BoardScoresJson
 
 SHOWN = {
     "transfer": {
@@ -35,7 +36,7 @@ CLAIM = (
 
 
 def study_readme(
-    metadata: StudyMetadata, protocol: Protocol, scores: Mapping[str, Any], origins: Mapping[str, Origin]
+    metadata: StudyMetadata, protocol: Protocol, scores: BoardScoresJson, origins: Mapping[str, Origin]
 ) -> str:
     """Return the README as Markdown; percentages and points with 95 % intervals."""
     parts = [
@@ -45,7 +46,7 @@ def study_readme(
         "## Success in percent",
         _table(["policy", *_columns(scores)], _success_rows(scores)),
         "## What training gave and cost, in points",
-        _table(["policy", *SHOWN[protocol.kind].values()], _score_rows(protocol.kind, scores)),
+        _table(["policy", *SHOWN[protocol.kind].values()], _score_rows(protocol.kind, scores["rows"])),
         "## Trainings",
         _table(["run", "method", "steps", "started from", "weights", "levels"], _training_rows(metadata, origins)),
         "## What is known and what is claimed",
@@ -54,17 +55,17 @@ def study_readme(
     return "\n\n".join(parts) + "\n"
 
 
-def _columns(scores: Mapping[str, Any]) -> list[str]:
+def _columns(scores: BoardScoresJson) -> list[str]:
     return list(scores["policies"][0]["cells"])
 
 
-def _success_rows(scores: Mapping[str, Any]) -> Iterator[list[str]]:
+def _success_rows(scores: BoardScoresJson) -> Iterator[list[str]]:
     for policy in scores["policies"]:
         yield [_plain(policy["policy"]), *(_number(policy["cells"].get(name)) for name in _columns(scores))]
 
 
-def _score_rows(kind: str, scores: Mapping[str, Any]) -> Iterator[list[str]]:
-    for row in scores["rows"]:
+def _score_rows(kind: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[list[str]]:
+    for row in rows:
         name = " → ".join(row["order"]) if kind == "sequence" else row["policy"]
         name = f"{row['family']}: {name}" if kind == "difficulty" else name
         yield [_plain(name), *(_number(row[key]) for key in SHOWN[kind])]
@@ -82,11 +83,13 @@ def _training_rows(metadata: StudyMetadata, origins: Mapping[str, Origin]) -> It
         yield [f"`{run}`", record.method, str(record.step), parent, f"`{origin.weights[:12]}`", levels]
 
 
-def _number(score: Mapping[str, Any] | None) -> str:
+def _number(score: BoardScoreJson | None) -> str:
     if score is None or score["value"] is None:
         return "-"
     value = f"{100 * score['value']:.1f}"
-    return value if score["low"] is None else f"{value} ({100 * score['low']:.1f} to {100 * score['high']:.1f})"
+    if score["low"] is None or score["high"] is None:
+        return value
+    return f"{value} ({100 * score['low']:.1f} to {100 * score['high']:.1f})"
 
 
 def _table(header: Sequence[str], rows: Iterator[list[str]]) -> str:

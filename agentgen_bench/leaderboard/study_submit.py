@@ -166,7 +166,7 @@ def _origin(run: Run) -> Origin | None:
     return None if data is None else origin_from_json(data, str(run.path))
 
 
-def _common(run: Run) -> dict[str, Any]:
+def _common(run: Run) -> Mapping[str, Any]:
     return {name: value for name, value in run.manifest["policy"].items() if name not in (*PRIVATE, *OWN)}
 
 
@@ -195,7 +195,7 @@ def _metadata(
             "elsewhere: --episodes-at URL --episodes-in DIR writes them into DIR, for you to upload"
         )
     sessions = [session for run in runs.values() for session in sessions_of(run.manifest)]
-    data: dict[str, Any] = {
+    data: dict[str, object] = {
         "entry_version": ENTRY_VERSION,
         "kind": KIND,
         "suite": protocol.name,

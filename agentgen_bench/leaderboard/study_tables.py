@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
 from agentgen_bench.errors import EntryError, ScoreError
 from agentgen_bench.leaderboard.audit import TRUSTS, Trust
@@ -84,12 +84,20 @@ def study_tables(studies: Sequence[StudyOnBoard]) -> list[StudyTable]:
     return [_table(name, found) for name, found in sorted(protocols.items())]
 
 
-def study_table_json(table: StudyTable) -> dict[str, Any]:
+class StudyTableJson(TypedDict):
+    """A table as plain values; a row has labels and scores by name."""
+
+    suite: str
+    kind: str
+    rows: list[Mapping[str, object]]
+
+
+def study_table_json(table: StudyTable) -> StudyTableJson:
     """Return a table as plain JSON values; scores as they stand in scores.json."""
     return {"suite": table.protocol, "kind": table.kind, "rows": [_row_json(row) for row in table.rows]}
 
 
-def _row_json(row: StudyRow) -> dict[str, Any]:
+def _row_json(row: StudyRow) -> Mapping[str, object]:
     metadata = row.study.metadata
     return {
         "entry": row.study.entry,

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from agentgen_bench.episodes import Episode
 from agentgen_bench.errors import EntryError
@@ -25,7 +25,7 @@ from agentgen_bench.leaderboard.study_entry import StudyMetadata, is_study, read
 from agentgen_bench.leaderboard.study_records import episodes_at, read_origins, run_episodes
 from agentgen_bench.leaderboard.verify import Findings, Verification, json_text, scored, verify
 from agentgen_bench.make import check_available
-from agentgen_bench.scores.study_board import board_scores
+from agentgen_bench.scores.study_board import BoardScoresJson, board_scores
 
 
 def verify_study(
@@ -143,7 +143,7 @@ def _replayed(
 
 def study_scores(
     protocol: Protocol, metadata: StudyMetadata, played: Mapping[str, Sequence[Episode]]
-) -> dict[str, Any]:
+) -> BoardScoresJson:
     """Return what `scores.json` must hold, as the file's plain values.
 
     Args:
@@ -154,7 +154,7 @@ def study_scores(
     study = metadata.study
     runs = study.by_run([played[name] for name in study.folders])
     scores = board_scores(protocol.name, protocol.kind, study, runs, protocol.label)
-    return dict(json.loads(json_text(scores)))
+    return cast(BoardScoresJson, json.loads(json_text(scores)))
 
 
 def all_episodes(

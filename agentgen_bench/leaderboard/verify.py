@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from agentgen_bench.episodes import Episode, Step
 from agentgen_bench.errors import EntryError
@@ -26,6 +26,17 @@ from agentgen_bench.scores.success import results
 from agentgen_bench.suites import Suite, load_suite
 
 MAX_PROBLEMS = 20  # with so many the verdict is clear, and replay ends
+
+
+class VerificationJson(TypedDict):
+    """A verification as `verify --json` prints it."""
+
+    entry: str
+    holds: bool
+    episodes: int
+    steps: int
+    problems: list[str]
+    digests: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +55,7 @@ class Verification:
         """Whether the entry is what it claims to be."""
         return not self.problems
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> VerificationJson:
         """Return plain values."""
         return {
             "entry": str(self.path),

@@ -5,7 +5,7 @@ import ctypes
 import math
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -123,7 +123,7 @@ def set_learning_rate(optimizer: Any, value: float) -> None:
         group["lr"] = value
 
 
-def stop_unless_finite(loss: float, gradient_norm: float, batch: dict[str, Any], run: Path, step: int) -> None:
+def stop_unless_finite(loss: float, gradient_norm: float, batch: Mapping[str, object], run: Path, step: int) -> None:
     """Save the batch and raise RunError where loss or gradient is not a number; the parameters are not yet touched."""
     if math.isfinite(loss) and math.isfinite(gradient_norm):
         return

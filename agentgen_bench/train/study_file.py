@@ -132,7 +132,7 @@ class StudyPlan:
             refuse_held_out_levels((source.spec for source in policy.sources), f"the policy {policy.name}")
             seen.append(policy.name)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the plan as plain JSON, which names it when it is resumed."""
         data: dict[str, Any] = json.loads(json.dumps(to_json(self), default=asdict))
         data.pop("tokens_per_s")

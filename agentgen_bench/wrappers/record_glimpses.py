@@ -5,7 +5,7 @@ data, so that an episode of one family costs no level of another and does not ch
 """
 
 import json
-from typing import Any
+from typing import TypedDict
 
 import gymnasium as gym
 
@@ -19,7 +19,16 @@ MAX_STEPS = 4
 MAX_CHARS = 480
 
 
-def recorded(family: str, version: int = 0) -> dict[str, Any]:
+class GlimpsesJson(TypedDict):
+    """A data file of glimpses."""
+
+    family: str
+    version: int
+    split: str
+    glimpses: list[str]
+
+
+def recorded(family: str, version: int = 0) -> GlimpsesJson:
     """Return the glimpses of a family and what they were made from, as the data file holds them."""
     env: gym.Env[str, str] = gym.make(TaskSpec(family, version=version).env_id, split="train")
     found: dict[str, None] = {}

@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 from agentgen_bench.envs.alfworld.engine import Answer
 from agentgen_bench.envs.alfworld.gamefile import GameJson
@@ -87,7 +86,7 @@ class OfficialGame:
         if getattr(self, "_process", None) is not None:
             self.close()
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_process": None, "_said": {}}
 
     def _state(self) -> Reply:

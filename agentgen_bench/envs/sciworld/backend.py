@@ -9,7 +9,7 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from agentgen_bench.envs.sciworld.cell import Cell, simulator_folder
 from agentgen_bench.envs.sciworld.java import JVM, JavaError, start_jvm
@@ -32,7 +32,7 @@ class Simulator:
         self._seat: Seat | None = None
         self._listing: Listing | None = None  # of the present state, once asked
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """Leave the JVM behind."""
         return {**self.__dict__, "_seat": None, "_listing": None}
 

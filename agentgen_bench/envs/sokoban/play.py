@@ -138,7 +138,7 @@ class Play:
         position = self._met[boxes, player] = Position(self.text, self._around, boxes, player)
         return position
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """Return the level and the states of the history; positions are made anew from them."""
         states = [(position.boxes, position.player) for position in self.history]
         return {

@@ -1,9 +1,10 @@
 """WebShopEnv: Gymnasium's view of a visit to the shop."""
 
 import os
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, get_args
+from typing import ClassVar, get_args
 
 from agentgen_bench.checks import chosen
 from agentgen_bench.contract import Analysis
@@ -314,7 +315,7 @@ def _query_of(task: str) -> str:
     return task.translate({ord(character): " " for character in "[]\r\n"})[:MAX_QUERY_CHARS].strip().lower()
 
 
-def _refuse(where: str, given: dict[str, Any]) -> None:
+def _refuse(where: str, given: Mapping[str, object]) -> None:
     name = next((name for name, value in given.items() if value is not None), None)
     if name is not None:
         raise SpecError(f"{name}={given[name]!r} belongs to {where}; leave it out")

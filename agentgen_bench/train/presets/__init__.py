@@ -5,7 +5,7 @@ that differ from the defaults; `evaluation`, settings for measuring the result.
 """
 
 from importlib import resources
-from typing import Any
+from typing import Any, TypedDict, cast
 
 import yaml
 
@@ -19,7 +19,18 @@ def preset_names() -> list[str]:
     return sorted(entry.name[:-5] for entry in resources.files(__package__).iterdir() if entry.name.endswith(".yaml"))
 
 
-def load_preset(name: str) -> dict[str, Any]:
+class Preset(TypedDict, total=False):
+    """A preset, see the module's keys."""
+
+    about: str
+    environments: dict[str, dict[str, Any]]
+    evaluation: dict[str, Any]
+    grpo: dict[str, Any]
+    init_model: dict[str, Any]
+    sft: dict[str, Any]
+
+
+def load_preset(name: str) -> Preset:
     """Return a preset with every key, empty where the file leaves it out; raises SpecError for an unknown name.
 
     Examples:
@@ -28,4 +39,4 @@ def load_preset(name: str) -> dict[str, Any]:
     """
     chosen("preset", name, preset_names())
     text = resources.files(__package__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
-    return {**{key: {} for key in KEYS}, **yaml.safe_load(text)}
+    return cast(Preset, {**{key: {} for key in KEYS}, **yaml.safe_load(text)})
