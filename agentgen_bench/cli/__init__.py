@@ -42,7 +42,8 @@ def _main(argv: Sequence[str] | None) -> int:
         check_streams()
         try:
             words = sys.argv[1:] if argv is None else list(argv)
-            args = build_parser().parse_args(words)  # within: a Ctrl-C may come while the verbs are imported
+            named = words[0] if words and words[0] in VERBS else None
+            args = build_parser(named).parse_args(words)  # within: a Ctrl-C may come while a verb is imported
             args.words = words  # for records of how a run was started
             code = int(args.run(args))
         finally:
@@ -62,8 +63,8 @@ def _main(argv: Sequence[str] | None) -> int:
         return 1
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line."""
+def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser of the command line, of one verb alone where it is named: the others are not imported."""
     parser = Parser(
         prog="agentgen-bench",
         description="Measure what LLM agents generalize, forget and transfer, over four text environments.",
@@ -72,8 +73,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"agentgen-bench {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for verb in VERBS:
-        import_module(f"agentgen_bench.cli.{verb.replace('-', '_')}").add_parser(subparsers)
+    for name in VERBS if verb is None else (verb,):
+        import_module(f"agentgen_bench.cli.{name.replace('-', '_')}").add_parser(subparsers)
     return parser
 
 

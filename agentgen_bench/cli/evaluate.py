@@ -122,7 +122,7 @@ def _recorded(folder: Path) -> dict[str, object] | None:
 
     try:
         with redirect_stderr(None):
-            return _deciding(build_parser().parse_args(shlex.split(read_manifest(folder)["command"])[1:]))
+            return _deciding(build_parser("evaluate").parse_args(shlex.split(read_manifest(folder)["command"])[1:]))
     except (AgentGenError, SystemExit, KeyError, ValueError, AttributeError):
         return None
 
