@@ -1,9 +1,11 @@
 """The example plug-in: installed as a package of its own, played, trained on, submitted, verified, and gone again."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,40 +14,81 @@ ROOT = Path(__file__).parents[1]
 ENV_ID = "AgentGen/Hanoi-base-v0"
 
 
+# Verbs one after the other in one process, which has found its plug-ins before the first: most of a verb is its start.
+SERVE = """
+import contextlib, io, json, sys
+from agentgen_bench.cli import main
+for line in sys.stdin:
+    said, failed = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(failed):
+        try:
+            code = main(json.loads(line))
+        except SystemExit as ended:
+            code = ended.code
+    print(json.dumps([code, said.getvalue(), failed.getvalue()]), flush=True)
+"""
+
+
 class Place:
-    """A working folder, and a folder that the plug-in is installed into."""
+    """A working folder, a folder that the plug-in is installed into, and processes with it and without."""
 
     def __init__(self, folder: Path, site: Path) -> None:
         self.folder, self.site = folder, site
+        self._serving: dict[bool, subprocess.Popen[str]] = {}
 
-    def python(self, *argv: str, has_plugin: bool = True, code: int = 0) -> str:
-        """Run Python and return what it printed to stdout, stderr where it failed."""
-        paths = [str(ROOT), *([str(self.site)] if has_plugin else [])]
+    def python(self, *argv: str) -> None:
+        """Run Python with the plug-in."""
         done = subprocess.run(
             [sys.executable, *argv],
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
+            env=self._environment(True),
             capture_output=True,
             text=True,
             timeout=300,
             check=False,
         )
-        assert done.returncode == code, done.stderr
-        return done.stderr if code else done.stdout
+        assert done.returncode == 0, done.stderr
 
     def bench(self, *argv: str, has_plugin: bool = True, code: int = 0) -> str:
-        """Run a verb."""
-        return self.python("-m", "agentgen_bench", *argv, has_plugin=has_plugin, code=code)
+        """Run a verb and return what it printed to stdout, stderr where it failed."""
+        if has_plugin not in self._serving:
+            self._serving[has_plugin] = subprocess.Popen(
+                [sys.executable, "-c", SERVE],
+                cwd=self.folder,
+                env=self._environment(has_plugin),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        process = self._serving[has_plugin]
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(argv) + "\n")
+        process.stdin.flush()
+        found, said, failed = json.loads(process.stdout.readline())
+        assert found == code, failed
+        return str(failed if code else said)
+
+    def close(self) -> None:
+        """End the processes."""
+        for process in self._serving.values():
+            process.communicate(timeout=60)
+
+    def _environment(self, has_plugin: bool) -> dict[str, str]:
+        paths = [str(ROOT), *([str(self.site)] if has_plugin else [])]
+        return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     site, folder = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("work")
     source = tmp_path_factory.mktemp("source") / "hanoi"  # building leaves files beside the sources, and takes old ones
     shutil.copytree(ROOT / "examples" / "hanoi", source, ignore=shutil.ignore_patterns("build", "*.egg-info"))
     pip = ["-m", "pip", "install", "--no-index", "--no-deps", "--no-build-isolation", "--target", str(site)]
     subprocess.run([sys.executable, *pip, str(source)], check=True, capture_output=True)
-    return Place(folder, site)
+    place = Place(folder, site)
+    yield place
+    place.close()
 
 
 def test_it_keeps_the_contract(place: Place) -> None:
