@@ -13,7 +13,7 @@ from agentgen_bench.envs.alfworld.searcher import Searcher
 from agentgen_bench.policies.alfworld_searcher import recalled
 from agentgen_bench.policies.base import Decision
 from agentgen_bench.policies.demonstrators import NO_ANSWER, answer
-from agentgen_bench.policies.pack_frames import MAX_NOTE_CHARS, frame_of, note_of
+from agentgen_bench.policies.pack_frames import frame_of
 from agentgen_bench.prompts import History
 
 _SIGNS = {"bed": "bedroom", "toilet": "bathroom", "fridge": "kitchen"}  # a living room has none of them
@@ -41,7 +41,7 @@ def _decide(history: History) -> Decision:
     bare = recalled(frame.alone)
     room = _room(bare.places)
     if frame.is_writing:
-        return note_of(_written({**known, room: _updated(known.get(room, {}), bare)}))
+        return frame.written(_written({**known, room: _updated(known.get(room, {}), bare)}, frame.max_chars))
     searcher = recalled(frame.alone, usual=known.get(room, {}))
     command = searcher.act()
     return answer(searcher.reason(command), command)
@@ -61,13 +61,13 @@ def _updated(known: Mapping[str, str], searcher: Searcher) -> dict[str, str]:
     return {**kept, **found}
 
 
-def _written(known: Mapping[str, Mapping[str, str]]) -> str:
+def _written(known: Mapping[str, Mapping[str, str]], max_chars: int) -> str:
     """Return the note: where common sense looks last for a thing is written down first, as much as there is room."""
     entries = [(room, kind, place) for room, places in known.items() for kind, place in places.items()]
     entries.sort(key=lambda entry: -likelihood_rank(entry[1], entry[2].partition(" ")[0]))
     kept: dict[str, dict[str, str]] = {}
     for room, kind, place in entries:
         wider = {**kept, room: {**kept.get(room, {}), kind: place}}
-        if len(places_text(wider)) <= MAX_NOTE_CHARS:
+        if len(places_text(wider)) <= max_chars:
             kept = wider
     return places_text(kept)

@@ -15,7 +15,7 @@ from agentgen_bench.envs.sokoban.text import UNSAID
 from agentgen_bench.envs.sokoban.variants import RULES, plan_under
 from agentgen_bench.policies.base import Decision
 from agentgen_bench.policies.demonstrators import NO_ANSWER, answer
-from agentgen_bench.policies.pack_frames import frame_of, note_of
+from agentgen_bench.policies.pack_frames import frame_of
 from agentgen_bench.policies.sokoban_planner import board_of
 from agentgen_bench.prompts import History
 
@@ -44,7 +44,7 @@ def _decide(history: History) -> Decision:
     left = _left(known, [*boards, board], [turn.action for turn in frame.alone.turns])
     if frame.is_writing:
         is_new = UNSAID in frame.alone.observation and left[:1] not in ([], [USUAL])
-        return note_of(RULES[left[0]].text if is_new else frame.known)
+        return frame.written(RULES[left[0]].text if is_new else frame.known)
     for rule in left if board is not None and UNSAID in frame.alone.observation else [USUAL]:
         plan = None if board is None else plan_under(rule, board.floor, board.goals, board.boxes, board.player)
         if plan:

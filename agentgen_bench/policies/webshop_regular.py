@@ -11,7 +11,7 @@ from typing import NamedTuple
 from agentgen_bench.envs.webshop.shelf import UNSAID, shelf_text
 from agentgen_bench.policies.base import Decision, Description
 from agentgen_bench.policies.demonstrators import NO_ANSWER
-from agentgen_bench.policies.pack_frames import frame_of, note_of
+from agentgen_bench.policies.pack_frames import frame_of
 from agentgen_bench.policies.webshop_reader import Hit, best_hit, decided, hits, parts_of
 from agentgen_bench.prompts import History
 
@@ -47,7 +47,7 @@ def _decide(history: History) -> Decision:
     frame = frame_of(history)
     known = _read(frame.known)
     if frame.is_writing:
-        return note_of(_written(_updated(known, frame.alone)))
+        return frame.written(_written(_updated(known, frame.alone)))
     is_odd = UNSAID in frame.alone.observation
     return decided(frame.alone, lambda task, found: _picked(task, found, known if is_odd else Known(None, ())))
 
