@@ -17,8 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from agentgen_bench.caches import cache_root
 from agentgen_bench.envs import base
-from agentgen_bench.envs.webshop.cache import cache_root
 from agentgen_bench.leaderboard import courses, likeness, sums
 from agentgen_bench.leaderboard.courses import Played
 from agentgen_bench.leaderboard.likeness import Alike, AsOracle, Contestant, alike, as_oracle

@@ -41,8 +41,10 @@ class Checkpoint:
 def open_checkpoint(model: str | Path) -> Checkpoint:
     """Return the checked folder `model`, or the snapshot of a model on the Hugging Face hub named `owner/name`.
 
+    A GGUF file is unpacked into a folder first.
+
     Raises:
-        PolicyError: there is no such folder or hub model; or config, tokenizer or weights are missing or cut off.
+        PolicyError: there is no such folder, file or hub model; or config, tokenizer or weights are missing or cut off.
     """
     path = _located(model)
     if (path / "adapter_config.json").is_file() and not (path / "config.json").is_file():
@@ -106,8 +108,12 @@ def _located(model: str | Path) -> Path:
     path = Path(model).expanduser()
     if path.is_dir():
         return path
+    if path.is_file() and path.suffix == ".gguf":
+        from agentgen_bench.policies.gguf import unpacked
+
+        return unpacked(path)
     if path.exists():
-        raise PolicyError(f"{path} is a file; give the folder that holds config.json and *.safetensors")
+        raise PolicyError(f"{path} is a file; give a .gguf, or the folder that holds config.json and *.safetensors")
     if not _HUB_NAME.fullmatch(str(model)):
         raise PolicyError(f"no model folder at {path}; give a Hugging Face model folder or a hub name (owner/name)")
     return _downloaded(str(model))

@@ -30,7 +30,7 @@ def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_is_no_model_folder(tiny_model: Path) -> None:
-    assert "is a file; give the folder" in refusal(tiny_model / "config.json")
+    assert "is a file; give a .gguf, or the folder" in refusal(tiny_model / "config.json")
 
 
 def test_an_empty_folder_lacks_a_config(tmp_path: Path) -> None:

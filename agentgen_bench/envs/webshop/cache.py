@@ -1,11 +1,9 @@
 """Folders of arrays on disk, kept by key: written whole or not at all, checked when read, rebuilt when broken.
 
-They lie in $AGENTGEN_CACHE_DIR, else $XDG_CACHE_HOME/agentgen-bench, else ~/.cache/agentgen-bench. Where nothing can
-be written, arrays stay in memory.
+They lie below `cache_root()`. Where nothing can be written, arrays stay in memory.
 """
 
 import json
-import os
 import shutil
 import tempfile
 import zlib
@@ -16,21 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-CACHE_VARIABLE = "AGENTGEN_CACHE_DIR"
+from agentgen_bench.caches import cache_root
+
 CHECKED_BYTES = 1 << 22  # at both ends of a file; smaller files are checked whole
 META = "meta.json"
 
 Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
 Build = Callable[[Path | None], Arrays]
-
-
-def cache_root() -> Path:
-    """Return the folder that holds the package's caches; it need not exist."""
-    chosen = os.environ.get(CACHE_VARIABLE)
-    if chosen:
-        return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "agentgen-bench"
 
 
 def cached(key: str, build: Build) -> Arrays:

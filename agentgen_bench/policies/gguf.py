@@ -1,0 +1,76 @@
+"""GGUF files: unpacked once into a model folder in float32, which every back end and trainer takes.
+
+transformers reads such a file but cannot save what it has read, so the weights go into a fresh model of the same shape.
+The folder lies below `cache_root()`, under the file's SHA-256, and holds the same weights on every machine.
+"""
+
+import hashlib
+import importlib.util
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from agentgen_bench.caches import cache_root
+from agentgen_bench.errors import MissingDependencyError, PolicyError, install_hint
+
+MAGIC = b"GGUF"
+
+
+def unpacked(file: Path) -> Path:
+    """Return the folder of a GGUF file, named like it; made where it is not there.
+
+    Raises:
+        PolicyError: it is no GGUF file, is cut off or holds an unknown model, or the disk is full.
+        MissingDependencyError: torch, transformers or gguf is not installed.
+    """
+    with file.open("rb") as stream:
+        if stream.read(len(MAGIC)) != MAGIC:
+            raise PolicyError(f"{file} is no GGUF file; copy or download it again")
+        stream.seek(0)
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    folder = cache_root() / "gguf" / digest[:16] / file.stem
+    if folder.is_dir():
+        return folder
+    if any(importlib.util.find_spec(name) is None for name in ("torch", "transformers", "gguf")):
+        raise MissingDependencyError(f"reading a GGUF file needs torch, transformers and gguf: {install_hint('gguf')}")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+    except OSError as error:
+        raise PolicyError(f"{folder.parent} cannot be made: {error.strerror}; set AGENTGEN_CACHE_DIR") from None
+    try:
+        _unpack(file, made)
+        made.chmod(0o755)
+        made.rename(folder)
+    except OSError:
+        if not folder.is_dir():  # else another process was faster
+            raise
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    return folder
+
+
+def _unpack(file: Path, folder: Path) -> None:
+    """Write model and tokenizer of the file into the folder."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    source: dict[str, Any] = {"gguf_file": file.name, "local_files_only": True}
+    try:
+        read = AutoModelForCausalLM.from_pretrained(str(file.parent), dtype=torch.float32, **source)
+        tokenizer = AutoTokenizer.from_pretrained(str(file.parent), **source)
+    except Exception as error:  # the reader has no error of its own: a damaged file fails wherever it is damaged
+        line = next(iter(str(error).splitlines()), type(error).__name__)
+        raise PolicyError(f"{file} cannot be read: {line}; it may be cut off, or a model that is not known") from error
+    config = read.config
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config  # the weights are whole numbers of bits no more
+    fresh = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    fresh.load_state_dict(read.state_dict())
+    fresh.generation_config = read.generation_config
+    try:
+        fresh.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    except OSError as error:
+        raise PolicyError(f"{folder.parent} cannot take the unpacked {file.name}: {error}; make room there") from None
