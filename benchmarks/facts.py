@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 from agentgen_bench import TaskSpec, scripted_policy
 from agentgen_bench.episodes import Episode
+from agentgen_bench.knobs import CONTEXTS, STREAMS, LifecycleSpec
 from agentgen_bench.rollout import Job, play
 from agentgen_bench.scores.base import Score
 from agentgen_bench.scores.lifecycle import position_curve, stateful_gain
 from agentgen_bench.seeding import stream
-from agentgen_bench.spec import CONTEXTS, STREAMS, LifecycleSpec
 
 LABELS = {"told": "told", "kept": "infers", "wiped": "never"}
 LENGTHS = (4, 8, 16)
