@@ -13,20 +13,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from agentgen_bench.episodes import Episode
-from agentgen_bench.scores.base import setting_label
-from agentgen_bench.scores.bootstrap import Clusters, percentile_interval, resampled
-from agentgen_bench.scores.fresh import fresh_comparison
+from agentgen_bench.scores.base import Score
+from agentgen_bench.scores.bootstrap import RESAMPLES, percentile_interval, rate_interval
+from agentgen_bench.scores.fresh import Term, weighted_interval
 from agentgen_bench.seeding import stream
-from agentgen_bench.spec import TaskSpec
 
 MIXED = (0.95, 0.7, 0.4, 0.6, 0.3, 0.1, 0.5, 0.2, 0.02)
 WORLDS = {"mixed": MIXED, "all solved": (1.0,) * 9, "all failed": (0.0,) * 9, "near 0": (0.01,) * 9, "one": (0.3,)}
-SPECS = [
-    TaskSpec(family, difficulty=difficulty, split="test").to_json()
-    for family in ("Sokoban", "WebShop", "ALFWorld")
-    for difficulty in ("easy", "medium", "hard")
-]
 
 
 def solved(rate: float, n_levels: int, repeats: int, rng: np.random.Generator) -> np.ndarray:
@@ -35,47 +28,44 @@ def solved(rate: float, n_levels: int, repeats: int, rng: np.random.Generator) -
     return rng.random((n_levels, repeats)) < chance[:, None]
 
 
-def episodes(spec: dict, first: int, outcomes: np.ndarray) -> list[Episode]:
-    name = setting_label(spec)
-    return [
-        Episode(
-            spec=spec, seed=first + level, repeat=repeat, policy="simulated", level_id=f"{name}:{first + level}",
-            task="", max_steps=1, first_hash="", first_chars={}, first_admissible=1, steps=(),
-            ending="terminated" if success else "truncated", success=bool(success), score=float(success),
-            expert_length=None, analysis={},
-        )
-        for level, row in enumerate(outcomes)
-        for repeat, success in enumerate(row)
-    ]  # fmt: skip
+def success(outcomes: np.ndarray, rng: np.random.Generator) -> Score:
+    """Return the success of outcomes with its interval over levels, as the package's scores have it."""
+    levels, repeats = outcomes.shape
+    interval = rate_interval(outcomes.sum(axis=1).astype(float).tolist(), [repeats] * levels, rng)
+    return Score("success", float(outcomes.mean()), *interval, n=outcomes.size)
 
 
 def bootstrap(sides: Sequence[tuple[np.ndarray, np.ndarray]], rng: np.random.Generator) -> tuple[float, float]:
-    total = 0.0
+    total = np.zeros(RESAMPLES)
     for frozen, fresh in sides:
-        for sign, side in ((-1, frozen), (1, fresh)):
-            clusters = Clusters.of(side.sum(axis=1).astype(float).tolist(), [side.shape[1]] * len(side))
-            total = total + sign * clusters.draws(resampled(len(side), rng)) / len(sides)
-    interval = percentile_interval(total)
-    return interval.low, interval.high
+        total += (redrawn(fresh, rng) - redrawn(frozen, rng)) / len(sides)
+    low, high = percentile_interval(total)
+    return low, high
+
+
+def redrawn(outcomes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return means over redrawn levels; of levels played once they are binomial."""
+    levels, repeats = outcomes.shape
+    if repeats == 1:
+        return rng.binomial(levels, outcomes.mean(), size=RESAMPLES) / levels
+    return outcomes.mean(axis=1)[rng.integers(levels, size=(RESAMPLES, levels))].mean(axis=1)
 
 
 def row(world: str, n_levels: int, repeats: int, gain: float, studies: int) -> str:
-    held, below, widths, other = [], [], [], []
+    rates, held, below, widths, other = WORLDS[world], [], [], [], []
+    truth = -float(np.mean([min(1.0, rate + gain) - rate for rate in rates]))
     for number in range(studies):
         rng = stream("coverage", "fresh", world, n_levels, repeats, str(gain), number)
         sides = [
             (solved(min(1.0, rate + gain), n_levels, repeats, rng), solved(rate, n_levels, repeats, rng))
-            for rate in WORLDS[world]
+            for rate in rates
         ]
-        truth = -float(np.mean([min(1.0, rate + gain) - rate for rate in WORLDS[world]]))
-        known, new = (
-            [e for spec, pair in zip(SPECS, sides, strict=False) for e in episodes(spec, 100_000 * side, pair[side])]
-            for side in (0, 1)
-        )
-        change = fresh_comparison(known, new).change
-        held.append(change.low <= truth <= change.high)
-        below.append(change.high < 0)
-        widths.append(change.high - change.low)
+        signed = [(sign, side) for pair in sides for sign, side in zip((-1, 1), pair, strict=True)]
+        terms = [Term(sign / len(rates), success(side, rng)) for sign, side in signed]
+        low, high = weighted_interval(terms)
+        held.append(low <= truth <= high)
+        below.append(high < 0)
+        widths.append(high - low)
         low, high = bootstrap(sides, rng)
         other.append(low <= truth <= high)
     cells = (100 * np.mean(held), 100 * np.mean(other), 100 * np.mean(below), 100 * np.mean(widths))
@@ -84,7 +74,7 @@ def row(world: str, n_levels: int, repeats: int, gain: float, studies: int) -> s
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--studies", type=int, default=200, help="simulated entries a row (default 200)")
+    parser.add_argument("--studies", type=int, default=1000, help="simulated entries a row (default 1000)")
     args = parser.parse_args()
     print(f"{'rates':12}{'levels':>7}{'repeats':>9}{'gain':>7}" + "".join(
         f"{title:>12}" for title in ("covers %", "bootstrap %", "below 0 %", "width, pp")
