@@ -25,9 +25,10 @@ from agentgen_bench.seeding import key_digest
 from agentgen_bench.spec import TaskSpec
 from agentgen_bench.suites import Suite, load_suite
 
-# Room for what kernels differ by: a step of bfloat16 between logits of 32 to 64 is 0.25, and logits rounded to such steps
-# move the mean by about 0.25^2 / 12 = 0.005 nats, here doubled. transformers and vLLM in float32 and bfloat16 stay far
-# inside for a small model on a CPU (benchmarks/likelihood_kernels.py); large ones and GPUs have not been compared.
+# Room for what kernels differ by: a step of bfloat16 between logits of 32 to 64 is 0.25, and logits rounded to such
+# steps move the mean by about 0.25^2 / 12 = 0.005 nats, here doubled. A small model on a CPU stays far inside with
+# transformers in float32 and bfloat16 and with vLLM in float32 (benchmarks/likelihood_kernels.py); large models and
+# GPUs have not been compared.
 GREEDY_GAP = 0.25  # a logit this far below the best may be the best in another kernel
 GREEDY_SHARE = 0.002  # of tokens may lie further below
 SAMPLED_BIAS = 0.01  # nats a token that the mean may be off
