@@ -22,7 +22,15 @@ from agentgen_bench.envs import base
 from agentgen_bench.leaderboard import courses, likeness, sums
 from agentgen_bench.leaderboard.courses import Played
 from agentgen_bench.leaderboard.likeness import Alike, AsOracle, Contestant, alike, as_oracle
-from agentgen_bench.leaderboard.sums import Sums, played_from_json, played_json, read_sums, sums_from_json, sums_json
+from agentgen_bench.leaderboard.sums import (
+    Reading,
+    Sums,
+    played_from_json,
+    played_json,
+    read_sums,
+    sums_from_json,
+    sums_json,
+)
 
 Warn = Callable[[str], None]
 SUMS, COURSES, ALIKE, ORACLE = "sums.json", "courses.json", "alike.json", "oracle.json"
@@ -65,10 +73,14 @@ class Kept:
         reading = read_sums(path)
         if found is not None and found != reading.sums:
             self._warn(f"what was kept of {path} is not what its episodes say; it is read anew")
+        self.keep(digest, reading)
+        return reading.sums
+
+    def keep(self, digest: str, reading: Reading) -> None:
+        """Keep what was read of the episodes of this digest."""
         self._played[digest] = reading.played
         self._write(digest, SUMS, sums_json(reading.sums))
         self._write(digest, COURSES, played_json(reading.played))
-        return reading.sums
 
     def played(self, path: Path, digest: str) -> Sequence[Played]:
         """Return the courses of the entry in a folder."""

@@ -16,7 +16,7 @@ SHOWN = {
         "tax": "tax",
         "unseen_change": "unseen world",
     },
-    "difficulty": {"gain_elsewhere": "gain on other difficulties"},
+    "difficulty": {"gain_elsewhere": "gain on other difficulties", "difficulty_drop": "drop, easy to hard"},
     "sequence": {
         "initial": "initial",
         "accuracy_end": "accuracy at the end",

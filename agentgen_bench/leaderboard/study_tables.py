@@ -29,7 +29,8 @@ NOTES = {
     "transfer": "Changes of success in points. Held-in gain is the gate: where its interval reaches 0, no gain is "
     "shown, and the row's tax and retention say nothing. Ordered by overall gain, the mean over all families.",
     "difficulty": "Rows say what was trained on, columns what was tested; recovery is the share of what training on "
-    "that very difficulty gains. Ordered by the mean gain over the difficulties not trained on.",
+    "that very difficulty gains; the drop is the slope, success on easy less that on hard. Ordered by the mean gain "
+    "over the difficulties not trained on.",
     "sequence": "Accuracy at the end is mean success over the stages' families after the last stage; against the "
     "mixture is how much more training on all at once solves than each stage did. Ordered by accuracy at the end.",
 }
@@ -153,7 +154,7 @@ def _transfer_row(study: StudyOnBoard, row: Mapping[str, Any]) -> StudyRow:
 def _difficulty_row(study: StudyOnBoard, row: Mapping[str, Any]) -> StudyRow:
     is_initial = row["trained_on"] is None
     labels = {"family": _text(row["family"]), "trained_on": "nothing yet" if is_initial else _text(row["trained_on"])}
-    scores = {} if is_initial else _scores(row, ("gain_elsewhere",))
+    scores = _scores(row, ("difficulty_drop",) if is_initial else ("gain_elsewhere", "difficulty_drop"))
     if len(row["cells"]) > MAX_CELLS:
         raise ValueError(f"more than {MAX_CELLS} difficulties")
     for name, cell in row["cells"].items():
@@ -257,6 +258,7 @@ ENTRY: tuple[Column[StudyRow], ...] = (
 def _difficulty_columns(difficulties: Sequence[str]) -> tuple[Column[StudyRow], ...]:
     columns = [_label("family", "family"), _label("trained on", "trained_on")]
     columns.append(_of("gain elsewhere", "gain_elsewhere", "points"))
+    columns.append(_of("drop, easy to hard", "difficulty_drop", "points"))
     for name in difficulties:
         columns.append(_of(f"on {name}", f"{name} success", "percent"))
         columns.append(_of(f"transfer to {name}", f"{name} transfer", "points", "under"))

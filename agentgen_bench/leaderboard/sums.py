@@ -52,12 +52,16 @@ def read_sums(path: Path) -> Reading:
     Raises:
         EntryError: a line is no episode, or an episode is there twice.
     """
-    where = str(path / EPISODES)
+    return read_lines(read_gzip_lines(path / EPISODES), str(path / EPISODES))
+
+
+def read_lines(lines: Iterable[bytes], where: str) -> Reading:
+    """Return what the lines of an entry's episodes give; `where` names them in errors."""
     played: list[Played] = []
     specs: dict[str, Mapping[str, Any]] = {}
     counts: dict[str, dict[str, list[int]]] = {}
     seen: set[tuple[str, int, int]] = set()
-    for number, line in enumerate(read_gzip_lines(path / EPISODES), 1):
+    for number, line in enumerate(lines, 1):
         data = parse_json(line, f"{where}, line {number}")
         try:
             episode = from_json(data | {"steps": []} if isinstance(data, dict) else data)

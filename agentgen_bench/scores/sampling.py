@@ -164,34 +164,42 @@ def _in_one(
 def bootstrapped_difference(formula: Callable[..., Score], before: PolicyRates, after: PolicyRates) -> Score:
     """Return `bootstrapped(formula, before, after)` of a formula that is linear in the differences after - before.
 
-    Where levels are all alike before and after, the interval is that between the ends of Wilson's intervals of the
-    rates: 500 failures before and after do not show that nothing changed. For several environments it is conservative.
+    Where redraws all give the same change, because no level changed or every one did, the interval is made of Wilson's
+    bounds of levels won and lost in each environment, as in `bootstrap.difference_interval`: 500 levels that all end
+    as before do not show that nothing changed, and a training that changes nothing has an interval as narrow as they
+    allow, whatever its rate. For several environments it is conservative.
     """
     score = formula(before.rates, after.rates)
     if score.value is None:
         return score
     interval = _over_levels(formula, (before, after))
     if interval.low is None:
-        interval = _between_wilsons_ends(formula, before, after)
+        interval = _between_paired_ends(formula, before, after)
     return over_seeds(score.within(interval), formula, (before, after))
 
 
-def _between_wilsons_ends(formula: Callable[..., Score], before: PolicyRates, after: PolicyRates) -> Interval:
-    (a_low, a_high), (b_low, b_high) = _wilson_ends(before), _wilson_ends(after)
-    ends = [formula(a_high, b_low).value, formula(a_low, b_high).value]
-    known = sorted(end for end in ends if end is not None)
+def _between_paired_ends(formula: Callable[..., Score], before: PolicyRates, after: PolicyRates) -> Interval:
+    """Return the formula's values where every environment has changed by the lower, and by the upper end of its own."""
+    low, high = {}, {}
+    for name in before.rates.keys() & after.rates.keys():
+        change = _change_interval(before, after, name)
+        if change.low is not None and change.high is not None:
+            low[name], high[name] = before.rates[name] + change.low, before.rates[name] + change.high
+    known = sorted(end for rates in (low, high) if (end := formula(before.rates, rates).value) is not None)
     return Interval(known[0], known[1]) if len(known) == 2 else NO_INTERVAL
 
 
-def _wilson_ends(policy: PolicyRates) -> tuple[dict[str, float], dict[str, float]]:
-    """Return the lower and the upper ends of the rates' Wilson intervals, with the number of levels as n."""
-    low, high = {}, {}
-    for name, rate in policy.rates.items():
-        n_levels = policy.levels[name]
-        interval = wilson(rate * n_levels, n_levels)
-        if interval.low is not None and interval.high is not None:
-            low[name], high[name] = interval.low, interval.high
-    return low, high
+def _change_interval(before: PolicyRates, after: PolicyRates, name: str) -> Interval:
+    """Return the interval of the change of one environment's rate; where no redraw moves it, all levels moved alike."""
+    redrawn = percentile_interval(after.draws[name] - before.draws[name])
+    if redrawn.low is not None and redrawn.low != redrawn.high:
+        return redrawn
+    n = before.levels[name]
+    change = after.rates[name] - before.rates[name]
+    won, lost = wilson(max(0.0, change) * n, n), wilson(max(0.0, -change) * n, n)
+    if won.low is None or won.high is None or lost.low is None or lost.high is None:
+        return NO_INTERVAL
+    return Interval(won.low - lost.high, won.high - lost.low)
 
 
 def _outcomes(episodes: Iterable[Episode]) -> Outcomes:

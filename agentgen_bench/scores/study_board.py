@@ -16,7 +16,7 @@ transfer    one per training: `policy`, `trained_on`, `distractors` (bool), `see
 difficulty  one per family and difficulty trained on, and one per family for the initial policy (`trained_on` null):
             `policy`, `family`, `trained_on`, `seeds`, `cells` (by difficulty, its cell's `success`, and for a trained
             policy `transfer` and `recovery`, null where it was trained there), `gain_elsewhere`: mean over the cells of
-            the difficulties not trained on.
+            the difficulties not trained on, `difficulty_drop`: success on easy less that on hard.
 sequence    one per study: `order` (families of the stages), `seeds`, the scores `initial`, `accuracy_end`,
             `backward_transfer`, `forgetting_end`, `forgetting_max`, `forward_transfer`, `mixture` (mean success over
             the stages' families after training on all at once), `against_mixture` (mean over the stages of what the
@@ -30,7 +30,7 @@ from typing import Any, TypedDict
 
 from agentgen_bench.episodes import Episode
 from agentgen_bench.scores.base import Interval, Score, ScoreJson, family, mean, undefined
-from agentgen_bench.scores.difficulty import difficulty_transfer, recovery
+from agentgen_bench.scores.difficulty import difficulty_slope, difficulty_transfer, recovery
 from agentgen_bench.scores.lines import Table
 from agentgen_bench.scores.ood import (
     Rates,
@@ -274,7 +274,14 @@ def _difficulty(study: Study, families: Table, cells: Table) -> Iterator[Difficu
                 "seeds": len(study.conditions[condition]),
                 "cells": graded,
                 "gain_elsewhere": None if condition == initial else score_json(gain),
+                "difficulty_drop": score_json(bootstrapped(partial(_drop, name), cells[condition])),
             }
+
+
+def _drop(name: str, rates: Rates) -> Score:
+    """Return what success loses from easy to hard in one family."""
+    own = {cell.partition(" ")[2]: rate for cell, rate in rates.items() if cell.partition(" ")[0] == name}
+    return difficulty_slope({name: own})[1]
 
 
 def _cell(cell: str, condition: Condition, initial: Condition, cells: Table) -> CellJson:

@@ -305,13 +305,20 @@ def test_a_wrong_list_of_checkpoints_is_refused(also: str, message: str) -> None
         read_study(f"study: s\nruns:\n  - {{run: last, role: joint, also: {also}}}\n")
 
 
-@pytest.mark.parametrize(("before", "after", "expected"), [(0, 0, (-0.2775, 0.2775)), (0, 1, (0.4449, 1.0))])
-def test_a_difference_of_levels_that_are_all_alike_has_an_interval_between_wilsons_ends(before, after, expected):
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("0000000000", "0000000000", (-0.2775, 0.2775)),
+        ("0000000000", "1111111111", (0.4449, 1.0)),
+        ("0001000111", "0001000111", (-0.2775, 0.2775)),  # no level changed: at 40 % as at 0 %
+    ],
+)
+def test_where_levels_all_changed_alike_the_interval_is_of_levels_won_and_lost(before, after, expected):
     study = Study("s", (StudyRun("a", "initial"), StudyRun("b", "trained", "Sokoban")))
     runs = {
-        name: [episode(bool(solved), seed=seed, level_id=str(seed)) for seed in range(10)]
+        name: [episode(solved[seed] == "1", seed=seed, level_id=str(seed)) for seed in range(10)]
         for name, solved in (("a", before), ("b", after))
     }
     (score,) = [line.score for line in score_study(study, runs).lines if line.score.name == "delta_held_in"]
-    assert score.value == after - before
+    assert score.value == (after.count("1") - before.count("1")) / 10
     assert (round(score.low, 4), round(score.high, 4)) == expected  # Wilson, 0 of 10: 0 to .2775

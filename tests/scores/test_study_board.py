@@ -112,6 +112,18 @@ def test_difficulties_are_a_matrix_with_transfer_and_recovery():
     assert values(rows[1]["cells"]["easy"]) == {"success": 50.0, "transfer": 40.0}
     assert values(rows[1]) == {"gain_elsewhere": 20.0}
     assert values(rows[2]) == {"gain_elsewhere": 20.0}
+    assert rows[0]["difficulty_drop"]["reason"] == "no environment was evaluated on all of easy, medium, hard"
+
+
+def test_the_slope_of_a_row_is_what_success_loses_from_easy_to_hard():
+    study = Study("s", (StudyRun("a", "initial"), StudyRun("b", "trained", "Sokoban", "easy")))
+    runs = {
+        "a": graded("a", {"easy": 0.3, "medium": 0.2, "hard": 0.1}),
+        "b": graded("b", {"easy": 0.9, "medium": 0.3, "hard": 0.2}),
+    }
+    rows = board_scores("p", "difficulty", study, runs, by_difficulty)["rows"]
+    assert [values(row)["difficulty_drop"] for row in rows] == [20.0, 70.0]
+    assert rows[1]["difficulty_drop"]["low"] < 0.7 < rows[1]["difficulty_drop"]["high"]
 
 
 def test_a_sequence_gives_the_worked_example():
