@@ -59,7 +59,7 @@ def _compare(board: Board) -> str:
         for i, name in enumerate(names)
     )
     pairs = " ".join(f"{low},{high}" for low, high in tenths(board))
-    left = "" if len(names) == len(board.rows) else f" The best {len(names)} rows are compared."
+    left = "" if len(names) == len(board.rows) else f" Compared are {len(names)} rows, of the same levels."
     return (
         f'<form class="compare" data-pairs="{pairs}"><label>Compare <select name="a">{choices}</select></label>'
         f'<label>with <select name="b">{choices}</select></label><output></output></form>'

@@ -5,59 +5,74 @@ interval over redraws of the levels, the same redraws for both rows; where all r
 won and lost. The redraws are those that the ranks come from, so a pair costs one subtraction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from agentgen_bench.leaderboard.sums import Sums
 from agentgen_bench.leaderboard.table import Board
 from agentgen_bench.scores.base import Score, mean
-from agentgen_bench.scores.bootstrap import difference_interval, percentile_interval
+from agentgen_bench.scores.bootstrap import percentile_interval, won_and_lost
 
 MAX_COMPARED = 250  # rows of a board, the best: 31,125 pairs, 400 KB of a page
 
+Array = npt.NDArray[np.float64]
 
-def paired(board: Board, a: str, b: str) -> Score:
-    """Return the difference of success, b's less a's, in [-1, 1]."""
-    value = _overall(board.sums[b]) - _overall(board.sums[a])
-    interval = percentile_interval(board.draws[b] - board.draws[a])
+
+class Side(NamedTuple):
+    """A row as it is compared: overall success, its redraws (R,), and of each level the mean success over settings."""
+
+    value: float
+    draws: Array
+    levels: Array
+    episodes: int
+
+
+def side(board: Board, entry: str) -> Side:
+    """Return a row of the board, to be compared with others of it."""
+    sums = board.sums[entry]
+    value = mean(sum(one.solved) / sum(one.played) for one in sums.values())
+    return Side(value, board.draws[entry], _by_level(sums), sum(sum(one.played) for one in sums.values()))
+
+
+def paired(a: Side, b: Side) -> Score:
+    """Return the difference of success, b's less a's, in [-1, 1]; both have played the same levels."""
+    interval = percentile_interval(b.draws - a.draws)
     if interval.low is None or interval.low == interval.high:
-        interval = difference_interval(_by_level(board.sums[a], board.sums[b]), interval)
-    return Score("difference", value, *interval, n=sum(sum(one.played) for one in board.sums[a].values()))
+        differences = np.round(b.levels - a.levels, 12)
+        interval = won_and_lost(int((differences > 0).sum()), int((differences < 0).sum()), len(differences))
+    return Score("difference", b.value - a.value, *interval, n=a.episodes)
 
 
 def compared(board: Board) -> list[str]:
-    """Return the names of the rows that are compared with each other, best first."""
-    return [row.entry for row in board.rows[:MAX_COMPARED]]
+    """Return the names of the rows that are compared with each other, best first: those of the same levels."""
+    names = [row.entry for row in board.rows[:MAX_COMPARED]]
+    return [name for name in names if _places(board.sums[name]) == _places(board.sums[names[0]])]
 
 
-def tenths(board: Board) -> list[tuple[int, int]]:
-    """Return the ends of the interval of each pair (a before b in `compared`), in tenths of a point."""
-    names = compared(board)
-    found = []
-    for i, a in enumerate(names):
-        for b in names[i + 1 :]:
-            score = paired(board, a, b)
-            found.append((_tenth(score.low), _tenth(score.high)))
-    return found
+def tenths(board: Board) -> Iterator[tuple[int, int]]:
+    """Yield the ends of the interval of each pair (a before b in `compared`), in tenths of a point."""
+    sides = [side(board, name) for name in compared(board)]
+    for i, a in enumerate(sides):
+        for b in sides[i + 1 :]:
+            score = paired(a, b)
+            yield _tenth(score.low), _tenth(score.high)
 
 
 def _tenth(end: float | None) -> int:
     return round(1000 * (end or 0.0))
 
 
-def _overall(sums: Sums) -> float:
-    return mean(sum(one.solved) / sum(one.played) for one in sums.values())
+def _places(sums: Sums) -> Sequence[tuple[str, tuple[str, ...]]]:
+    return [(key, one.levels) for key, one in sums.items()]
 
 
-def _by_level(a: Sums, b: Sums) -> Sequence[float]:
-    """Return per level the mean over settings of the difference."""
+def _by_level(sums: Sums) -> Array:
+    """Return the mean success of each level over the settings that show it, levels sorted."""
     found: dict[str, list[float]] = {}
-    for key in a.keys() & b.keys():
-        mine, theirs = _rates(a, key), _rates(b, key)
-        for level in mine.keys() & theirs.keys():
-            found.setdefault(level, []).append(theirs[level] - mine[level])
-    return [mean(values) for _, values in sorted(found.items())]
-
-
-def _rates(sums: Sums, key: str) -> dict[str, float]:
-    one = sums[key]
-    return {level: solved / played for level, solved, played in zip(one.levels, one.solved, one.played, strict=True)}
+    for one in sums.values():
+        for level, solved, played in zip(one.levels, one.solved, one.played, strict=True):
+            found.setdefault(level, []).append(solved / played)
+    return np.array([mean(values) for _, values in sorted(found.items())])

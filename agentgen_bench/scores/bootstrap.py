@@ -152,7 +152,12 @@ def difference_interval(differences: Sequence[float], bootstrap: Interval) -> In
     if bootstrap.low is not None and bootstrap.low != bootstrap.high:
         return bootstrap
     n = len(differences)
-    won, lost = wilson(sum(d > 0 for d in differences), n), wilson(sum(d < 0 for d in differences), n)
+    return won_and_lost(sum(d > 0 for d in differences), sum(d < 0 for d in differences), n)
+
+
+def won_and_lost(levels_won: float, levels_lost: float, n: int) -> Interval:
+    """Return the interval of a difference of success between Wilson's bounds of n levels won and lost."""
+    won, lost = wilson(levels_won, n), wilson(levels_lost, n)
     if won.low is None or won.high is None or lost.low is None or lost.high is None:
         return NO_INTERVAL
     return Interval(won.low - lost.high, won.high - lost.low)

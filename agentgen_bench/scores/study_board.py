@@ -105,6 +105,7 @@ class DifficultyJson(TypedDict):
     seeds: int
     cells: dict[str, CellJson]
     gain_elsewhere: BoardScoreJson | None
+    difficulty_drop: BoardScoreJson
 
 
 class MatrixJson(TypedDict):

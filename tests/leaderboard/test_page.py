@@ -20,7 +20,7 @@ from agentgen_bench.leaderboard.columns import Amount
 from agentgen_bench.leaderboard.costs import costs
 from agentgen_bench.leaderboard.entry import read_metadata
 from agentgen_bench.leaderboard.page import page
-from agentgen_bench.leaderboard.pairs import paired, tenths
+from agentgen_bench.leaderboard.pairs import paired, side, tenths
 from agentgen_bench.leaderboard.plot import Point, frontier, scatter
 from agentgen_bench.leaderboard.records import read_entry_episodes
 from agentgen_bench.leaderboard.site import write_site
@@ -104,15 +104,15 @@ def test_a_paired_interval_is_that_of_compare(board: Board, leaderboards: Path, 
         for row in board.rows
     }
     for a, b in combinations([row.entry for row in board.rows], 2):
-        found, expected = paired(board, a, b), compare(episodes[a], episodes[b]).difference
+        found, expected = paired(side(board, a), side(board, b)), compare(episodes[a], episodes[b]).difference
         assert found.value == pytest.approx(expected.value, abs=1e-12)
         assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-6)
 
 
 def test_pairs_stand_in_the_order_of_the_rows(board: Board) -> None:
     names = [row.entry for row in board.rows]
-    expected = [paired(board, a, b) for a, b in combinations(names, 2)]
-    assert tenths(board) == [(round(1000 * s.low), round(1000 * s.high)) for s in expected]
+    expected = [paired(side(board, a), side(board, b)) for a, b in combinations(names, 2)]
+    assert list(tenths(board)) == [(round(1000 * s.low), round(1000 * s.high)) for s in expected]
 
 
 def test_the_frontier_is_what_none_beats_at_fewer_tokens() -> None:
@@ -243,7 +243,7 @@ def test_two_rows_are_compared_in_either_order(board: Board, tmp_path: Path) -> 
         "b.dispatchEvent(new Event('change'));"
     )
     first, second = (row.entry for row in board.rows[:2])
-    score = paired(board, first, second)
+    score = paired(side(board, first), side(board, second))
     numbers = [f"{100 * value:+.1f}" for value in (score.value, score.low, score.high)]
     with browser(tmp_path) as shown:
         shown.open((tmp_path / "board.html").as_uri())
