@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from agentgen_bench.episodes import canonical_json, from_json
 from agentgen_bench.errors import DataError, EntryError
@@ -120,7 +120,18 @@ def sums_from_json(data: Any) -> Sums:
     return found
 
 
-def played_json(played: Sequence[Played]) -> dict[str, Any]:
+class PlayedJson(TypedDict):
+    """Who played what as plain values: a row holds an entry, a spec's number, a seed, and the course's kind and words.
+
+    Words and specs stand once, and rows name them by their number.
+    """
+
+    words: list[str]
+    specs: list[str]
+    rows: list[list[Any]]
+
+
+def played_json(played: Sequence[Played]) -> PlayedJson:
     """Return plain values: each action is written once."""
     words: dict[str, int] = {}
     specs: dict[str, int] = {}

@@ -5,13 +5,12 @@ reads that instead of the note.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from agentgen_bench.envs.alfworld.catalogue import likelihood_rank
 from agentgen_bench.envs.alfworld.places import places_text, read_places, room_label
 from agentgen_bench.envs.alfworld.searcher import Searcher
 from agentgen_bench.policies.alfworld_searcher import recalled
-from agentgen_bench.policies.base import Decision
+from agentgen_bench.policies.base import Decision, Description
 from agentgen_bench.policies.demonstrators import NO_ANSWER, answer
 from agentgen_bench.policies.pack_frames import frame_of
 from agentgen_bench.prompts import History
@@ -28,7 +27,7 @@ class ALFWorldHousekeeper:
         """Return one decision per history, from its observations alone."""
         return [_decide(history) for history in histories]
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Description:
         """Return the kind."""
         return {"kind": self.name}
 

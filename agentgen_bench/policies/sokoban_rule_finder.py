@@ -5,7 +5,6 @@ goes into its note. With the fact told it reads that instead.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from agentgen_bench.envs.sokoban.bitboards import DIRECTIONS
 from agentgen_bench.envs.sokoban.boxoban import Start
@@ -13,7 +12,7 @@ from agentgen_bench.envs.sokoban.play import direction_of
 from agentgen_bench.envs.sokoban.rules import USUAL, neighbours
 from agentgen_bench.envs.sokoban.text import UNSAID
 from agentgen_bench.envs.sokoban.variants import RULES, plan_under
-from agentgen_bench.policies.base import Decision
+from agentgen_bench.policies.base import Decision, Description
 from agentgen_bench.policies.demonstrators import NO_ANSWER, answer
 from agentgen_bench.policies.pack_frames import frame_of
 from agentgen_bench.policies.sokoban_planner import board_of
@@ -29,7 +28,7 @@ class SokobanRuleFinder:
         """Return one decision per history, from its observations alone."""
         return [_decide(history) for history in histories]
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Description:
         """Return the kind."""
         return {"kind": self.name}
 
