@@ -14,9 +14,9 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from agentgen_bench import TaskSpec, scripted_policy
+from agentgen_bench import LifecycleSpec, TaskSpec, scripted_policy
 from agentgen_bench.episodes import Episode
-from agentgen_bench.knobs import CONTEXTS, STREAMS, LifecycleSpec
+from agentgen_bench.knobs import CONTEXTS, STREAMS
 from agentgen_bench.rollout import Job, play
 from agentgen_bench.scores.base import Score
 from agentgen_bench.scores.lifecycle import position_curve, stateful_gain
