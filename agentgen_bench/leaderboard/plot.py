@@ -10,7 +10,8 @@ from html import escape
 from typing import NamedTuple
 
 WIDTH, HEIGHT = 720, 300
-LEFT, RIGHT, TOP, BOTTOM = 44, 16, 12, 40
+LEFT, RIGHT, TOP, BOTTOM = 44, 16, 24, 40
+NAME_WIDTH, NAME_HEIGHT = 170, 14  # of a name of 28 characters
 MAX_NAMED = 12  # points of the frontier that carry a name: more would cover each other
 
 
@@ -58,8 +59,22 @@ def scatter(points: Sequence[Point], what: str) -> str:
     corners = " ".join(f"{_x(point.x or 1.0, low, high):.1f},{_y(point.y):.1f}" for point in best)
     parts.append(f'<polyline class="frontier" points="{corners}"/>')
     parts += [_dot(point, low, high, is_best=point in best) for point in points]
-    parts += [_name(point, low, high) for point in best[:MAX_NAMED]]
+    parts += [_name(point, low, high) for point in _named(best, low, high)]
     return "".join([*parts, "</svg>"])
+
+
+def _named(best: Sequence[Point], low: int, high: int) -> list[Point]:
+    """Return the points whose names do not cover one another, the most successful first."""
+    found: list[Point] = []
+    for point in reversed(best):
+        x, y = _x(point.x or 1.0, low, high), _y(point.y)
+        free = [
+            abs(_y(other.y) - y) >= NAME_HEIGHT or abs(_x(other.x or 1.0, low, high) - x) >= NAME_WIDTH
+            for other in found
+        ]
+        if all(free) and len(found) < MAX_NAMED:
+            found.append(point)
+    return found
 
 
 def _decades(least: float, most: float) -> tuple[int, int]:

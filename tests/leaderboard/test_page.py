@@ -131,8 +131,16 @@ def test_the_plot_is_sound_and_runs_no_name() -> None:
     marks = [float(circle.attrib["cx"]) for circle in root.iter("circle")]
     assert marks == sorted(marks)
     assert len(marks) == 2
-    assert [text.text for text in root.iter("text") if text.attrib.get("class") == "name"] == [evil, "b"]
+    assert [text.text for text in root.iter("text") if text.attrib.get("class") == "name"] == ["b", evil]
     assert "not beaten" in root.attrib["aria-label"].lower()
+
+
+def test_names_that_would_cover_one_another_are_left_to_the_title() -> None:
+    root = ElementTree.fromstring(
+        scatter([Point("a", 100, 0.80, 0, 1), Point("b", 105, 0.81, 0, 1), Point("c", 90, 0.2, 0, 1)], "tokens")
+    )
+    assert [text.text for text in root.iter("text") if text.attrib.get("class") == "name"] == ["b", "c"]
+    assert len(list(root.iter("title"))) == 3
 
 
 def test_without_two_rows_that_counted_tokens_there_is_no_plot(board: Board) -> None:
