@@ -15,12 +15,13 @@ from agentgen_bench.leaderboard.replay import replay
 from agentgen_bench.parsing.context import CONTEXT_BEGIN, CONTEXT_END
 from agentgen_bench.policies.base import Decision
 from agentgen_bench.policies.names import scripted_policy
+from agentgen_bench.policies.pack_frames import frame_of
 from agentgen_bench.prompts import KEPT, PROTOCOLS, PromptConfig, as_text, messages
 from agentgen_bench.rollout import Job, play
 from agentgen_bench.scores.packs import pack_scores
 from agentgen_bench.spec import LIFECYCLE_PRESETS, InterfaceSpec, LifecycleSpec
 from agentgen_bench.train.demonstrations import demonstrations
-from agentgen_bench.wrappers.cycles import CUT, LEFT_OUT, Seen, trajectory
+from agentgen_bench.wrappers.cycles import CUT, LEFT_OUT, NO_ACTION_SHOWN, Seen, trajectory
 from agentgen_bench.wrappers.lifecycle import level_seeds
 
 THREE = LifecycleSpec(3, update="episode")
@@ -322,3 +323,49 @@ def test_settings_out_of_range_are_refused(settings):
 def test_another_fact_in_the_middle_of_one_task_again_and_again_is_refused():
     with pytest.raises(SpecError, match="stream 'same', or the strategy 'cod'"):
         LifecycleSpec(4, stream="changing", strategy="ralph_full")
+
+
+FACTS = [
+    ("Sokoban", "easy", "rule", "sokoban-rule-finder"),
+    ("ALFWorld", "hard", "house", "alfworld-housekeeper"),
+    ("WebShop", "hard", "shelf", "webshop-regular"),
+]
+
+
+@pytest.mark.parametrize(("family", "difficulty", "fact", "policy"), FACTS)
+def test_what_an_update_reads_is_the_task_as_it_was_played(family, difficulty, fact, policy):
+    spec = TaskSpec(family, difficulty=difficulty, split="test", knobs=(("fact", fact),), lifecycle=THREE)
+    (episode,) = played(spec, policy=scripted_policy(policy))
+    steps = list(zip(histories(episode), episode.steps, strict=True))
+    for end, (update, _) in enumerate(steps):
+        if update.asks_context and "steps left out" not in update.observation:
+            solve = [history for history, _ in steps[:end] if history.key == ()][-len(steps[end - 1][0].turns) - 1 :]
+            alone = frame_of(update).alone
+            assert [turn.observation for turn in alone.turns] == [history.observation for history in solve]
+            own = [step.action or NO_ACTION_SHOWN for _, step in steps[end - len(solve) : end]]
+            assert [turn.action for turn in alone.turns] == own
+            assert alone.task == solve[0].task
+            assert "The task is over: it was " in alone.observation
+
+
+def test_a_gap_in_what_an_update_reads_is_no_action():
+    spec = TaskSpec("Sokoban", split="test", knobs=(("fact", "rule"),), lifecycle=replace(THREE, trajectory_chars=2000))
+    reader = Reader()
+    played(spec, policy=reader)
+    update = next(history for history in reader.read if history.asks_context)
+    assert "steps left out" in update.observation
+    turns = frame_of(update).alone.turns
+    assert turns[0].action is None
+    assert all(turn.action for turn in turns[1:])
+
+
+def test_who_writes_a_fact_into_the_context_does_better_from_the_second_task_on_and_is_told_apart_from_who_cannot():
+    packs = {}
+    for context in ("told", "kept", "wiped"):
+        lifecycle = replace(THREE, context=context)
+        spec = TaskSpec("Sokoban", split="test", knobs=(("fact", "rule"),), lifecycle=lifecycle)
+        episodes = played(spec, *range(6), policy=scripted_policy("sokoban-rule-finder"), record_text=False)
+        packs[context] = [[task.success for task in episode.tasks] for episode in episodes]
+    told, kept, wiped = (sum(map(sum, packs[context])) for context in ("told", "kept", "wiped"))
+    assert told == 18 > kept > wiped
+    assert [pack[0] for pack in packs["kept"]] == [pack[0] for pack in packs["wiped"]]

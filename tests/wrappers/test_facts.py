@@ -1,5 +1,7 @@
 """Facts of the world: the same in all tasks of a pack, told or found out, recorded and replayed."""
 
+import re
+
 import pytest
 
 from agentgen_bench import TaskSpec, make
@@ -118,9 +120,10 @@ def test_a_fact_that_is_none_is_no_record():
 @pytest.mark.parametrize("preset", [name for name in LIFECYCLE_PRESETS if name.startswith("pack-")])
 def test_presets_say_their_size_stream_and_context(preset):
     pack = LIFECYCLE_PRESETS[preset]
-    words = preset.split("-")[1:]
-    assert pack.tasks == int(words[0])
-    assert {pack.stream, pack.context} - {"same", "kept"} == set(words[1:])
+    kind, tasks, *words = re.split(r"-(?=\d)|(?<=\d)-|(?<=[a-z])-(?=told|wiped|irrelevant|changing)", preset)
+    assert (pack.tasks, pack.update) == (int(tasks), "note" if kind == "pack" else "episode")
+    assert pack.strategy == ("cod" if kind == "pack" else kind.replace("-", "_"))
+    assert {pack.stream, pack.context} - {"same", "kept"} == {word for part in words for word in part.split("-")}
     spec = TaskSpec("ALFWorld", knobs=(("fact", "house"),), lifecycle=preset)
     assert TaskSpec.from_json(spec.to_json()) == spec
 
