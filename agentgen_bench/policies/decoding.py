@@ -10,6 +10,7 @@ from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.seeding import stream
 
 Layers = tuple[tuple[Any, Any], ...]
+FEWEST_AT_WORK = 0.75  # of the rows of a pass: rows that are finished stay until then, as leaving copies all others
 
 
 class Rows:
@@ -18,7 +19,8 @@ class Rows:
     Equal prompts, which episodes of one level share, are read once: until `share` the tensors have a row for each
     distinct prompt (D), then one for each completion (B). What is known of a prompt's beginning is not read again.
     Prompts are padded on the left; `attention_mask` covers what was read and what is read next, and hides padding and
-    wrong guesses.
+    wrong guesses. Some rows may be finished: `indices` holds the completions at work, and what is said of a "place" is
+    said of the row of the one at that place.
     """
 
     def __init__(
@@ -40,7 +42,8 @@ class Rows:
         read = [0 if prefix is None else len(prefix.ids) for prefix in prefixes]
         new = [prompt[n:] for prompt, n in zip(places, read, strict=True)]
         width, before = max(map(len, new)), max(read)
-        self.indices: list[int] = list(range(len(prompts)))
+        self.indices: list[int] = list(range(len(prompts)))  # (P,), the prompt of each completion at work
+        self._rows = list(range(len(prompts)))  # (P,), the row of each in the tensors of B
         self.owners = torch.tensor(owners, device=device)  # (B,), which distinct prompt is each completion's
         self.input_ids = torch.tensor([[0] * (width - len(ids)) + list(ids) for ids in new], device=device)  # (D, T)
         self.attention_mask: torch.Tensor = torch.tensor(
@@ -53,7 +56,11 @@ class Rows:
         self.position_ids: torch.Tensor = (self.attention_mask.cumsum(-1) - 1).clamp(min=0)[:, before:]  # (D, T)
         draws = np.stack([stream("completion", seed).random(sampling.max_tokens) for seed in seeds])
         self.uniforms: torch.Tensor = torch.from_numpy(draws).to(device)  # (B, max_tokens), in [0, 1)
-        self.cache: Any = _cache(prefixes, before) if before else None
+        self.cache: Any = None
+        if before:
+            from agentgen_bench.policies.growing import with_prefixes
+
+            self.cache = with_prefixes(prefixes, before, width)
         self.counts: torch.Tensor = torch.zeros(len(prompts), dtype=torch.long, device=device)  # tokens drawn, (B,)
         self.drafts: list[list[int]] = [[] for _ in prompts]  # guesses read in this pass, of each row
         self._read: torch.Tensor | None = None  # 1 where this pass reads a token or a guess, (B, W); None: the prompts
@@ -86,64 +93,56 @@ class Rows:
 
     def layers_of(self, place: int) -> Layers | None:
         """Return what the row at `place` has read, without padding; None where the cache does not keep all of it."""
-        columns = self.attention_mask[place].bool()
+        row = self._rows[place]
+        columns = self.attention_mask[row].bool()
         if not self.can_take_back:
             return None
-        return tuple((layer.keys[place][:, columns], layer.values[place][:, columns]) for layer in self.cache.layers)
+        return tuple((layer.keys[row][:, columns], layer.values[row][:, columns]) for layer in self.cache.layers)
+
+    def at_work(self, tensor: Any) -> Any:
+        """Return the rows of a tensor of all, (B, ...), that are not finished, (P, ...)."""
+        return tensor if len(self._rows) == len(tensor) else tensor[self._rows]
 
     def draws(self) -> Any:
-        """Return the random numbers of the tokens that this pass may draw, (B, W)."""
+        """Return the random numbers of the tokens that this pass may draw, (P, W)."""
         import torch
 
-        places = self.counts[:, None] + torch.arange(self.width, device=self.counts.device)
-        return self.uniforms.gather(-1, places.clamp(max=self.uniforms.shape[-1] - 1))
+        places = self.at_work(self.counts)[:, None] + torch.arange(self.width, device=self.counts.device)
+        return self.at_work(self.uniforms).gather(-1, places.clamp(max=self.uniforms.shape[-1] - 1))
 
     def settle(self, taken: Any) -> None:
-        """Note how many tokens each row has drawn in this pass, (B,), and hide what it has read of wrong guesses."""
-        self.counts = self.counts + taken
+        """Note how many tokens were drawn at each place in this pass, (P,), and hide what was read of wrong guesses."""
+        self.counts[self._rows] += taken
         if self._read is not None:
-            self.attention_mask[:, -self.width :] = self._read & (self._read.cumsum(-1) <= taken[:, None])
+            read = self.at_work(self._read)
+            self.attention_mask[self._rows, -self.width :] = read & (read.cumsum(-1) <= taken[:, None])
 
     def go_on(self, keep: Sequence[int], tokens: Sequence[int], drafts: Sequence[Sequence[int]]) -> None:
-        """Keep the rows at these places, cache included; each reads its last token next, then guesses."""
+        """Keep those at these places; each reads its last token next, then guesses."""
         import torch
 
-        device = self.input_ids.device
+        self.indices = [self.indices[place] for place in keep]
+        self._rows = [self._rows[place] for place in keep]
         if not keep:
-            self.indices = []
             return
-        if len(keep) < len(self.indices):
-            kept = torch.tensor(keep, device=device)
-            self.indices = [self.indices[i] for i in keep]
+        device = self.input_ids.device
+        if len(keep) < FEWEST_AT_WORK * len(self.counts):
+            kept = torch.tensor(self._rows, device=device)
             for name in ("attention_mask", "uniforms", "counts"):
                 setattr(self, name, getattr(self, name)[kept])
             self.cache.batch_select_indices(kept)
+            self._rows = list(range(len(keep)))
         width = 1 + max(map(len, drafts), default=0)
-        rows = [[token, *draft] for token, draft in zip(tokens, drafts, strict=True)]
-        self.input_ids = torch.tensor([row + [0] * (width - len(row)) for row in rows], device=device)  # (B, W)
-        lengths = torch.tensor(list(map(len, rows)), device=device)
+        reads: list[list[int]] = [[] for _ in range(len(self.counts))]
+        for row, token, draft in zip(self._rows, tokens, drafts, strict=True):
+            reads[row] = [token, *draft]
+        self.input_ids = torch.tensor([read + [0] * (width - len(read)) for read in reads], device=device)  # (B, W)
+        lengths = torch.tensor(list(map(len, reads)), device=device)
         self._read = (torch.arange(width, device=device) < lengths[:, None]).long()
         before = self.attention_mask.sum(-1, keepdim=True)
-        self.position_ids = before + torch.arange(width, device=device)
+        self.position_ids = (before + torch.arange(width, device=device)) * self._read  # none beyond the context
         self.attention_mask = torch.cat([self.attention_mask, self._read], dim=-1)
         self.drafts = [list(draft) for draft in drafts]
-
-
-def _cache(prefixes: Sequence[Prefix | None], width: int) -> Any:
-    """Return the prefixes as one cache of `width` columns, padded on the left."""
-    import torch
-    from transformers import DynamicCache
-
-    some = next(prefix for prefix in prefixes if prefix is not None)
-    cache = DynamicCache()
-    for number, (keys, values) in enumerate(some.layers):
-        stacked = [torch.zeros(len(prefixes), t.shape[0], width, t.shape[2]).to(t) for t in (keys, values)]
-        for row, prefix in enumerate(prefixes):
-            if prefix is not None:
-                for whole, own in zip(stacked, prefix.layers[number], strict=True):
-                    whole[row, :, width - own.shape[1] :] = own
-        cache.update(stacked[0], stacked[1], number)
-    return cache
 
 
 def next_tokens(logits: Any, uniforms: Any, sampling: Sampling) -> tuple[Any, Any]:

@@ -212,7 +212,7 @@ class TransformersPolicy(TrainableLocalPolicy):
             self._prefixes.keep([*prompt, *ids[:-1]], layers)
 
     def _next_logits(self, rows: Rows) -> Any:
-        """Return the logits after what this pass reads: (B, V) for prompts, then (B W, V)."""
+        """Return the logits after what this pass reads: (P, V) for prompts, then (P W, V), P at work."""
         only_last = {"logits_to_keep": rows.width} if self._keeps_logits else {}
         output = self.model(
             input_ids=rows.input_ids,
@@ -223,7 +223,7 @@ class TransformersPolicy(TrainableLocalPolicy):
             **only_last,
         )
         logits = output.logits[:, -rows.width :].float()
-        return (logits[rows.owners] if rows.took(output.past_key_values) else logits).flatten(0, 1)
+        return rows.at_work(logits[rows.owners] if rows.took(output.past_key_values) else logits).flatten(0, 1)
 
 
 def _device(device: str) -> Any:

@@ -1,5 +1,6 @@
 """Keys and values that grow in place are those of transformers' own layers, whatever is appended and dropped."""
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -10,7 +11,8 @@ from hypothesis import strategies as st  # noqa: E402
 from transformers import DynamicCache  # noqa: E402
 from transformers.cache_utils import DynamicSlidingWindowLayer  # noqa: E402
 
-from agentgen_bench.policies.growing import ROOM, GrowingLayer, grow_in_place  # noqa: E402
+from agentgen_bench.policies.growing import ROOM, GrowingLayer, grow_in_place, with_prefixes  # noqa: E402
+from agentgen_bench.policies.prefixes import Prefix  # noqa: E402
 
 # Tokens appended at once, or None: drop a row.
 EVENTS = st.lists(st.one_of(st.integers(1, ROOM + 3), st.none()), max_size=12)
@@ -56,3 +58,21 @@ def test_layers_that_forget_stay_as_they_are():
     cache.layers = [DynamicSlidingWindowLayer(4)]
     grow_in_place(cache)
     assert not isinstance(cache.layers[0], GrowingLayer)
+
+
+def test_prefixes_stand_at_the_end_of_what_is_read_and_have_room_behind():
+    numbers = torch.Generator().manual_seed(0)
+    long, short = (torch.rand(2, 3, length, 4, generator=numbers) for length in (5, 2))
+    prefixes = [Prefix(np.arange(len(t[0, 0])), ((t[0], t[1]),)) for t in (long, short)]
+    cache = with_prefixes([prefixes[0], None, prefixes[1]], 5, 2)
+    assert cache.get_seq_length() == 5
+    layer = cache.layers[0]
+    assert torch.equal(layer.keys[0], long[0])
+    assert torch.equal(layer.values[2, :, 3:], short[1])
+    assert not layer.keys[1].any()
+    before = layer.keys.data_ptr()
+    new = torch.rand(3, 3, 2 + ROOM, 4, generator=numbers)
+    keys, values = cache.update(new, new, 0)
+    assert keys.data_ptr() == before
+    assert torch.equal(keys[:, :, 5:], new)
+    assert torch.equal(values[0, :, :5], long[1])
