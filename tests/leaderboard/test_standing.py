@@ -74,4 +74,4 @@ def test_the_verb_shows_the_board_with_the_run_on_it(board, oracle_run, suite, c
 
 def test_it_goes_with_nothing_that_writes(capsys):
     assert main(["leaderboard", "--mine", "x", "--update"]) == 2
-    assert "--mine writes nothing; leave out --update, --html and --csv" in capsys.readouterr().err
+    assert "--mine writes nothing; leave out --update, --html, --site and --csv" in capsys.readouterr().err

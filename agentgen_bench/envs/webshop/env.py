@@ -175,7 +175,7 @@ class WebShopEnv(TextEnv):
         self.nouns: str = nouns or ("rules" if difficulty == PAPER else "catalog")
         noun_finder(self.nouns)
         self._shop: Shop = open_shop(source)
-        self._shelves: Shelves = self._shop.catalogue
+        self._paid_place: int | None = None  # of the wanted product in its lists, where the first ones are sold
         if goals is not None and human_goals:
             raise SpecError(f"goals={goals!r} brings its own goals; leave out human_goals")
         self._given = None if goals is None else given_levels(goals, self._shop, self.nouns)
@@ -187,6 +187,17 @@ class WebShopEnv(TextEnv):
         """Whether they are goals of a file: given ones, or those of the original's products."""
         return self._given is not None or self.difficulty == PAPER
 
+    @property
+    def _shelves(self) -> Shelves:
+        """What the shop lists: the catalogue's hits, or those of one that sells its first places.
+
+        Not kept: a copy of the environment opens its shop anew.
+        """
+        catalogue = self._shop.catalogue
+        if self._paid_place is None or self._level is None:
+            return catalogue
+        return PaidShelf(catalogue, self._level.target, self._paid_place)
+
     def _start(self, level_seed: int) -> None:
         finder = noun_finder(self.nouns)
         if self._given is not None:
@@ -197,10 +208,9 @@ class WebShopEnv(TextEnv):
             held_out = self.split == "ood_phrasing"
             self._level = generated_level(self._shop, level_seed, self.phrasing, held_out, finder, self._paraphrase)
         self.task, self.level_id = self._level.goal.instruction, self._level.level_id
-        self._shelves = self._shop.catalogue
+        self._paid_place = None
         if self.fact_seed is not None:
-            place = place_of(self.fact_seed)
-            self._shelves = PaidShelf(self._shelves, self._level.target, place)
+            self._paid_place = place = place_of(self.fact_seed)
             self.level_id = f"webshop:{key_digest(self.level_id, self.fact, place).hex()[:16]}"
         self.success, self.score = False, 0.0
         self._session = Session()
