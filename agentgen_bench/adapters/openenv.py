@@ -9,10 +9,8 @@ from agentgen_bench.adapters import shown, warm_java
 from agentgen_bench.adapters.splits import TaskEnvironment, asked_for
 from agentgen_bench.episodes import to_line
 from agentgen_bench.errors import SessionError
-from agentgen_bench.prompts import MessageJson
 from agentgen_bench.rows import session_of
 from agentgen_bench.session import DEFAULT_PROMPT, Session, View
-from agentgen_bench.tools import ToolJson
 
 
 class AgentGenAction(Action):  # type: ignore[misc]
@@ -24,9 +22,9 @@ class AgentGenAction(Action):  # type: ignore[misc]
 class AgentGenObservation(Observation):  # type: ignore[misc]
     """`messages` go on from what was said before, or are the whole conversation where `starts_anew`."""
 
-    messages: list[MessageJson]
+    messages: list[dict[str, str]]  # before Python 3.12 pydantic reads no TypedDict, which would say more
     starts_anew: bool
-    tools: list[ToolJson]
+    tools: list[dict[str, Any]]
 
 
 class AgentGenEnvironment(TaskEnvironment, Environment):  # type: ignore[misc]
