@@ -212,9 +212,12 @@ def test_an_unfinished_episode_has_no_record_yet():
 def test_the_verb_serves_until_it_is_interrupted():
     command = [sys.executable, "-m", "agentgen_bench", "serve", "--port", "0", "--protocol", "chat"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
-        url = re.search(r"http://\S+?:\d+", server.stderr.readline())[0]
-        request = urllib.request.Request(f"{url}/sessions", json.dumps(SOKOBAN).encode())
-        with urllib.request.urlopen(request) as reply:
-            assert json.load(reply)["messages"][0]["role"] == "user"
-        server.send_signal(signal.SIGINT)
-        assert server.wait(20) == 130
+        try:
+            url = re.search(r"http://\S+?:\d+", server.stderr.readline())[0]
+            request = urllib.request.Request(f"{url}/sessions", json.dumps(SOKOBAN).encode())
+            with urllib.request.urlopen(request) as reply:
+                assert json.load(reply)["messages"][0]["role"] == "user"
+            server.send_signal(signal.SIGINT)
+            assert server.wait(20) == 130
+        finally:
+            server.kill()  # one that was started with interrupts ignored would be waited for without end
