@@ -9,58 +9,13 @@ episode shows it. Never: nothing. Also one task again and again (`ralph_sample`)
 """
 
 import argparse
-from collections.abc import Sequence
-from typing import NamedTuple
 
-from agentgen_bench.episodes import Episode
-from agentgen_bench.policies.names import scripted_policy
-from agentgen_bench.rollout import Job, play
-from agentgen_bench.scores.base import Score
+from facts import SETTINGS, played, shown, successes
+
 from agentgen_bench.scores.lifecycle import mean_over_packs, position_curve, stateful_gain
 from agentgen_bench.seeding import stream
-from agentgen_bench.spec import TaskSpec
 
-
-class Setting(NamedTuple):
-    """A fact, and who can find it out."""
-
-    family: str
-    difficulty: str
-    fact: str
-    policy: str
-
-
-SETTINGS = (
-    Setting("Sokoban", "easy", "rule", "sokoban-rule-finder"),
-    Setting("ALFWorld", "hard", "house", "alfworld-housekeeper"),
-    Setting("WebShop", "hard", "shelf", "webshop-regular"),
-)
 ROWS = {"told": "cod-4-told", "written down": "cod-4", "never": "cod-4-wiped", "one task, written": "ralph-sample-4"}
-
-
-def played(setting: Setting, lifecycle: str, n_packs: int) -> list[Episode]:
-    """Return the packs of a setting."""
-    spec = TaskSpec(
-        setting.family,
-        difficulty=setting.difficulty,
-        split="test",
-        knobs=(("fact", setting.fact),),
-        lifecycle=lifecycle,
-    )
-    jobs = [Job(spec, seed) for seed in range(n_packs)]
-    return sorted(play(jobs, scripted_policy(setting.policy), record_text=False), key=lambda episode: episode.seed)
-
-
-def successes(episodes: Sequence[Episode]) -> list[list[float]]:
-    """Return whether each task was solved, by pack and position."""
-    return [[float(task.success) for task in episode.tasks] for episode in episodes]
-
-
-def shown(score: Score) -> str:
-    """Return a score in percent with its interval."""
-    if score.value is None or score.low is None or score.high is None:
-        return "-"
-    return f"{100 * score.value:5.1f} [{100 * score.low:5.1f}, {100 * score.high:5.1f}]"
 
 
 def main() -> None:
@@ -69,7 +24,7 @@ def main() -> None:
     parser.add_argument("--packs", type=int, default=100, help="packs of four tasks per row (default: 100)")
     n_packs = parser.parse_args().packs
     for setting in SETTINGS:
-        print(f"\n{setting.family} {setting.difficulty}, fact={setting.fact}, {setting.policy}, {n_packs} packs")
+        print(f"\n{setting.family} {setting.difficulty}, fact={setting.fact}, {setting.player}, {n_packs} packs")
         packs = {}
         for name, lifecycle in ROWS.items():
             episodes = played(setting, lifecycle, n_packs)

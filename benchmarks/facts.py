@@ -42,11 +42,11 @@ SETTINGS = (
 )
 
 
-def played(setting: Setting, pack: LifecycleSpec, n_packs: int) -> list[Episode]:
+def played(setting: Setting, pack: LifecycleSpec | str, n_packs: int) -> list[Episode]:
     """Return the packs 0 to n_packs - 1 of the test split, in order."""
     knobs = (("fact", setting.fact),)
     spec = TaskSpec(setting.family, difficulty=setting.difficulty, split="test", knobs=knobs, lifecycle=pack)
-    episodes = play([Job(spec, seed) for seed in range(n_packs)], scripted_policy(setting.player))
+    episodes = play([Job(spec, seed) for seed in range(n_packs)], scripted_policy(setting.player), record_text=False)
     return sorted(episodes, key=lambda episode: episode.seed)
 
 

@@ -1,11 +1,10 @@
 """What was read off entries, kept between runs: sums, courses, and how alike two entries are.
 
-It lies in `boards/` of the package's cache folder ($AGENTGEN_CACHE_DIR, else $XDG_CACHE_HOME/agentgen-bench, else
-~/.cache/agentgen-bench), a folder for each `episodes.jsonl.gz`, named by that file's SHA-256, which is computed anew
-from the file by every run: an entry that changed is another name, and is read. Each kept file begins with the SHA-256
-of the rest and with that of the code that made it; what fails either, or contradicts the entry's `results.json`, is
-said to fail and is made anew from the episodes. Whoever can write there can write sums that pass; so the check of a
-pull request, whose word counts, keeps nothing. Deleting the folder loses nothing but time.
+It lies in `boards/` below `cache_root()`, a folder for each `episodes.jsonl.gz`, named by that file's SHA-256, which is
+computed anew from the file by every run: an entry that changed is another name, and is read. Each kept file begins with
+the SHA-256 of the rest and with that of the code that made it; what fails either, or contradicts the entry's
+`results.json`, is said to fail and is made anew from the episodes. Whoever can write there can write sums that pass; so
+the check of a pull request, whose word counts, keeps nothing. Deleting the folder loses nothing but time.
 """
 
 import hashlib

@@ -16,7 +16,7 @@ FEWEST_AT_WORK = 0.75  # of the rows of a pass: rows that are finished stay unti
 class Rows:
     """The unfinished rows of a batch, and the keys and values of what they have read.
 
-    Equal prompts, which episodes of one level share, are read once: until `share` the tensors have a row for each
+    Equal prompts, which episodes of one level share, are read once: until `took` the tensors have a row for each
     distinct prompt (D), then one for each completion (B). What is known of a prompt's beginning is not read again.
     Prompts are padded on the left; `attention_mask` covers what was read and what is read next, and hides padding and
     wrong guesses. Some rows may be finished: `indices` holds the completions at work, and what is said of a "place" is
@@ -62,9 +62,8 @@ class Rows:
 
             self.cache = with_prefixes(prefixes, before, width)
         self.counts: torch.Tensor = torch.zeros(len(prompts), dtype=torch.long, device=device)  # tokens drawn, (B,)
-        self.drafts: list[list[int]] = [[] for _ in prompts]  # guesses read in this pass, of each row
+        self.drafts: Sequence[Sequence[int]] = [[] for _ in prompts]  # guesses read in this pass, of each row
         self._read: torch.Tensor | None = None  # 1 where this pass reads a token or a guess, (B, W); None: the prompts
-        self._has_read_prompts = False
 
     @property
     def width(self) -> int:
@@ -79,9 +78,8 @@ class Rows:
     def took(self, cache: Any) -> bool:
         """Take over the cache after a pass; True where it was the one over the prompts, whose rows are then shared."""
         self.cache = cache
-        if self._has_read_prompts:
+        if self._read is not None:
             return False
-        self._has_read_prompts = True
         from agentgen_bench.policies.growing import grow_in_place
 
         grow_in_place(self.cache)
@@ -142,7 +140,7 @@ class Rows:
         before = self.attention_mask.sum(-1, keepdim=True)
         self.position_ids = (before + torch.arange(width, device=device)) * self._read  # none beyond the context
         self.attention_mask = torch.cat([self.attention_mask, self._read], dim=-1)
-        self.drafts = [list(draft) for draft in drafts]
+        self.drafts = drafts
 
 
 def next_tokens(logits: Any, uniforms: Any, sampling: Sampling) -> tuple[Any, Any]:
