@@ -15,7 +15,8 @@ from agentgen_bench.leaderboard.page import page
 from agentgen_bench.leaderboard.site import write_site
 from agentgen_bench.leaderboard.standing import standing
 from agentgen_bench.leaderboard.studies import read_studies
-from agentgen_bench.leaderboard.study_submit import is_study_folder
+from agentgen_bench.leaderboard.study_folder import is_study_folder
+from agentgen_bench.leaderboard.study_standing import study_standing
 from agentgen_bench.leaderboard.study_tables import study_table_json, study_tables
 from agentgen_bench.leaderboard.table import read_boards
 
@@ -25,7 +26,7 @@ EXAMPLES = """examples:
   agentgen-bench leaderboard --site public
   agentgen-bench leaderboard --csv leaderboard.csv
   agentgen-bench leaderboard --mine runs/core-v1_mine
-      where a run would stand, before anything is submitted
+      where a run, or a study, would stand, before anything is submitted
 """
 
 
@@ -52,7 +53,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--csv", metavar="FILE", type=Path, help="write every row of every suite and study as CSV")
     parser.add_argument(
-        "--mine", metavar="RUN", type=Path, help="show where this run would stand on its suite's board; writes nothing"
+        "--mine",
+        metavar="RUN",
+        type=Path,
+        help="show where this run would stand on its suite's board, or this study on its protocol's; writes nothing",
     )
     parser.add_argument("--anew", action="store_true", help="read every episode; nothing kept of earlier runs is used")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -92,12 +96,22 @@ def _show_mine(args: argparse.Namespace, kept: Kept) -> int:
     if args.update or any(option is not None for option in (args.html, args.csv, args.site)):
         raise SpecError("--mine writes nothing; leave out --update, --html, --site and --csv")
     if is_study_folder(args.mine):
-        raise SpecError("--mine takes the folder of one run; submit --pr says what the row of a study would be")
+        return _show_my_study(args)
     found = standing(args.mine, args.leaderboards, kept=kept)
     if args.json:
         print(json.dumps({"mine": found.row.entry, **board_json(found.board)}, indent=2))
     else:
         print(markdown([found.board]))
+        print(found.text, file=sys.stderr)
+    return 0
+
+
+def _show_my_study(args: argparse.Namespace) -> int:
+    found = study_standing(args.mine, args.leaderboards)
+    if args.json:
+        print(json.dumps({"mine": found.rows[0].study.entry, **study_table_json(found.table)}, indent=2))
+    else:
+        print(markdown([], [found.table]))
         print(found.text, file=sys.stderr)
     return 0
 

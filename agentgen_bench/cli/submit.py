@@ -14,7 +14,9 @@ from agentgen_bench.leaderboard.audit import Event, Record, append, entry_name
 from agentgen_bench.leaderboard.branch import branch_name, entry_text, prepare, study_text
 from agentgen_bench.leaderboard.entry import Named, digests, slug
 from agentgen_bench.leaderboard.safe import read_text
-from agentgen_bench.leaderboard.study_submit import is_study_folder, submit_study
+from agentgen_bench.leaderboard.study_folder import first_run, is_study_folder
+from agentgen_bench.leaderboard.study_submit import submit_study
+from agentgen_bench.leaderboard.study_tables import StudyTable
 from agentgen_bench.leaderboard.submit import submit
 from agentgen_bench.leaderboard.table import Board
 
@@ -108,11 +110,11 @@ def run(args: argparse.Namespace) -> int:
 def _prepare_pull_request(args: argparse.Namespace) -> int:
     if args.record:
         raise SpecError("--record is for maintainers, a pull request records additions only; leave one of them out")
-    suite = args.suite or ("study" if is_study_folder(args.run_folder) else _suite_named(args.run_folder))
-    branch = branch_name(suite, f"{args.date.replace('-', '')}_{slug(args.org)}__{slug(args.model)}")
-    found = prepare(
-        args.leaderboards, branch, lambda boards: _made(args, boards), lambda board, entry: _text(args, board, entry)
+    suite = args.suite or _suite_named(
+        first_run(args.run_folder) if is_study_folder(args.run_folder) else args.run_folder
     )
+    branch = branch_name(suite, f"{args.date.replace('-', '')}_{slug(args.org)}__{slug(args.model)}")
+    found = prepare(args.leaderboards, branch, lambda boards: _made(args, boards), _text)
     print(found.text)
     print(
         f"\nthe branch {found.branch} starts from {found.base}; every episode replayed; what is left:", file=sys.stderr
@@ -126,10 +128,10 @@ def _suite_named(run_folder: Path) -> str:
     return str((read_manifest(run_folder)["plan"]["suite"] or {"name": "none"})["name"])
 
 
-def _text(args: argparse.Namespace, board: Board | None, entry: Path) -> str:
-    if board is None:
-        return study_text(args.model, args.org, entry)
-    return entry_text(board, next(row for row in board.rows if row.entry == entry_name(entry)))
+def _text(board: Board | StudyTable, entry: str) -> str:
+    if isinstance(board, StudyTable):
+        return study_text(board, entry)
+    return entry_text(board, next(row for row in board.rows if row.entry == entry))
 
 
 def _say_what_to_upload(args: argparse.Namespace) -> None:

@@ -17,15 +17,15 @@ from typing import NamedTuple
 
 from agentgen_bench.errors import EntryError
 from agentgen_bench.leaderboard.audit import Record, append, entry_name
+from agentgen_bench.leaderboard.columns import percent_text
 from agentgen_bench.leaderboard.entry import digests
 from agentgen_bench.leaderboard.harness import harness_card
 from agentgen_bench.leaderboard.markdown import markdown, with_table
 from agentgen_bench.leaderboard.pull_request import MAX_README_BYTES, README, problems
 from agentgen_bench.leaderboard.safe import read_text
 from agentgen_bench.leaderboard.studies import read_studies
-from agentgen_bench.leaderboard.study_tables import study_tables
+from agentgen_bench.leaderboard.study_tables import StudyTable, place_text, study_tables
 from agentgen_bench.leaderboard.table import Board, Row, read_boards
-from agentgen_bench.scores.base import Score
 
 BOARDS = "leaderboards"  # at the top of the repository: the check of pull requests knows it by this name
 # The newest commit of the project's main branch that a clone knows of: of a fork, of a clone, of neither.
@@ -112,7 +112,10 @@ def _check_clean(root: Path) -> None:
 
 
 def prepare(
-    leaderboards: Path, branch: str, make_entry: Callable[[Path], Path], describe: Callable[[Board | None, Path], str]
+    leaderboards: Path,
+    branch: str,
+    make_entry: Callable[[Path], Path],
+    describe: Callable[[Board | StudyTable, str], str],
 ) -> Prepared:
     """Make an entry on a new branch of the clone that the leaderboards lie in; the checkout stays as it is.
 
@@ -120,7 +123,7 @@ def prepare(
         leaderboards: the folder of all boards, at the top of a clone.
         branch: the new branch.
         make_entry: makes the entry in the folder of all boards that it is given, and returns the entry's.
-        describe: returns the text of the pull request, of the entry's board (None for a study) and its folder.
+        describe: returns the text of the pull request, of the entry's board or its study's table, and its name.
 
     Raises:
         EntryError: see `clone_of`, or what `make_entry` or the check of pull requests say against the entry.
@@ -141,8 +144,10 @@ def prepare(
         found = list(problems(before, boards, changed=filter(None, changed), replay=False))
         if found:
             raise EntryError("the check of pull requests would refuse the entry: " + "; ".join(found))
-        own = next((board for board in read if board.suite == entry.parent.name), None)
-        text = describe(own, entry)
+        suite = entry.parent.name
+        own: list[Board | StudyTable] = [board for board in read if board.suite == suite]
+        own += [one for one in studies if one.protocol == suite]
+        text = describe(own[0], entry_name(entry))
         _git(tree, "commit", "-q", "-m", text)
         _git(clone.root, "branch", branch, _git(tree, "rev-parse", "HEAD"))
     return Prepared(branch, f"{clone.base} ({clone.commit[:10]})", _remote(clone.root), text)
@@ -154,29 +159,32 @@ def entry_text(board: Board, row: Row) -> str:
         f"{board.suite}: {row.metadata.model} by {row.metadata.org}",
         "",
         f"- entry: `{BOARDS}/{row.entry}`, {row.episodes} episodes, every one replayed here",
-        f"- success: {_percent(row.success)} %, rank {row.rank} of {len(board.rows)}",
+        f"- success: {percent_text(row.success)} %, rank {row.rank} of {len(board.rows)}",
     ]
     if (card := harness_card(row.metadata)) is not None:
         lines.append(f"- harness: {card.text}")
     if row.fresh is not None and row.metadata.fresh is not None:
-        lines.append(f"- on levels drawn from `{row.metadata.fresh['text']}`: {_percent(row.fresh)} points of change")
+        lines.append(
+            f"- on levels drawn from `{row.metadata.fresh['text']}`: {percent_text(row.fresh)} points of change"
+        )
     if (commit := (row.metadata.made or {}).get("commit")) is not None:
         lines.append(f"- played with commit `{commit}`")
     return "\n".join([*lines, *(f"- {note}" for note in row.notes), "", NOTE])
 
 
-def study_text(model: str, org: str, entry: Path) -> str:
-    """Return title and text of the pull request that adds a study."""
-    title = f"{entry.parent.name}: study of {model} by {org}"
-    line = f"- entry: `{BOARDS}/{entry_name(entry)}`, every episode of every run replayed here"
-    return "\n".join([title, "", line, "", NOTE])
-
-
-def _percent(score: Score) -> str:
-    if score.value is None:
-        return "-"
-    ends = "" if score.low is None or score.high is None else f" ({100 * score.low:.1f} to {100 * score.high:.1f})"
-    return f"{100 * score.value:.1f}{ends}"
+def study_text(table: StudyTable, entry: str) -> str:
+    """Return title and text of the pull request that adds a study; its rows are in the table."""
+    own = [row for row in table.rows if row.study.entry == entry]
+    metadata = own[0].study.metadata
+    lines = [
+        f"{table.protocol}: study of {metadata.model} by {metadata.org}",
+        "",
+        f"- entry: `{BOARDS}/{entry}`, {len(metadata.runs)} runs, every episode of each replayed here",
+        *(f"- {place_text(table, row)}" for row in own),
+    ]
+    if (commit := (metadata.made or {}).get("commit")) is not None:
+        lines.append(f"- played with commit `{commit}`")
+    return "\n".join([*lines, "", NOTE])
 
 
 @contextmanager

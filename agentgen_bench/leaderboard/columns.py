@@ -60,6 +60,20 @@ class Estimate(NamedTuple):
         """Return a number in percent, or in points with its sign; what rounds to 0 is no minus 0."""
         return f"{round(100 * value, 1) + 0.0:{'+' if self.scale == 'points' else ''}.1f}"
 
+    @property
+    def text(self) -> str:
+        """The value with its interval and what is to be said beside it; a dash where there is none."""
+        score = self.score
+        if score.value is None:
+            return "-"
+        ends = (
+            []
+            if score.low is None or score.high is None
+            else [f"{self.number(score.low)} to {self.number(score.high)}"]
+        )
+        inside = ", ".join([*ends, *([self.remark] if self.remark else [])])
+        return self.number(score.value) + (f" ({inside})" if inside else "")
+
 
 class Amount(NamedTuple):
     """A number of something that has no bounds, such as tokens; what stands before it says of what."""
@@ -71,6 +85,20 @@ class Amount(NamedTuple):
     def text(self) -> str:
         """The number with three digits or more, none of them idle."""
         return f"{self.before}{self.value:,.{0 if self.value >= 100 else 1}f}"
+
+
+def percent_text(score: Score, *, with_ends: bool = True) -> str:
+    """Return a share in percent, with its interval where it has one; a dash for what has no value.
+
+    Examples:
+        >>> percent_text(Score("success", 0.5, 0.25, 0.75))
+        '50.0 (25.0 to 75.0)'
+    """
+    if score.value is None:
+        return "-"
+    if not with_ends or score.low is None or score.high is None:
+        return f"{100 * score.value:.1f}"
+    return f"{100 * score.value:.1f} ({100 * score.low:.1f} to {100 * score.high:.1f})"
 
 
 Value = str | int | date | Score | Estimate | Link | Badge | Range | Card | Amount | None  # None is shown as a dash

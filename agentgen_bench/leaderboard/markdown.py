@@ -47,7 +47,7 @@ def _cell(value: Value) -> str:
         case Score():
             return _percent(value)
         case Estimate():
-            return _estimate(value)
+            return value.text
         case Range(low, high):
             return str(low) if low == high else f"{low} - {high}"
         case Link(text, target, note):
@@ -68,17 +68,6 @@ def _percent(score: Score) -> str:
         return "-"
     ends = "" if score.low is None or score.high is None else f" ({100 * score.low:.1f} - {100 * score.high:.1f})"
     return f"{100 * score.value:.1f}{ends}"
-
-
-def _estimate(value: Estimate) -> str:
-    score = value.score
-    if score.value is None:
-        return "-"
-    parts = (
-        [] if score.low is None or score.high is None else [f"{value.number(score.low)} to {value.number(score.high)}"]
-    )
-    inside = ", ".join([*parts, *([value.remark] if value.remark else [])])
-    return value.number(score.value) + (f" ({inside})" if inside else "")
 
 
 def _escaped(text: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agentgen_bench.leaderboard.audit import AUDIT, entry_folders
+from agentgen_bench.leaderboard.columns import percent_text
 from agentgen_bench.leaderboard.entry import Named, read_metadata
 from agentgen_bench.leaderboard.kept import Kept
 from agentgen_bench.leaderboard.study_entry import is_study
@@ -29,13 +30,13 @@ class Standing(NamedTuple):
         place = rows.index(row)
         ends = f" ({row.rank_low} to {row.rank_high} in 95 % of redraws of the levels)"
         lines = [
-            f"{self.board.suite}: rank {row.rank} of {len(rows)}{ends}, {_percent(row)} % success; "
+            f"{self.board.suite}: rank {row.rank} of {len(rows)}{ends}, {_success(row)} % success; "
             "not replayed, nothing was written"
         ]
         if place:
-            lines.append(f"above it: {rows[place - 1].metadata.model}, {_percent(rows[place - 1])} %")
+            lines.append(f"above it: {rows[place - 1].metadata.model}, {_success(rows[place - 1])} %")
         if place + 1 < len(rows):
-            lines.append(f"below it: {rows[place + 1].metadata.model}, {_percent(rows[place + 1])} %")
+            lines.append(f"below it: {rows[place + 1].metadata.model}, {_success(rows[place + 1])} %")
         return "\n".join([*lines, *row.notes])
 
 
@@ -71,6 +72,5 @@ def standing(
         return Standing(board, next(row for row in board.rows if row.entry == f"{name}/{mine.name}"))
 
 
-def _percent(row: Row) -> str:
-    score = row.success
-    return "-" if score.value is None else f"{100 * score.value:.1f}"
+def _success(row: Row) -> str:
+    return percent_text(row.success, with_ends=False)

@@ -1,12 +1,12 @@
 """The studies on the board, as read from their entries: what tables and pages are made of."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agentgen_bench.errors import EntryError
-from agentgen_bench.leaderboard.audit import Trust, entry_folders, entry_name, read_audit, trust
+from agentgen_bench.leaderboard.audit import Record, Trust, entry_folders, entry_name, read_audit, trust
 from agentgen_bench.leaderboard.entry import METADATA, SCORES
 from agentgen_bench.leaderboard.safe import read_json, read_yaml
 from agentgen_bench.leaderboard.study_entry import StudyMetadata, is_study, study_metadata_from_json
@@ -37,11 +37,17 @@ def read_studies(leaderboards: Path) -> list[StudyOnBoard]:
         EntryError: an entry's metadata or scores cannot be read.
     """
     records = read_audit(leaderboards)
-    found = []
-    for path in filter(is_study, entry_folders(leaderboards)):
-        metadata = study_metadata_from_json(read_yaml(path / METADATA), str(path / METADATA))
-        scores = read_json(path / SCORES)
-        if not isinstance(scores, dict) or scores.get("scores_version") != SCORES_VERSION:
-            raise EntryError(f"{path / SCORES} is not the scores of a study, of version {SCORES_VERSION}")
-        found.append(StudyOnBoard(entry_name(path), metadata, trust(path, records), scores))
-    return found
+    return [read_study_entry(path, records) for path in filter(is_study, entry_folders(leaderboards))]
+
+
+def read_study_entry(path: Path, records: Sequence[Record] = ()) -> StudyOnBoard:
+    """Return the study in an entry's folder, with the trust that these records give it.
+
+    Raises:
+        EntryError: its metadata or scores cannot be read.
+    """
+    metadata = study_metadata_from_json(read_yaml(path / METADATA), str(path / METADATA))
+    scores = read_json(path / SCORES)
+    if not isinstance(scores, dict) or scores.get("scores_version") != SCORES_VERSION:
+        raise EntryError(f"{path / SCORES} is not the scores of a study, of version {SCORES_VERSION}")
+    return StudyOnBoard(entry_name(path), metadata, trust(path, records), scores)

@@ -6,8 +6,8 @@ from pathlib import Path
 from agentgen_bench.errors import EntryError
 from agentgen_bench.evaluation.protocol import Protocol, load_protocol
 from agentgen_bench.leaderboard.study_entry import read_study_metadata
+from agentgen_bench.leaderboard.study_folder import read_study_folder
 from agentgen_bench.leaderboard.study_records import episodes_at, run_episodes
-from agentgen_bench.leaderboard.study_submit import read_study_folder
 from agentgen_bench.leaderboard.study_verify import all_episodes, study_scores
 from agentgen_bench.scores.base import Interval
 from agentgen_bench.scores.comparison import compare

@@ -85,6 +85,15 @@ def study_tables(studies: Sequence[StudyOnBoard]) -> list[StudyTable]:
     return [_table(name, found) for name, found in sorted(protocols.items())]
 
 
+def place_text(table: StudyTable, row: StudyRow) -> str:
+    """Return what a row is about, where it stands, and the score that the table is ordered by."""
+    order = next(column for column in table.columns if column.key == ORDER[table.kind])
+    value = order.value(row)
+    name = ", ".join(f"{label.replace('_', ' ')} {text}" for label, text in row.labels.items())
+    place = f"row {1 + table.rows.index(row)} of {len(table.rows)}"
+    return f"{name}: {place}, {order.name} {value.text if isinstance(value, Estimate) else '-'}"
+
+
 class StudyTableJson(TypedDict):
     """A table as plain values; a row has labels and scores by name."""
 

@@ -9,8 +9,8 @@ from agentgen_bench.evaluation.folder import EPISODES, MANIFEST, write_json, wri
 from agentgen_bench.evaluation.plan import suite_plan
 from agentgen_bench.evaluation.protocol import Protocol, load_protocol
 from agentgen_bench.leaderboard.study_entry import read_study_metadata
+from agentgen_bench.leaderboard.study_folder import STUDY
 from agentgen_bench.leaderboard.study_records import episodes_at, read_origins, run_episodes, study_suite
-from agentgen_bench.leaderboard.study_submit import STUDY
 
 
 def unpack_study(path: Path, folder: Path, protocol: Protocol | None = None) -> Path:

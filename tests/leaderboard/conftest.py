@@ -1,4 +1,4 @@
-"""A tiny frozen suite, a run of it and an entry made from the run."""
+"""A tiny frozen suite, a run of it and an entry made from the run; a tiny protocol and a study of it."""
 
 import shutil
 from collections.abc import Callable
@@ -8,12 +8,16 @@ import pytest
 
 from agentgen_bench.evaluation.freeze import frozen_cell
 from agentgen_bench.evaluation.plan import suite_plan
+from agentgen_bench.evaluation.protocol import Protocol
 from agentgen_bench.evaluation.run import evaluate
+from agentgen_bench.export import source
+from agentgen_bench.leaderboard import study_amend, study_folder, study_unpack, study_verify
 from agentgen_bench.leaderboard.submit import submit
 from agentgen_bench.policies.scripted import RandomPolicy
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.spec import TaskSpec
 from agentgen_bench.suites import Suite, from_text, to_text
+from tests.leaderboard.studies import small_protocol, write_study
 
 SPECS = [TaskSpec("Sokoban", richness=richness, split="test") for richness in ("lean", "base")]
 
@@ -45,6 +49,24 @@ def entry(made: Path, tmp_path: Path) -> Path:
     target = tmp_path / "tiny-v1" / made.name
     shutil.copytree(made, target)
     return target
+
+
+@pytest.fixture(scope="session")
+def protocol() -> Protocol:
+    return small_protocol()
+
+
+@pytest.fixture
+def small_protocol_shipped(protocol: Protocol, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the small protocol stand for the shipped one of its name."""
+    for module in (study_amend, study_folder, study_verify, study_unpack, source):
+        monkeypatch.setattr(module, "load_protocol", lambda name: protocol)
+
+
+@pytest.fixture(scope="session")
+def made_study(protocol: Protocol, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study's folder; tests that change one copy it."""
+    return write_study(tmp_path_factory.mktemp("study"), protocol)
 
 
 Tamper = Callable[[Path], None]

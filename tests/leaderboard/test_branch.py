@@ -74,6 +74,34 @@ def test_git_push_is_all_that_is_left(clone, project, run_path, tmp_path, capsys
     assert git(merged, "rev-list", "--count", "origin/main..HEAD") == "1"
 
 
+@pytest.mark.usefixtures("small_protocol_shipped")
+def test_a_study_goes_the_same_way(clone, project, made_study, tmp_path, capsys):
+    before = state(clone)
+    claims = [word.replace("2026-01-31", "2026-11-28") for word in CLAIMS]  # the protocol's first day
+    assert main(["submit", str(made_study), *claims]) == 0
+    said = capsys.readouterr()
+    after = state(clone)
+    assert (after[0], after[2:]) == (before[0], before[2:])
+    branch = "entry-transfer-smoke-20261128_Some-Lab__mine"
+    assert f"  git push -u origin {branch}" in said.err
+    git(clone, "push", "-q", "-u", "origin", branch)
+    git(tmp_path, "clone", "-q", "-b", branch, str(project), "merged")
+    merged = tmp_path / "merged"
+    changed = git(merged, "diff", "--name-only", "origin/main", branch).splitlines()
+    folder = "leaderboards/transfer-smoke/20261128_Some-Lab__mine"
+    runs = ["initial", *(f"{name}-seed-{i}" for name in ("noisy-sokoban", "on-alfworld", "on-sokoban") for i in (0, 1))]
+    files = [*(f"episodes-{run}.jsonl.gz" for run in runs), "metadata.yaml", "scores.json", "training.jsonl.gz"]
+    assert set(changed) == {
+        "leaderboards/README.md", "leaderboards/audit.jsonl", *(f"{folder}/{name}" for name in ("README.md", *files))
+    }  # fmt: skip
+    assert list(problems(project / "leaderboards", merged / "leaderboards", changed=changed, workers=1)) == []
+    assert git(merged, "log", "-1", "--format=%B") == said.out.strip()
+    lines = said.out.splitlines()
+    assert lines[0] == "transfer-smoke: study of mine by Some Lab"
+    assert "- trained on Sokoban, distractors no: row " in said.out
+    assert git(merged, "rev-list", "--count", "origin/main..HEAD") == "1"
+
+
 def test_the_branch_starts_from_the_projects_main_whatever_is_checked_out(clone, run_path, capsys):
     git(clone, "checkout", "-q", "-b", "own-work")
     (clone / "own.py").write_text("mine\n")

@@ -11,8 +11,10 @@ from agentgen_bench.errors import EntryError
 from agentgen_bench.evaluation.plan import suite_plan
 from agentgen_bench.evaluation.run import evaluate
 from agentgen_bench.leaderboard.audit import Record, append, entry_name
-from agentgen_bench.leaderboard.entry import digests
+from agentgen_bench.leaderboard.entry import Named, digests
 from agentgen_bench.leaderboard.standing import standing
+from agentgen_bench.leaderboard.study_standing import study_standing
+from agentgen_bench.leaderboard.study_submit import submit_study
 from agentgen_bench.policies.names import scripted_policy
 from agentgen_bench.prompts import PromptConfig
 
@@ -75,3 +77,43 @@ def test_the_verb_shows_the_board_with_the_run_on_it(board, oracle_run, suite, c
 def test_it_goes_with_nothing_that_writes(capsys):
     assert main(["leaderboard", "--mine", "x", "--update"]) == 2
     assert "--mine writes nothing; leave out --update, --html, --site and --csv" in capsys.readouterr().err
+
+
+# --- studies
+
+
+@pytest.mark.usefixtures("small_protocol_shipped")
+def test_a_study_stands_where_its_entry_would_and_nothing_is_written(made_study, tmp_path):
+    board = tmp_path / "board"
+    submit_study(made_study, Named("Lab", "tiny", "2026-11-28"), board, workers=1)
+    before = files(board), files(made_study)
+    found = study_standing(made_study, board)
+    assert (files(board), files(made_study)) == before
+    assert [row.study.metadata.model for row in found.table.rows].count("(this run)") == len(found.rows) == 3
+    assert len(found.table.rows) == 6
+    # The same study as the one that is there: equal rows, of which the later one stands below.
+    first, *_ = found.text.splitlines()[1:]
+    assert (
+        first == "trained on Sokoban, distractors no: row 4 of 6, overall +0.0 (-56.1 to +56.1)"
+    )  # Wilson: 0 of 3 levels
+
+
+@pytest.mark.usefixtures("small_protocol_shipped")
+def test_the_verb_shows_the_table_with_the_study_in_it(made_study, tmp_path, capsys):
+    own = ["leaderboard", "--leaderboards", str(tmp_path / "none"), "--mine", str(made_study)]
+    assert main(own) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("### transfer-smoke: what training on one family gave and cost")
+    assert "transfer-smoke: not replayed, nothing was written\ntrained on" in said.err
+    assert main([*own, "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["mine"] == data["rows"][0]["entry"] == "transfer-smoke/99991231_you__this-run"
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.usefixtures("small_protocol_shipped")
+def test_a_study_that_could_not_be_submitted_stands_nowhere(made_study, tmp_path):
+    study = Path(shutil.copytree(made_study, tmp_path / "study"))
+    (study / "runs" / "initial" / "results.json").unlink()
+    with pytest.raises(EntryError, match=r"(?s)cannot be submitted:.*initial: it has no results.json"):
+        study_standing(study, tmp_path)

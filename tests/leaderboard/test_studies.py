@@ -16,8 +16,7 @@ import yaml
 from agentgen_bench.cli import main
 from agentgen_bench.errors import EntryError
 from agentgen_bench.evaluation.training import Origin
-from agentgen_bench.export import source
-from agentgen_bench.leaderboard import study_amend, study_submit, study_unpack, study_verify
+from agentgen_bench.leaderboard import study_submit
 from agentgen_bench.leaderboard.audit import Record, append, audit_problems, read_audit
 from agentgen_bench.leaderboard.entry import Named, digests
 from agentgen_bench.leaderboard.pull_request import problems
@@ -38,28 +37,13 @@ from tests.leaderboard.studies import (
     set_origin,
     small_protocol,
     weights,
-    write_study,
 )
 
 CLAIMS = Named("Lab", "tiny", "2026-11-28")
 ENTRY = "20261128_Lab__tiny"
 
 
-@pytest.fixture(scope="module")
-def protocol():
-    return small_protocol()
-
-
-@pytest.fixture(autouse=True)
-def shipped(protocol, monkeypatch):
-    """Let the small protocol stand for the shipped one of its name."""
-    for module in (study_amend, study_submit, study_verify, study_unpack, source):
-        monkeypatch.setattr(module, "load_protocol", lambda name: protocol)
-
-
-@pytest.fixture(scope="module")
-def made_study(protocol, tmp_path_factory):
-    return write_study(tmp_path_factory.mktemp("study"), protocol)
+pytestmark = pytest.mark.usefixtures("small_protocol_shipped")
 
 
 @pytest.fixture
