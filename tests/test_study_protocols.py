@@ -37,15 +37,15 @@ def test_a_protocol_has_enough_levels_and_not_too_many(name):
 @pytest.mark.parametrize("name", REAL)
 def test_each_family_is_there_from_a_starter_to_hard(name):
     protocol = load_protocol(name)
-    for family in FOUR:
-        assert {f"{family} starter", f"{family} hard"} <= set(protocol.labels)
+    grades = ("starter",) if name == "transfer-mini-v1" else ("starter", "hard")
+    assert {f"{family} {grade}" for family in FOUR for grade in grades} <= set(protocol.labels)
     assert [label.split()[0] for label in protocol.labels] == [cell.spec.family for cell in protocol.suite.cells]
     assert all(
         protocol.label(c.spec.to_json()) == n for n, c in zip(protocol.labels, protocol.suite.cells, strict=True)
     )
 
 
-@pytest.mark.parametrize("name", ["transfer-v1", "sequence-v1"])
+@pytest.mark.parametrize("name", ["transfer-v1", "transfer-mini-v1", "sequence-v1"])
 def test_a_world_that_nobody_trains_on_is_played(name):
     worlds = {cell.spec.family for cell in load_protocol(name).suite.cells} - set(FOUR)
     assert [families.family(world).evaluation_only for world in worlds] == [True]
@@ -69,6 +69,7 @@ TRANSFER = [
     StudyRun("start", "initial"),
     *(run for name in FOUR for augmented in (False, True) for run in trained(name, augmented=augmented)),
 ]
+MINI = [StudyRun("start", "initial"), *trained("Sokoban"), *trained("ALFWorld")]
 DIFFICULTY = [
     StudyRun("start", "initial"),
     *(run for grade in ("easy", "medium", "hard") for run in trained("WebShop", difficulty=grade)),
@@ -81,7 +82,14 @@ SEQUENCE = [
 
 
 @pytest.mark.parametrize(
-    ("name", "runs"), [("transfer-v1", TRANSFER), ("difficulty-v2", DIFFICULTY), ("sequence-v1", SEQUENCE)]
+    ("name", "runs"),
+    [
+        ("transfer-v1", TRANSFER),
+        ("transfer-mini-v1", MINI),
+        ("transfer-mini-v1", [*MINI, *trained("SciWorld", augmented=True)]),
+        ("difficulty-v2", DIFFICULTY),
+        ("sequence-v1", SEQUENCE),
+    ],
 )
 def test_a_complete_study_lacks_nothing(name, runs):
     assert load_protocol(name).missing(Study("s", tuple(runs))) == []
@@ -99,6 +107,12 @@ def test_a_complete_study_lacks_nothing(name, runs):
             "transfer-v1",
             [*TRANSFER[:-1], replace(TRANSFER[-1], also=("x",))],
             f"{TRANSFER[-1].run} has 2 checkpoints; transfer-v1 counts 1",
+        ),
+        ("transfer-mini-v1", MINI[:-1], "'trained on ALFWorld' has 2 training seeds; transfer-mini-v1 asks for 3"),
+        (
+            "transfer-mini-v1",
+            [*MINI, *trained("WebShop")[:2]],
+            "'trained on WebShop' has 2 training seeds; transfer-mini-v1 asks for 3",
         ),
         ("difficulty-v2", DIFFICULTY[:1], "no group of roles is filled; difficulty-v2 asks for at least one"),
         ("difficulty-v2", DIFFICULTY[:-3], "the role 'trained on WebShop hard' is missing"),
@@ -120,6 +134,13 @@ def test_a_study_of_one_familys_difficulties_plays_that_family_alone():
     plan = load_protocol("difficulty-v2").plan_for(["WebShop"])
     assert {cell.spec.family for cell in plan.cells} == {"WebShop"}
     assert plan.n_episodes == 1000
+
+
+def test_the_small_study_of_transfer_plays_levels_of_the_large_one():
+    large, small = load_protocol("transfer-v1"), load_protocol("transfer-mini-v1")
+    levels = dict(zip(large.labels, (cell.level_ids for cell in large.suite.cells), strict=True))
+    for label, cell in zip(small.labels, small.suite.cells, strict=True):
+        assert cell.level_ids == levels[label]
 
 
 def test_core_mini_is_nested_in_core():

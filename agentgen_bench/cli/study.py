@@ -22,6 +22,7 @@ EXAMPLES = """examples:
   agentgen-bench study examples/studies/transfer-tiny.yaml --dry-run
   agentgen-bench study examples/studies/transfer-tiny.yaml --output runs/transfer-tiny
       the same command again goes on where it stopped
+  agentgen-bench study examples/studies/transfer-tiny.yaml --only initial,on-sokoban
   agentgen-bench study examples/studies/transfer.yaml --launcher 'accelerate launch --num_processes 8'
 """
 
@@ -42,6 +43,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="DIR",
         type=Path,
         help="the study's folder (default: runs/<name of FILE>, and a digest where another study is in there)",
+    )
+    parser.add_argument(
+        "--only",
+        metavar="LIST",
+        type=lambda text: text.split(","),
+        default=[],
+        help="a piece of the study: policies by name, or initial; several processes may each run one of a study at a "
+        "time, and the command without it then ends with the scores",
     )
     parser.add_argument("--dry-run", action="store_true", help="print what would be played, and stop")
     add_launcher(parser)
@@ -65,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     from agentgen_bench.train.study_file import read_plan
 
     plan = read_plan(args.file)
-    return run_plan(plan, args.output or _default_folder(args.file, plan), args.launcher, args.dry_run)
+    return run_plan(plan, args.output or _default_folder(args.file, plan), args.launcher, args.dry_run, args.only)
 
 
 def _default_folder(file: Path, plan: "StudyPlan") -> Path:
@@ -76,7 +85,9 @@ def _default_folder(file: Path, plan: "StudyPlan") -> Path:
     return folder.with_name(distinguished(folder.name, plan.to_json())) if holds_another(folder, plan) else folder
 
 
-def run_plan(plan: "StudyPlan", output: Path, launcher: Sequence[str], dry_run: bool = False) -> int:
+def run_plan(
+    plan: "StudyPlan", output: Path, launcher: Sequence[str], dry_run: bool = False, only: Sequence[str] = ()
+) -> int:
     """Say how much the plan plays, run it, print its scores and write them to scores.json."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise SpecError("a study runs in one process and starts its trainings itself; give --launcher 'COMMAND' to it")
@@ -91,8 +102,10 @@ def run_plan(plan: "StudyPlan", output: Path, launcher: Sequence[str], dry_run: 
     check_folder(output)
     if find_spec("torch") is None:
         raise MissingDependencyError(INSTALL)
-    path = run_study(plan, output, _say, launcher)
-    _say(f"runs, checkpoints and scores are in {output}")
+    path = run_study(plan, output, _say, launcher, only)
+    _say(f"runs, checkpoints{'' if path is None else ' and scores'} are in {output}")
+    if path is None:
+        return 0
     return main(["score", "--study", str(path), "--output", str(output / "scores.json")])
 
 

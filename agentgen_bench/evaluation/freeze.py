@@ -31,11 +31,13 @@ SMOKE_LEVELS = {"ALFWorld": 10, "WebShop": 10, "SciWorld": 5}  # a SciWorld step
 MINI_LEVELS = 50  # with three repeats 1,800 episodes
 SMOKE_STUDY_LEVELS = 6
 STUDY_LEVELS = 250  # a study plays them with each of 16 to 37 policies
+MINI_STEPS = {"ALFWorld": 15, "WebShop": 8, "SciWorld": 20}  # Sokoban's and Blocks' own limits are short
 UNSEEN = "Blocks"  # the world that nobody trains on
 
 PAPER_LEVELS = 128  # episodes behind each number of arXiv 2601.18217, table 1
 
-PROTOCOLS = ("transfer-smoke", "transfer-v1", "difficulty-v2", "sequence-v1")  # a suite of the same name goes with each
+# A suite of the same name goes with each.
+PROTOCOLS = ("transfer-smoke", "transfer-mini-v1", "transfer-v1", "difficulty-v2", "sequence-v1")
 
 Definition = tuple[str, list[tuple[TaskSpec, int]]]
 
@@ -107,6 +109,10 @@ def definitions() -> dict[str, Definition]:
             "Studies of transfer: four families from starter to hard, and a world that nobody trains on",
             _study_cells(("starter", "easy", "hard"), ("easy", "medium")),
         ),
+        "transfer-mini-v1": (
+            "Studies of transfer on two CPU cores: the starter cells of transfer-v1 within few steps, and Blocks",
+            [(spec, STUDY_LEVELS) for _, spec in mini_study_settings()],
+        ),
         "difficulty-v2": (
             "Studies of difficulty: each family from starter to hard",
             _study_cells(("starter", *DIFFICULTIES), ()),
@@ -155,6 +161,21 @@ def smoke_study_settings() -> list[tuple[str, TaskSpec]]:
     return [*((f"{family} starter", starter[family]) for family in families), (f"{UNSEEN} easy", _spec(UNSEEN, "easy"))]
 
 
+def mini_study_settings() -> list[tuple[str, TaskSpec]]:
+    """Return the cells of the protocol for two CPU cores, as (label, setting).
+
+    A failing episode runs to its limit, in a chat that grows with each step: the limits of transfer-v1 would take most
+    of such a study's time. These are above what the demonstrator of each family needs on 9 levels of 10.
+    """
+    starter = starter_settings()
+    limited = {**starter, **{family: _limited(starter[family], n) for family, n in MINI_STEPS.items()}}
+    return [*((f"{family} starter", limited[family]) for family in FAMILIES), (f"{UNSEEN} easy", _spec(UNSEEN, "easy"))]
+
+
+def _limited(spec: TaskSpec, max_steps: int) -> TaskSpec:
+    return spec.with_(knobs=tuple(sorted((*spec.knobs, ("max_steps", max_steps)))))
+
+
 def protocol_file(name: str) -> str:
     """Return the content of a protocol's file, with the suite of its name as it is frozen."""
     suite = load_suite(name)
@@ -167,6 +188,19 @@ def protocol_file(name: str) -> str:
             [label for label, _ in study_settings(("starter", "easy", "hard"), ("easy", "medium"))],
             roles=[Condition("initial"), *trained, *(role._replace(augmented=True) for role in trained)],
             temperature=0.4,  # arXiv 2601.18217
+        )
+    if name == "transfer-mini-v1":
+        return protocol_text(
+            "transfer",
+            "Training on Sokoban and on ALFWorld, and what it costs or gives on other families, on two CPU cores",
+            suite,
+            [label for label, _ in mini_study_settings()],
+            roles=[Condition("initial"), *(Condition("trained", family) for family in ("Sokoban", "ALFWorld"))],
+            optional=[
+                *(Condition("trained", family) for family in ("WebShop", "SciWorld")),
+                *(role._replace(augmented=True) for role in trained),
+            ],
+            temperature=0.4,
         )
     if name == "transfer-smoke":
         return protocol_text(

@@ -33,6 +33,7 @@ class Protocol:
         suite: the suite that every run plays.
         labels: what each cell of the suite is called, family first: `Sokoban starter`.
         roles: each must be filled.
+        optional: may be filled too, with as many seeds as the others.
         groups: of these at least one must be filled, as a whole; runs play the cells of its families only.
         stages: families of which each is one stage, in any order; empty: no sequence.
         seeds: trainings of each role but the initial one, at least.
@@ -48,6 +49,7 @@ class Protocol:
     suite: Suite
     labels: tuple[str, ...]
     roles: tuple[Condition, ...]
+    optional: tuple[Condition, ...]
     groups: tuple[tuple[Condition, ...], ...]
     stages: tuple[str, ...]
     seeds: int
@@ -78,6 +80,7 @@ class Protocol:
     def missing(self, study: Study) -> list[str]:
         """Return a line for each role, stage or training seed that a study lacks, and each run without a place."""
         lines = [line for role in self.roles for line in self._lacks(study, role)]
+        lines += [line for role in self.optional if role in study.conditions for line in self._lacks(study, role)]
         lines += self._missing_group(study)
         if self.stages and study.stages:
             sources = [str(stage.source) for stage in study.stages]
@@ -111,7 +114,7 @@ class Protocol:
         return [line for group in begun for role in group for line in self._lacks(study, role)]
 
     def _strange(self, study: Study) -> list[str]:
-        known = {*self.roles, *(role for group in self.groups for role in group)}
+        known = {*self.roles, *self.optional, *(role for group in self.groups for role in group)}
         return [
             f"{run.run} is {run.condition.label!r}, which is no role of {self.name}"
             for run in study.runs
@@ -152,6 +155,7 @@ def protocol_from_text(name: str, text: str, suite: Suite | None = None) -> Prot
         suite=suite,
         labels=tuple(data["labels"]),
         roles=tuple(map(_role, data["roles"])),
+        optional=tuple(map(_role, data.get("optional", ()))),  # not in those that were frozen first
         groups=tuple(tuple(map(_role, group)) for group in data["groups"]),
         stages=tuple(data["stages"]),
         seeds=data["seeds"],
@@ -169,6 +173,7 @@ def protocol_text(
     labels: Sequence[str],
     *,
     roles: Sequence[Condition],
+    optional: Sequence[Condition] = (),
     groups: Sequence[Sequence[Condition]] = (),
     stages: Sequence[str] = (),
     seeds: int = 3,
@@ -184,6 +189,7 @@ def protocol_text(
         "suite_hash": suite.hash,
         "labels": list(labels),
         "roles": [_role_json(role) for role in roles],
+        **({"optional": [_role_json(role) for role in optional]} if optional else {}),
         "groups": [[_role_json(role) for role in group] for group in groups],
         "stages": list(stages),
         "seeds": seeds,

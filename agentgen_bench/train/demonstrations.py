@@ -16,6 +16,7 @@ from agentgen_bench.answers import read_answer, tools_for, written_answer
 from agentgen_bench.episodes import Episode, Step
 from agentgen_bench.errors import DataError, RunError
 from agentgen_bench.evaluation.histories import histories
+from agentgen_bench.knobs import SpecJson
 from agentgen_bench.prompts import History, Message, MessageJson, PromptConfig, messages
 from agentgen_bench.spec import TaskSpec
 from agentgen_bench.tools import Tool
@@ -41,6 +42,7 @@ class Demonstration(NamedTuple):
     completion: tuple[Message, ...]
     unwanted: tuple[int, ...] = ()
     tools: tuple[Tool, ...] = ()
+    spec: SpecJson | None = None  # of the episode; files written before it was kept have none
 
     def is_wanted(self, answer: int) -> bool:
         """Return whether an answer, counted from 0, is to be imitated."""
@@ -75,6 +77,7 @@ def demonstrations(episode: Episode, config: PromptConfig) -> Iterator[Demonstra
                 thinking=config.thinking,
                 prompt=tuple(messages(history, config)),
                 completion=(Message("assistant", completion),),
+                spec=spec.to_json(),
             )
 
 
@@ -104,6 +107,7 @@ def _chats(
             completion=(*chat[n_prompt:], Message("assistant", answers[-1])),
             unwanted=unwanted,
             tools=tools_for(last) if config.protocol == "tools" else (),
+            spec=spec.to_json(),
         )
 
 
@@ -172,6 +176,7 @@ class DemonstrationJson(TypedDict):
     thinking: bool
     unwanted: NotRequired[list[int]]
     tools: NotRequired[list[Mapping[str, Any]]]  # fields of Tool
+    spec: NotRequired[SpecJson]
 
 
 def _to_json(item: Demonstration) -> DemonstrationJson:
@@ -188,6 +193,8 @@ def _to_json(item: Demonstration) -> DemonstrationJson:
         line["unwanted"] = list(item.unwanted)
     if item.tools:
         line["tools"] = [asdict(tool) for tool in item.tools]
+    if item.spec is not None:
+        line["spec"] = item.spec
     return line
 
 
@@ -206,4 +213,5 @@ def _from_json(data: Mapping[str, Any]) -> Demonstration:
         completion=completion,
         unwanted=tuple(data.get("unwanted", ())),
         tools=tuple(Tool(**{**tool, "choices": tuple(tool["choices"])}) for tool in data.get("tools", ())),
+        spec=data.get("spec"),
     )

@@ -6,16 +6,18 @@ world's text is like. A demonstration is one step, or in a growing chat a whole 
 weight, so that one with long episodes does not take over.
 """
 
+import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 import torch
 
 from agentgen_bench.errors import DataError
 from agentgen_bench.evaluation.training import PlayedLevels
+from agentgen_bench.knobs import SpecJson
 from agentgen_bench.policies.chat import ChatFormat
 from agentgen_bench.seeding import seed_from, stream
 from agentgen_bench.train.checkpoints import (
@@ -64,15 +66,23 @@ from agentgen_bench.train.tokens import (
 SHOWN = ("loss", "tokens/per_s")
 
 
+class DataSourceJson(TypedDict):
+    """Where demonstrations come from, as the record of a training names it."""
+
+    environment: str
+    split: str
+    spec: NotRequired[SpecJson]
+
+
 class Data(NamedTuple):
     """The demonstrations of each environment, in tokens, how many were too long to be among them, and their levels.
 
-    `sources` are (family, split) pairs.
+    `sources` are the settings that were shown, as training records name them.
     """
 
     samples: dict[str, list[TokenRow]]
     left_out: int
-    sources: tuple[tuple[str, str], ...]
+    sources: tuple[DataSourceJson, ...]
     level_ids: tuple[str, ...]
 
 
@@ -107,8 +117,18 @@ def load_data(config: Config, tokenizer: Any) -> Data:
     items = [item for own in by_environment.values() for item in own]
     if not any(samples.values()):
         raise DataError(f"no demonstration of at most {config.max_sample_tokens} tokens in {', '.join(config.data)}")
-    sources = tuple(sorted({(item.environment, item.split) for item in items}))
-    return Data(samples, left_out, sources, tuple(dict.fromkeys(item.level_id for item in items)))
+    return Data(samples, left_out, tuple(_sources(items)), tuple(dict.fromkeys(item.level_id for item in items)))
+
+
+def _sources(items: Iterable[Demonstration]) -> Iterator[DataSourceJson]:
+    """Yield each setting that demonstrations are of, once, sorted."""
+    found: dict[str, DataSourceJson] = {}
+    for item in items:
+        source: DataSourceJson = {"environment": item.environment, "split": item.split}
+        if item.spec is not None:
+            source["spec"] = item.spec
+        found.setdefault(json.dumps(source, sort_keys=True), source)
+    yield from (found[key] for key in sorted(found))
 
 
 def batches(counts: Mapping[str, int], config: Config) -> list[list[tuple[str, int]]]:
@@ -266,7 +286,7 @@ def _save(accelerator: Any, model: Any, optimizer: Any, tokenizer: Any, config: 
                 run=Path(config.output),
                 step=step,
                 settings=to_json(config),
-                sources=[{"environment": name, "split": split} for name, split in data.sources],
+                sources=data.sources,
                 levels=levels,
             )
 

@@ -14,6 +14,7 @@ from typing import NamedTuple, TypedDict
 
 import yaml
 
+from agentgen_bench.checks import chosen
 from agentgen_bench.errors import RunError, SpecError
 from agentgen_bench.evaluation.folder import read_run, write_json, write_text
 from agentgen_bench.evaluation.plan import Plan, single_plan
@@ -29,13 +30,14 @@ from agentgen_bench.train.apart import in_own_process, launch
 from agentgen_bench.train.checkpoints import checkpoint_path
 from agentgen_bench.train.choices import checked
 from agentgen_bench.train.collect import collect
+from agentgen_bench.train.demonstrations import SAMPLES
 from agentgen_bench.train.estimates import Estimate, Profile, estimate, profile
 from agentgen_bench.train.grpo_config import Config as GrpoConfig
 from agentgen_bench.train.health import diagnosis
 from agentgen_bench.train.init_model import ModelShape, environment_text, init_model
 from agentgen_bench.train.logs import read_log
 from agentgen_bench.train.sft_config import Config as SftConfig
-from agentgen_bench.train.study_file import INITIAL, PolicyPlan, StudyPlan
+from agentgen_bench.train.study_file import INITIAL, Cloning, PolicyPlan, StudyPlan
 
 PLAN, SCORES, MATRIX = "study.json", "scores.yaml", "matrix.json"
 
@@ -62,15 +64,26 @@ def grpo_config(plan: StudyPlan, policy: PolicyPlan, seed: int, model: str, outp
     return GrpoConfig(**own, sources=policy.sources)
 
 
+def sft_config(plan: StudyPlan, policy: PolicyPlan, seed: int, model: str, output: Path) -> SftConfig:
+    """Return the settings of one policy's training on demonstrations; raises SpecError for wrong ones."""
+    data = output.parent.parent / "demonstrations" / policy.name
+    return _cloning_config(plan.cloning, "cloning, sft", model, data, output, seed)
+
+
+def training_config(plan: StudyPlan, policy: PolicyPlan, seed: int, model: str, output: Path) -> GrpoConfig | SftConfig:
+    """Return the settings of one policy's training, by whichever of the two the study trains."""
+    return (sft_config if plan.cloning.levels else grpo_config)(plan, policy, seed, model, output)
+
+
 def check_settings(plan: StudyPlan) -> None:
     """Raise SpecError for a setting of any part that is wrong, before hours are spent; loads nothing."""
     for policy in plan.policies:
-        counted_steps(grpo_config(plan, policy, 0, INITIAL, Path()), plan)
+        counted_steps(training_config(plan, policy, 0, INITIAL, Path()), plan)
     if plan.initial.model is None:
         checked(ModelShape, plan.initial.make, "initial, make")
         ModelShape(**plan.initial.make)
     if plan.initial.levels:
-        _sft_config(plan, INITIAL, Path())
+        _cloning_config(plan.initial, "initial, sft", INITIAL, Path(), Path())
     measure = plan.evaluation
     Sampling(measure.temperature, max_tokens=measure.max_tokens)
 
@@ -92,12 +105,16 @@ def _initial_parts(plan: StudyPlan, profiles: dict[TaskSpec, Profile]) -> Iterat
 
 
 def _policy_parts(plan: StudyPlan, profiles: dict[TaskSpec, Profile]) -> Iterator[Part]:
+    n = len(plan.seeds)
     for policy in plan.policies:
-        config = grpo_config(plan, policy, 0, "model", Path("output"))
-        rollouts = config.steps * config.levels_per_step * config.group_size
-        one = estimate(rollouts, [profiles[source.spec] for source in policy.sources], config.max_tokens)
-        n = len(plan.seeds)
-        yield Part(f"training of {policy.name} ({n} seeds)", Estimate(n * one.rollouts, n * one.tokens))
+        if plan.cloning.levels:
+            shown = Estimate(plan.cloning.levels * len(policy.sources), 0.0)
+            yield Part(f"demonstrations for {policy.name}", shown)
+        else:
+            config = grpo_config(plan, policy, 0, "model", Path("output"))
+            rollouts = config.steps * config.levels_per_step * config.group_size
+            one = estimate(rollouts, [profiles[source.spec] for source in policy.sources], config.max_tokens)
+            yield Part(f"training of {policy.name} ({n} seeds)", Estimate(n * one.rollouts, n * one.tokens))
         measured, times = _evaluation_estimate(plan, profiles), n * plan.evaluation.checkpoints
         total = Estimate(times * measured.rollouts, times * measured.tokens)
         yield Part(f"evaluation of {policy.name} ({n} seeds)", total)
@@ -116,32 +133,46 @@ def measured_tokens_per_s(output: Path) -> float | None:
     return speeds[len(speeds) // 2] if speeds else None
 
 
-def run_study(plan: StudyPlan, output: Path, say: Callable[[str], None], launcher: Sequence[str] = ()) -> Path:
-    """Run what is missing of the study and return its `scores.yaml`.
+def run_study(
+    plan: StudyPlan, output: Path, say: Callable[[str], None], launcher: Sequence[str] = (), only: Sequence[str] = ()
+) -> Path | None:
+    """Run what is missing of the study and return its `scores.yaml`; None where only a piece was asked for.
+
+    Two processes may run pieces of one study at the same time, in one folder, as long as no policy is in both.
 
     Args:
         plan: the study.
         output: its folder.
         say: takes a line on what is done next.
         launcher: the command that starts the processes of each GRPO training; empty: one process.
+        only: policies, "initial" among them, to train and evaluate; empty: all, and the scores.
 
     Raises:
         RunError: the folder holds another study.
         SpecError: settings of a training are wrong, or it leaves fewer checkpoints than are to be evaluated.
     """
     check_settings(plan)
+    for name in only:
+        chosen("policy", name, [INITIAL, *(policy.name for policy in plan.policies)], where="only: ")
     _open(plan, output)
     for line in not_of_its_protocol(plan):
         say(f"{plan.evaluation.suite}: {line}; the study can be run, but not submitted")
     models = {INITIAL: _initial_model(plan, output, say)}
-    runs = [StudyRun(_evaluated(plan, models[INITIAL], output, INITIAL, say), INITIAL)]
+    runs = []
+    if not only or INITIAL in only:
+        runs = [StudyRun(_evaluated(plan, models[INITIAL], output, INITIAL, say), INITIAL)]
     for seed in plan.seeds:
         stage = 0
         for policy in plan.policies:
+            if only and policy.name not in _with_ancestors(plan, only):
+                continue
             name = f"{policy.name}-seed-{seed}"
             start = models[INITIAL] if policy.start == INITIAL else models[f"{policy.start}-seed-{seed}"]
-            config = grpo_config(plan, policy, seed, start, output / "train" / name)
-            models[name] = _trained(config, output / "train" / name, launcher, say)
+            config = training_config(plan, policy, seed, start, output / "train" / name)
+            if isinstance(config, SftConfig):
+                models[name] = _cloned(plan, plan.cloning, policy.specs, config, say)
+            else:
+                models[name] = _trained(config, output / "train" / name, launcher, say)
             stage += policy.role == "stage"
             wrong = diagnosis(read_log(Path(config.output)))
             for what in wrong:
@@ -150,10 +181,21 @@ def run_study(plan: StudyPlan, output: Path, say: Callable[[str], None], launche
             earlier = [checkpoint_path(Path(config.output), step) for step in counted_steps(config, plan)[:-1]]
             also = [_evaluated(plan, str(one), output, f"{name}-{one.name}", say) for one in earlier]
             runs.append(_run_of(policy, seed, stage, run, also, wrong))
+    if only:
+        return None
     study = Study(plan.name, tuple(runs))
     write_text(output / SCORES, yaml.safe_dump(study.to_json(), sort_keys=False))
     write_json(output / MATRIX, success_matrix(study, output))
     return output / SCORES
+
+
+def _with_ancestors(plan: StudyPlan, names: Sequence[str]) -> set[str]:
+    """Return the named policies and those that they start from."""
+    wanted = set(names)
+    for policy in reversed(plan.policies):  # a policy starts from one before it
+        if policy.name in wanted:
+            wanted.add(policy.start)
+    return wanted
 
 
 def planned_study(plan: StudyPlan) -> Study:
@@ -175,7 +217,7 @@ def not_of_its_protocol(plan: StudyPlan) -> list[str]:
     return [] if protocol is None else protocol.missing(planned_study(plan))
 
 
-def counted_steps(config: GrpoConfig, plan: StudyPlan) -> list[int]:
+def counted_steps(config: GrpoConfig | SftConfig, plan: StudyPlan) -> list[int]:
     """Return the steps of the checkpoints that are evaluated, the last one at the end.
 
     Raises:
@@ -290,26 +332,34 @@ def _initial_model(plan: StudyPlan, output: Path, say: Callable[[str], None]) ->
         model = str(made)
     if not initial.levels:
         return model
-    data = folder / "demonstrations"
-    if not (data / "samples.jsonl").exists():
-        say(f"recording demonstrations of {initial.demonstrator}")
-        specs = training_specs(plan)
-        policy = scripted_policy(initial.demonstrator)
-        collect(single_plan(specs, initial.levels), policy, plan.prompt, data, resume=data.exists())
-    config = _sft_config(plan, model, folder)
-    final = checkpoint_path(folder / "sft", config.steps)
+    config = _cloning_config(initial, "initial, sft", model, folder / "demonstrations", folder / "sft")
+    return _cloned(plan, initial, training_specs(plan), config, say)
+
+
+def _cloning_config(
+    cloning: Cloning, where: str, model: str, data: Path, output: Path, seed: int | None = None
+) -> SftConfig:
+    own = {"model": model, "output": str(output), "data": (str(data),)}
+    seeded = {} if seed is None else {"seed": seed}
+    return SftConfig(**{**checked(SftConfig, cloning.sft, where), **own, **seeded})
+
+
+def _cloned(
+    plan: StudyPlan, cloning: Cloning, specs: Sequence[TaskSpec], config: SftConfig, say: Callable[[str], None]
+) -> str:
+    """Return the checkpoint that learned from demonstrations of these settings, recorded where they are not yet."""
+    (data,), output = map(Path, config.data), Path(config.output)
+    if not (data / SAMPLES).exists():
+        say(f"recording demonstrations of {cloning.demonstrator} in {data.name}")
+        policy = scripted_policy(cloning.demonstrator)
+        collect(single_plan(specs, cloning.levels), policy, plan.prompt, data, resume=data.exists())
+    final = checkpoint_path(output, config.steps)
     if not final.exists():
         from agentgen_bench.train import sft
 
-        say(f"cloning {initial.demonstrator}")
-        sft.train(config, resume=(folder / "sft").exists())
+        say(f"cloning {cloning.demonstrator} into {output.name}")
+        sft.train(config, resume=output.exists())
     return str(final)
-
-
-def _sft_config(plan: StudyPlan, model: str, folder: Path) -> SftConfig:
-    settings = checked(SftConfig, plan.initial.sft, "initial, sft")
-    data = (str(folder / "demonstrations"),)
-    return SftConfig(**{**settings, "model": model, "output": str(folder / "sft"), "data": data})
 
 
 def _trained(config: GrpoConfig, output: Path, launcher: Sequence[str], say: Callable[[str], None]) -> str:

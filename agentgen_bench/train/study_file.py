@@ -10,6 +10,7 @@
       webshop: {env: webshop}
     evaluation: {episodes: 500, temperature: 0.4}
     grpo: {preset: paper-2601.18217, steps: 150}
+                                           # or, to train on demonstrations instead: cloning: {levels: 2000, sft: {...}}
     policies:
       - {name: on-sokoban, role: trained, train_on: sokoban}
       - {name: on-sokoban-noisy, role: trained, augmented: true, train_on: sokoban, with: {distractors: paper-v1}}
@@ -20,8 +21,9 @@
 Roles are those of `agentgen-bench score --study`. Every policy is evaluated on every environment, on the test split;
 with `evaluation: {checkpoints: 4}` its last four checkpoints are, and its rates are their mean.
 `evaluation: {suite: transfer-v1}` names a frozen protocol (docs/studies.md): every run then plays just its levels, as
-often and at the temperature that it says, and `environments` are for training alone. `base: OTHER.yaml`
-takes everything from another file but the keys given; under `prompt`, `evaluation`, `initial` and `grpo`, key by key.
+often and at the temperature that it says, and `environments` are for training alone. `base: OTHER.yaml` takes
+everything from another file but the keys given; under `prompt`, `evaluation`, `initial`, `grpo` and `cloning`, key by
+key.
 """
 
 import json
@@ -48,22 +50,31 @@ if TYPE_CHECKING:
     from agentgen_bench.train.grpo_config import Config
 
 INITIAL = "initial"
-KEYS = ("study", "base", "seeds", "initial", "prompt", "environments", "evaluation", "grpo", "policies", "tokens_per_s")
+KEYS = (
+    *("study", "base", "seeds", "initial", "prompt", "environments"),
+    *("evaluation", "grpo", "cloning", "policies", "tokens_per_s"),
+)
 
 
 @dataclass(frozen=True)
-class Initial:
-    """The policy before training: a model as it is, or one made on the spot; and what it clones, if anything."""
+class Cloning:
+    """Training on demonstrations: of how many levels of each source, who plays them, how they are learned from."""
 
-    model: str | None = None
-    make: Mapping[str, Any] = field(default_factory=dict)  # ModelShape
-    levels: int = 0  # of each environment, for demonstrations; 0: no cloning
-    demonstrator: str = DEMONSTRATOR  # who plays them, by the name that --policy takes
+    levels: int = 0  # 0: no cloning
+    demonstrator: str = DEMONSTRATOR  # by the name that --policy takes
     sft: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Raise SpecError for a demonstrator that is not known."""
-        chosen("demonstrator", self.demonstrator, SCRIPTED, where="initial: ")
+        chosen("demonstrator", self.demonstrator, SCRIPTED)
+
+
+@dataclass(frozen=True)
+class Initial(Cloning):
+    """The policy before training: a model as it is, or one made on the spot; and what it clones, if anything."""
+
+    model: str | None = None
+    make: Mapping[str, Any] = field(default_factory=dict)  # ModelShape
 
 
 @dataclass(frozen=True)
@@ -102,6 +113,11 @@ class PolicyPlan:
     augmented: bool = False
 
     @property
+    def specs(self) -> list[TaskSpec]:
+        """The settings that it is trained on."""
+        return [source.spec for source in self.sources]
+
+    @property
     def family(self) -> str:
         """The family of its first source."""
         return self.sources[0].spec.family
@@ -120,9 +136,12 @@ class StudyPlan:
     grpo: Mapping[str, Any]
     policies: tuple[PolicyPlan, ...]
     tokens_per_s: float | None = None
+    cloning: Cloning = Cloning()  # what trains the policies in place of GRPO, where it has levels
 
     def __post_init__(self) -> None:
         """Raise SpecError where names clash, a policy starts from one not before it, or trains on the test split."""
+        if self.cloning.levels and (self.grpo or any(policy.grpo for policy in self.policies)):
+            raise SpecError("a study trains by grpo or by cloning; leave out the settings of one of them")
         seen = [INITIAL]
         for policy in self.policies:
             if policy.name in seen:
@@ -138,6 +157,8 @@ class StudyPlan:
         data.pop("tokens_per_s")
         if data["evaluation"]["suite"] is None:  # studies of before have no such key
             del data["evaluation"]["suite"]
+        if not self.cloning.levels:  # nor have those that train by GRPO this one
+            del data["cloning"]
         return data
 
     @property
@@ -175,7 +196,7 @@ def _read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     if base_path in (*above, path.resolve()):
         raise SpecError(f"{path}: the base {base_path} rests on this file; a study cannot be its own base")
     base = _read(base_path, (*above, path.resolve()))
-    for key in ("prompt", "evaluation", "initial", "grpo"):
+    for key in ("prompt", "evaluation", "initial", "grpo", "cloning"):
         if key in own:
             own[key] = {**(base.get(key) or {}), **_mapping(own[key], f"{path}: {key}")}
     return {**base, **own}
@@ -194,6 +215,7 @@ def _plan(data: Mapping[str, Any], path: Path) -> StudyPlan:
         name=str(data["study"]),
         seeds=tuple(data.get("seeds") or (0,)),
         initial=Initial(**_only(initial, _fields(Initial), "initial")),
+        cloning=_cloning(data["cloning"]) if "cloning" in data else Cloning(),
         prompt=PromptConfig(**{**own, **_only(data.get("prompt") or {}, _fields(PromptConfig), "prompt")}),
         environments=tuple(spec.with_(split="test") for spec in training.values()),
         evaluation=_evaluation(_only(data.get("evaluation") or {}, _fields(Evaluation), "evaluation")),
@@ -201,6 +223,14 @@ def _plan(data: Mapping[str, Any], path: Path) -> StudyPlan:
         policies=tuple(_policy(entry, training) for entry in data["policies"]),
         tokens_per_s=data.get("tokens_per_s"),
     )
+
+
+def _cloning(given: Any) -> Cloning:
+    """Return what trains the policies in place of GRPO; without levels it would train nothing."""
+    cloning = Cloning(**_only(given, _fields(Cloning), "cloning"))
+    if cloning.levels < 1:
+        raise SpecError(f"cloning: levels={cloning.levels!r} is out of range; choose 1 or more")
+    return cloning
 
 
 def _evaluation(given: Mapping[str, Any]) -> Evaluation:
