@@ -1,7 +1,8 @@
 import pytest
 
 from agentgen_bench.errors import SpecError
-from agentgen_bench.evaluation.freeze import bare, changed_levels, definitions
+from agentgen_bench.evaluation.freeze import changed_levels, definitions
+from agentgen_bench.evaluation.plan import bare
 from agentgen_bench.suites import Cell, from_text, load_suite, suite_names, to_text
 
 

@@ -23,6 +23,8 @@ EXAMPLES = """examples:
   agentgen-bench study examples/studies/transfer-tiny.yaml --output runs/transfer-tiny
       the same command again goes on where it stopped
   agentgen-bench study examples/studies/transfer-tiny.yaml --only initial,on-sokoban
+  agentgen-bench study examples/studies/transfer-smoke.yaml --output runs/smoke --fresh "drand 4812345"
+      its policies on levels that nobody knew before that string was published
   agentgen-bench study examples/studies/transfer.yaml --launcher 'accelerate launch --num_processes 8'
 """
 
@@ -52,6 +54,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="a piece of the study: policies by name, or initial; several processes may each run one of a study at a "
         "time, and the command without it then ends with the scores",
     )
+    parser.add_argument(
+        "--fresh",
+        metavar="TEXT",
+        help="play every policy of the study, which was run before, on levels drawn from this public string: into "
+        "DIR/fresh-..., for submit --fresh (docs/fresh.md)",
+    )
     parser.add_argument("--dry-run", action="store_true", help="print what would be played, and stop")
     add_launcher(parser)
     parser.set_defaults(run=run)
@@ -74,7 +82,15 @@ def run(args: argparse.Namespace) -> int:
     from agentgen_bench.train.study_file import read_plan
 
     plan = read_plan(args.file)
-    return run_plan(plan, args.output or _default_folder(args.file, plan), args.launcher, args.dry_run, args.only)
+    output = args.output or _default_folder(args.file, plan)
+    if args.fresh is None:
+        return run_plan(plan, output, args.launcher, args.dry_run, args.only)
+    if args.dry_run:
+        raise SpecError("--fresh plays a study that was run; leave out --dry-run")
+    from agentgen_bench.train.study_fresh import play_fresh
+
+    print(play_fresh(plan, output, args.fresh, _say, args.only))
+    return 0
 
 
 def _default_folder(file: Path, plan: "StudyPlan") -> Path:

@@ -65,7 +65,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--fresh",
         metavar="RUN",
         type=Path,
-        help="a run of the same policy made with evaluate --fresh TEXT, to go beside the frozen one (docs/fresh.md)",
+        help="a run of the same policy made with evaluate --fresh TEXT, to go beside the frozen one; of a study the "
+        "folder that study --fresh TEXT made, of which any policies may be there (docs/fresh.md)",
     )
     parser.add_argument(
         "--episodes-at",
@@ -167,13 +168,12 @@ def _submitted(args: argparse.Namespace, leaderboards: Path, counter: Counter) -
 def _submitted_study(args: argparse.Namespace, leaderboards: Path, counter: Counter) -> Path:
     if args.suite is not None:
         raise SpecError("--suite is for runs; the suite of a study is that of its protocol")
-    if args.fresh is not None:
-        raise SpecError("--fresh is for runs; a study is compared on the frozen levels of its protocol")
     return submit_study(
         args.run_folder,
         Named(args.org, args.model, args.date),
         leaderboards,
         readme=None if args.readme is None else read_text(args.readme),
+        fresh=args.fresh,
         elsewhere=None if args.episodes_at is None else (args.episodes_at, args.episodes_in),
         workers=args.workers,
         on_replayed=counter.add,

@@ -7,11 +7,11 @@ rewrites the files of the named suites. A released suite is never frozen again: 
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from agentgen_bench.evaluation.plan import bare
 from agentgen_bench.evaluation.protocol import protocol_text
 from agentgen_bench.make import make
 from agentgen_bench.scores.study import Condition
@@ -264,14 +264,6 @@ def frozen_cell(spec: TaskSpec, n_levels: int) -> Cell:
     """Return the cell with the first `n_levels` seeds, from 0 up, that give levels not seen before."""
     seeds, level_ids = _distinct_levels(bare(spec), n_levels)
     return Cell(spec, seeds, level_ids)
-
-
-def bare(spec: TaskSpec) -> TaskSpec:
-    """Return the setting without what leaves its levels alone; the naming of the actions is part of a pack."""
-    spec = spec.with_(richness="base", distractors="none")
-    if spec.lifecycle_spec is None:
-        return spec.with_(interface="original")
-    return spec.with_(lifecycle=replace(spec.lifecycle_spec, context="kept"))
 
 
 @cache

@@ -15,7 +15,7 @@ from functools import cache
 from agentgen_bench.envs.base import TextEnv
 from agentgen_bench.episodes import canonical_json
 from agentgen_bench.errors import SpecError
-from agentgen_bench.evaluation.freeze import bare
+from agentgen_bench.evaluation.plan import bare
 from agentgen_bench.make import make
 from agentgen_bench.seeding import stream
 from agentgen_bench.spec import TaskSpec

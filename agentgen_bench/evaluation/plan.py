@@ -118,3 +118,11 @@ def limited(plan: Plan, limit: int) -> Plan:
         raise SpecError(f"limit={limit} is out of range; choose 1 or more levels per environment setting")
     cells = tuple(Cell(cell.spec, cell.seeds[:limit], cell.level_ids[:limit]) for cell in plan.cells)
     return replace(plan, cells=cells)
+
+
+def bare(spec: TaskSpec) -> TaskSpec:
+    """Return the setting without what leaves its levels alone; the naming of the actions is part of a pack."""
+    spec = spec.with_(richness="base", distractors="none")
+    if spec.lifecycle_spec is None:
+        return spec.with_(interface="original")
+    return spec.with_(lifecycle=replace(spec.lifecycle_spec, context="kept"))

@@ -9,12 +9,13 @@ prompt, the algorithm and its settings, is the submitter's choice, and recorded.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any, Literal
 
 from agentgen_bench.checks import chosen
 from agentgen_bench.errors import SpecError
+from agentgen_bench.evaluation.fresh import fresh_suite
 from agentgen_bench.evaluation.plan import Plan
 from agentgen_bench.scores.study import Condition, Study
 from agentgen_bench.suites import Suite, load_suite
@@ -69,6 +70,17 @@ class Protocol:
     def plan_for(self, families: Iterable[str]) -> Plan:
         """Return what each run of such a study plays."""
         return Plan(self.suite.name, self.suite.hash, self.cells_for(families).cells, self.repeats)
+
+    def on_fresh_levels(self, text: str) -> "Protocol":
+        """Return the protocol on levels that a text draws for its settings; those whose levels are a list are left out.
+
+        Raises:
+            SpecError: the text draws no suite.
+        """
+        drawn = fresh_suite(self.suite, text)
+        kept = {cell.spec for cell in drawn.cells}
+        labels = (name for name, cell in zip(self.labels, self.suite.cells, strict=True) if cell.spec in kept)
+        return replace(self, suite=drawn, labels=tuple(labels))
 
     def label(self, spec: Mapping[str, Any]) -> str | None:
         """Return what the cell of a spec in JSON form is called; None where it is none of the suite's."""

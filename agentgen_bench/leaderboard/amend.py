@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from agentgen_bench.leaderboard.entry import (
     FRESH_FILES,
     FRESH_RESULTS,
     RESULTS,
-    SCORES,
     digests,
     read_metadata,
 )
@@ -46,7 +46,7 @@ def rescore(path: Path, reason: str, date: str, suite: Suite | None = None) -> s
     """
     path = path.absolute()
     last = _last_record(path, reason)
-    computed = {SCORES: computed_scores(path)} if is_study(path) else _computed_results(path, suite)
+    computed = computed_scores(path) if is_study(path) else _computed_results(path, suite)
     differing = {name: first_difference(read_json(path / name), value) for name, value in computed.items()}
     changed = next((found for found in differing.values() if found is not None), None)
     if changed is None and digests(path) == last.digests:
@@ -60,7 +60,7 @@ def rescore(path: Path, reason: str, date: str, suite: Suite | None = None) -> s
     return changed or "the scores are the same; another file had changed"
 
 
-def _computed_results(path: Path, suite: Suite | None) -> dict[str, Any]:
+def _computed_results(path: Path, suite: Suite | None) -> Mapping[str, Any]:
     """Return what each file of scores must hold."""
     suite = load_suite(path.parent.name) if suite is None else suite
     metadata = read_metadata(path, suite)

@@ -227,12 +227,13 @@ def is_whole(path: Path) -> bool:
 def digests(path: Path) -> dict[str, str]:
     """Return the SHA-256 of each file of an entry except its README, which may be improved later.
 
-    Of a study those of its metadata, scores and training records; the metadata holds those of its episodes.
+    Of a study those of its metadata, its scores and its training records; the metadata holds those of its episodes.
     """
     found = {}
     is_study = os.path.lexists(path / SCORES)
     own = (METADATA, RESULTS, EPISODES, *(name for name in FRESH_FILES if os.path.lexists(path / name)))
-    for name in (METADATA, SCORES, TRAINING) if is_study else own:
+    of_study = (METADATA, SCORES, TRAINING, *((FRESH_RESULTS,) if os.path.lexists(path / FRESH_RESULTS) else ()))
+    for name in of_study if is_study else own:
         check_plain_file(path / name, MAX_BYTES[name])
         with (path / name).open("rb") as file:
             found[name] = hashlib.file_digest(file, "sha256").hexdigest()

@@ -108,6 +108,7 @@ def _study_facts(study: StudyOnBoard) -> Facts:
         ("protocol", metadata.suite),
         ("runs", runs),
         ("their episodes lie", where),
+        *(() if metadata.fresh is None else (("fresh levels drawn from", metadata.fresh.text),)),
     ]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from agentgen_bench.errors import EntryError
 from agentgen_bench.leaderboard.audit import Record, Trust, entry_folders, entry_name, read_audit, trust
-from agentgen_bench.leaderboard.entry import METADATA, SCORES
+from agentgen_bench.leaderboard.entry import FRESH_RESULTS, METADATA, SCORES
 from agentgen_bench.leaderboard.safe import read_json, read_yaml
 from agentgen_bench.leaderboard.study_entry import StudyMetadata, is_study, study_metadata_from_json
 from agentgen_bench.scores.study_board import SCORES_VERSION
@@ -21,6 +21,7 @@ class StudyOnBoard:
     metadata: StudyMetadata
     trust: Trust
     scores: Mapping[str, Any]
+    fresh: Mapping[str, Any] | None = None  # its `fresh.json`, in the shape of `scores.study_fresh`
 
     @property
     def kind(self) -> str:
@@ -50,4 +51,5 @@ def read_study_entry(path: Path, records: Sequence[Record] = ()) -> StudyOnBoard
     scores = read_json(path / SCORES)
     if not isinstance(scores, dict) or scores.get("scores_version") != SCORES_VERSION:
         raise EntryError(f"{path / SCORES} is not the scores of a study, of version {SCORES_VERSION}")
-    return StudyOnBoard(entry_name(path), metadata, trust(path, records), scores)
+    fresh = None if metadata.fresh is None else read_json(path / FRESH_RESULTS)
+    return StudyOnBoard(entry_name(path), metadata, trust(path, records), scores, fresh)

@@ -1,26 +1,31 @@
 """What a maintainer does to a study's entry: score it again, or compare it with a study run anew."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from agentgen_bench.errors import EntryError
 from agentgen_bench.evaluation.protocol import Protocol, load_protocol
 from agentgen_bench.leaderboard.study_entry import read_study_metadata
 from agentgen_bench.leaderboard.study_folder import read_study_folder
+from agentgen_bench.leaderboard.study_fresh import all_fresh_episodes, drawn_protocol
 from agentgen_bench.leaderboard.study_records import episodes_at, run_episodes
-from agentgen_bench.leaderboard.study_verify import all_episodes, study_scores
+from agentgen_bench.leaderboard.study_verify import all_episodes, score_files
 from agentgen_bench.scores.base import Interval
 from agentgen_bench.scores.comparison import compare
 from agentgen_bench.scores.ood import holds_zero
 from agentgen_bench.scores.study_board import BoardScoresJson
+from agentgen_bench.scores.study_fresh import FreshStudyJson
 
 
-def computed_scores(path: Path, protocol: Protocol | None = None) -> BoardScoresJson:
-    """Return what this version computes as the scores of a study's entry, from its episodes."""
+def computed_scores(path: Path, protocol: Protocol | None = None) -> Mapping[str, BoardScoresJson | FreshStudyJson]:
+    """Return what this version computes as the scores of a study's entry, from its episodes, by the file's name."""
     protocol = load_protocol(path.parent.name) if protocol is None else protocol
     metadata = read_study_metadata(path, protocol)
     with tempfile.TemporaryDirectory(prefix="agentgen-bench-") as folder:
-        return study_scores(protocol, metadata, all_episodes(path, metadata, protocol, Path(folder)))
+        played = all_episodes(path, metadata, protocol, Path(folder))
+        fresh = all_fresh_episodes(path, metadata, drawn_protocol(metadata, protocol), Path(folder))
+        return score_files(protocol, metadata, played, fresh)
 
 
 def rerun_study_note(path: Path, study: Path, elsewhere: Path | None = None, protocol: Protocol | None = None) -> str:

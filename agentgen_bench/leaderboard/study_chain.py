@@ -17,13 +17,16 @@ MAX_SHOWN = 3
 SEEDED = ("seed", "model")  # settings in which trainings of one role differ
 
 
-def chain_problems(protocol: Protocol, study: Study, origins: Mapping[str, Origin | None]) -> list[str]:
+def chain_problems(
+    protocol: Protocol, study: Study, origins: Mapping[str, Origin | None], drawn: Protocol | None = None
+) -> list[str]:
     """Return a line for each broken link and each training that is not what its role says.
 
     Args:
         protocol: whose levels no training may have seen.
         study: the roles.
         origins: by run, where its weights come from; None where the run does not say.
+        drawn: the protocol on the fresh levels that were played too; no training may have seen these either.
     """
     silent = [name for name in study.folders if origins.get(name) is None]
     if silent:
@@ -32,7 +35,8 @@ def chain_problems(protocol: Protocol, study: Study, origins: Mapping[str, Origi
             for name in silent
         ]
     known = {name: origin for name, origin in origins.items() if origin is not None}
-    suite = {level for cell in protocol.suite.cells for level in cell.level_ids}
+    played = (protocol,) if drawn is None else (protocol, drawn)
+    suite = {level for one in played for cell in one.suite.cells for level in cell.level_ids}
     found = [line for name in study.folders for line in _learned_elsewhere(name, known[name], suite)]
     for run in study.runs:
         for name in (run.run, *run.also):

@@ -6,12 +6,17 @@ training.jsonl.gz           of each run where its weights come from, as its mani
 episodes-<run>.jsonl.gz     every episode of a run, compact; or elsewhere, where `episodes_at` says, under the same name
 README.md                   for readers
 
-The metadata holds the digests of the episodes, so the three first files stand for the whole entry.
+Policies of the study may have been played on fresh levels too:
+
+fresh-<run>.jsonl.gz        their episodes, where those on frozen levels are
+fresh.json                  frozen against fresh, recomputed by every verification
+
+The metadata holds the digests of the episodes, so the other files stand for the whole entry.
 """
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +25,7 @@ from agentgen_bench.errors import EntryError, ScoreError
 from agentgen_bench.evaluation.protocol import Protocol, is_protocol
 from agentgen_bench.leaderboard.entry import (
     ENTRY_VERSION,
+    FRESH_RESULTS,
     MAX_BYTES,
     METADATA,
     README,
@@ -36,6 +42,7 @@ MAX_ENTRY_BYTES = 8 * 1024 * 1024  # of episodes in the repository; what is larg
 KIND = "study"
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _EPISODES = re.compile(rf"episodes-({_RUN.pattern})\.jsonl\.gz")
+_FRESH = re.compile(rf"fresh-({_RUN.pattern})\.jsonl\.gz")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -46,6 +53,27 @@ class RunFile(NamedTuple):
     weights: str
     sha256: str
     bytes: int
+
+
+class FreshFile(NamedTuple):
+    """What the metadata says of the file of a run's episodes on fresh levels."""
+
+    sha256: str
+    bytes: int
+
+
+class FreshRuns(NamedTuple):
+    """What the metadata says of the policies on fresh levels: the text that draws these, and a file a run."""
+
+    text: str
+    suite_hash: str
+    runs: Mapping[str, FreshFile]
+    made: Mapping[str, Any] | None = None
+
+    def to_json(self) -> Mapping[str, object]:
+        """Return plain values."""
+        values = {**self._asdict(), "runs": {name: file._asdict() for name, file in self.runs.items()}}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +95,7 @@ class StudyMetadata:
     versions: Mapping[str, Any]
     episodes_at: str | None = None
     made: Mapping[str, Any] | None = None
+    fresh: FreshRuns | None = None
 
     @property
     def folder(self) -> str:
@@ -85,6 +114,7 @@ class StudyMetadata:
         """Return plain values in the order of the file."""
         values: dict[str, object] = {field.name: getattr(self, field.name) for field in fields(self)}
         values["study"] = self.study.to_json()
+        values["fresh"] = None if self.fresh is None else self.fresh.to_json()
         values["runs"] = {name: {**run._asdict(), "policy": dict(run.policy)} for name, run in self.runs.items()}
         return {name: value for name, value in values.items() if value is not None}
 
@@ -94,9 +124,14 @@ def episodes_file(run: str) -> str:
     return f"episodes-{run}.jsonl.gz"
 
 
+def fresh_file(run: str) -> str:
+    """Return the name of the file with a run's episodes on fresh levels."""
+    return f"fresh-{run}.jsonl.gz"
+
+
 def is_study_file(name: str) -> bool:
     """Return whether an entry of a study may hold a file of that name."""
-    return name in STUDY_FILES or _EPISODES.fullmatch(name) is not None
+    return name in (*STUDY_FILES, FRESH_RESULTS) or any(one.fullmatch(name) for one in (_EPISODES, _FRESH))
 
 
 def is_study(path: Path) -> bool:
@@ -112,7 +147,7 @@ def read_study_metadata(path: Path, protocol: Protocol) -> StudyMetadata:
         extra = next((file.name for file in inside if not is_study_file(file.name)), None)
     if extra is not None:
         raise EntryError(f"{path} holds {extra[:80]!r}, which is no part of a study's entry")
-    for name in STUDY_FILES:
+    for name in (*STUDY_FILES, *((FRESH_RESULTS,) if os.path.lexists(path / FRESH_RESULTS) else ())):
         check_plain_file(path / name, MAX_BYTES[name])
     metadata = study_metadata_from_json(read_yaml(path / METADATA), str(path / METADATA))
     if path.name != metadata.folder:
@@ -129,8 +164,11 @@ def read_study_metadata(path: Path, protocol: Protocol) -> StudyMetadata:
 
 
 def _belongs(name: str, metadata: StudyMetadata) -> bool:
-    match = _EPISODES.fullmatch(name)
-    return match is None or (match[1] in metadata.runs and metadata.episodes_at is None)
+    fresh = {} if metadata.fresh is None else metadata.fresh.runs
+    for pattern, runs in ((_EPISODES, metadata.runs), (_FRESH, fresh)):
+        if (match := pattern.fullmatch(name)) is not None:
+            return match[1] in runs and metadata.episodes_at is None
+    return name != FRESH_RESULTS or metadata.fresh is not None
 
 
 def study_metadata_from_json(data: Any, where: str) -> StudyMetadata:
@@ -139,8 +177,8 @@ def study_metadata_from_json(data: Any, where: str) -> StudyMetadata:
     Raises:
         EntryError: a key is missing, unknown or of the wrong type, or a value is not what it should be.
     """
-    optional = {"episodes_at", "made"}
-    types: dict[str, type] = dict.fromkeys(("study", "runs", "policy", "prompt", "versions", "made"), dict)
+    optional = {"episodes_at", "made", "fresh"}
+    types: dict[str, type] = dict.fromkeys(("study", "runs", "policy", "prompt", "versions", "made", "fresh"), dict)
     types["entry_version"] = int
     names = {field.name for field in fields(StudyMetadata)}
     if not isinstance(data, dict) or not names - optional <= set(data) <= names:
@@ -158,7 +196,8 @@ def study_metadata_from_json(data: Any, where: str) -> StudyMetadata:
         raise EntryError(str(error)) from None
     runs = {str(name): _run_file(value, f"{where}: run {str(name)[:80]}") for name, value in data["runs"].items()}
     _check_runs(study, runs, where)
-    return StudyMetadata(**{**data, "study": study, "runs": runs})
+    fresh = None if "fresh" not in data else _fresh_runs(data["fresh"], study, f"{where}: fresh")
+    return StudyMetadata(**{**data, "study": study, "runs": runs, "fresh": fresh})
 
 
 def _check_runs(study: Study, runs: Mapping[str, RunFile], where: str) -> None:
@@ -174,11 +213,56 @@ def _check_runs(study: Study, runs: Mapping[str, RunFile], where: str) -> None:
 def _run_file(value: Any, where: str) -> RunFile:
     if not isinstance(value, dict) or set(value) != set(RunFile._fields):
         raise EntryError(f"{where} needs the keys {', '.join(RunFile._fields)}")
-    hashes = [value["weights"], value["sha256"]]
-    if not all(isinstance(one, str) and _HASH.fullmatch(one) for one in hashes):
-        raise EntryError(f"{where}: weights and sha256 are SHA-256 of 64 hex digits")
-    if type(value["bytes"]) is not int or not 0 < value["bytes"] <= MAX_COMPRESSED_BYTES:
-        raise EntryError(f"{where}: bytes is {str(value['bytes'])[:40]}; 1 to {MAX_COMPRESSED_BYTES} are accepted")
+    _check_hash(value["weights"], f"{where}: weights")
+    _check_file(value, where)
     if not isinstance(value["policy"], dict):
         raise EntryError(f"{where}: policy is no table of names and values")
     return RunFile(**value)
+
+
+def _fresh_runs(value: Any, study: Study, where: str) -> FreshRuns:
+    if not isinstance(value, dict) or not {"text", "suite_hash", "runs"} <= set(value) <= set(FreshRuns._fields):
+        raise EntryError(f"{where} needs the keys text, suite_hash and runs (and made)")
+    if not isinstance(value["text"], str) or not isinstance(value["runs"], dict) or not value["runs"]:
+        raise EntryError(f"{where}: text is no text, or runs is no table of runs with a file each")
+    if not isinstance(value.get("made", {}), dict):
+        raise EntryError(f"{where}: made is no table of names and values")
+    _check_hash(value["suite_hash"], f"{where}: suite_hash")
+    runs = {str(name): _fresh_file(one, f"{where}: run {str(name)[:80]}") for name, one in value["runs"].items()}
+    if problems := fresh_roles_problems(study, runs):
+        raise EntryError(f"{where}: {problems[0]}")
+    return FreshRuns(value["text"], value["suite_hash"], runs, value.get("made"))
+
+
+def fresh_roles_problems(study: Study, runs: Iterable[str]) -> list[str]:
+    """Return a line for each run that is none of the study's, and each policy that only a part of its runs stands for.
+
+    Whoever could leave out the training seeds that do worse on fresh levels would.
+    """
+    given = set(runs)
+    found = [f"{name[:80]!r} is no run of the study" for name in sorted(given - set(study.folders))]
+    for condition, own in study.conditions.items():
+        wanted = [folder for run in own for folder in (run.run, *run.also)]
+        if given & set(wanted) and (missing := [name for name in wanted if name not in given]):
+            found.append(
+                f"{condition.label!r} was played on fresh levels by a part of its runs; {', '.join(missing)} lacks"
+            )
+    return found
+
+
+def _fresh_file(value: Any, where: str) -> FreshFile:
+    if not isinstance(value, dict) or set(value) != set(FreshFile._fields):
+        raise EntryError(f"{where} needs the keys {', '.join(FreshFile._fields)}")
+    _check_file(value, where)
+    return FreshFile(**value)
+
+
+def _check_file(value: Mapping[str, Any], where: str) -> None:
+    _check_hash(value["sha256"], f"{where}: sha256")
+    if type(value["bytes"]) is not int or not 0 < value["bytes"] <= MAX_COMPRESSED_BYTES:
+        raise EntryError(f"{where}: bytes is {str(value['bytes'])[:40]}; 1 to {MAX_COMPRESSED_BYTES} are accepted")
+
+
+def _check_hash(value: Any, where: str) -> None:
+    if not isinstance(value, str) or not _HASH.fullmatch(value):
+        raise EntryError(f"{where} is no SHA-256 of 64 hex digits")

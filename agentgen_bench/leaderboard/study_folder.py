@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from agentgen_bench.errors import EntryError, ScoreError
-from agentgen_bench.evaluation.folder import Run, read_run
+from agentgen_bench.evaluation.folder import MANIFEST, ManifestJson, Run, read_run
+from agentgen_bench.evaluation.fresh import drawn_from
+from agentgen_bench.evaluation.manifest import differences
 from agentgen_bench.evaluation.protocol import Protocol, is_protocol, load_protocol
 from agentgen_bench.evaluation.training import Origin
 from agentgen_bench.leaderboard.entry import slug
 from agentgen_bench.leaderboard.study_chain import chain_problems
+from agentgen_bench.leaderboard.study_entry import fresh_roles_problems
 from agentgen_bench.leaderboard.study_records import origin_from_json
 from agentgen_bench.leaderboard.study_verify import decoding_problems
 from agentgen_bench.leaderboard.submit import PRIVATE, run_problems
@@ -27,6 +30,13 @@ class StudySubmission(NamedTuple):
     study: Study
     runs: Mapping[str, Run]
     origins: Mapping[str, Origin | None]
+    fresh: Mapping[str, Run]  # on fresh levels, of those runs that have any; none where the study has no fresh part
+
+    @property
+    def fresh_text(self) -> str | None:
+        """The text that drew the fresh levels, as the first of these runs says."""
+        drawn = (drawn_from(run.plan.suite_name or "") for run in self.fresh.values())
+        return next((found[1] for found in drawn if found is not None), None)
 
 
 def is_study_folder(path: Path) -> bool:
@@ -34,24 +44,34 @@ def is_study_folder(path: Path) -> bool:
     return (path / STUDY).is_file() or (path.is_file() and path.suffix in (".yaml", ".yml"))
 
 
-def read_study_submission(path: Path, protocol: Protocol | None = None) -> StudySubmission:
+def read_study_submission(path: Path, protocol: Protocol | None = None, fresh: Path | None = None) -> StudySubmission:
     """Return the study in a folder; `study_problems` says what speaks against it.
 
     Args:
         path: the study's folder, or its file of runs and roles.
         protocol: the protocol (default: the shipped one that the runs name).
+        fresh: the folder of runs on fresh levels, each in a folder of the name of the study's run of the same policy.
 
     Raises:
         EntryError: the study or one of its runs cannot be read, or its runs are of no protocol.
     """
     study, runs = read_study_folder(path)
     protocol = _protocol_of(runs) if protocol is None else protocol
-    return StudySubmission(protocol, study, runs, {name: _origin(run) for name, run in runs.items()})
+    origins = {name: _origin(run) for name, run in runs.items()}
+    return StudySubmission(protocol, study, runs, origins, {} if fresh is None else _read_fresh(fresh))
+
+
+def _read_fresh(folder: Path) -> dict[str, Run]:
+    """Return the runs in a folder by the names that an entry gives them."""
+    found = sorted(file.parent for file in folder.glob(f"*/{MANIFEST}")) if folder.is_dir() else []
+    if not found:
+        raise EntryError(f"{folder} holds no run in a folder of its own; name that of study --fresh (docs/fresh.md)")
+    return {slug(path.name): read_run(path, texts=False) for path in found}
 
 
 def study_problems(submission: StudySubmission) -> list[str]:
     """Return why a study is none of its protocol: everything at once, each with what to do."""
-    protocol, study, runs, origins = submission
+    protocol, study, runs, origins, _ = submission
     found = [f"role: {line}" for line in protocol.missing(study)]
     suite = protocol.cells_for(run.source for run in study.runs if run.source is not None)
     for name, run in runs.items():
@@ -71,7 +91,45 @@ def study_problems(submission: StudySubmission) -> list[str]:
             what = ", ".join(different) or "the prompt"
             found.append(f"{name}: {what} is not what it is in {first.path.name}; one setting serves a whole study")
     found += decoding_problems(first.manifest["policy"], protocol)
-    return found + chain_problems(protocol, study, origins)
+    drawn = _drawn(submission)
+    found += chain_problems(protocol, study, origins, drawn)
+    return found if drawn is None else found + [f"fresh levels: {line}" for line in _fresh_problems(submission, drawn)]
+
+
+def _drawn(submission: StudySubmission) -> Protocol | None:
+    """Return the protocol on the fresh levels that a study was played on; None where it was on none."""
+    if not submission.fresh:
+        return None
+    protocol, text = submission.protocol, submission.fresh_text
+    if text is None:
+        raise EntryError(
+            f"{next(iter(submission.fresh.values())).path} is no run on fresh levels; play them with study --fresh "
+            f"TEXT, or with evaluate --suite {protocol.name} --fresh TEXT"
+        )
+    return protocol.on_fresh_levels(text)
+
+
+def _fresh_problems(submission: StudySubmission, drawn: Protocol) -> list[str]:
+    """Return why runs on fresh levels cannot go beside those of a study."""
+    protocol, study, runs, _, fresh = submission
+    found = fresh_roles_problems(study, fresh)
+    suite = drawn.cells_for(run.source for run in study.runs if run.source is not None)
+    for name in (name for name in fresh if name in runs):
+        here, there = (_deciding(each[name].manifest) for each in (runs, fresh))
+        found += [f"{name}: {line}" for line in differences(here, there)]
+        if fresh[name].plan.suite_name != drawn.suite.name:
+            found.append(f"{name}: it plays {fresh[name].plan.suite_name}, other runs play {drawn.suite.name}")
+            continue
+        if fresh[name].plan.repeats != protocol.repeats:
+            found.append(f"{name}: each level was played {fresh[name].plan.repeats} times, not {protocol.repeats}")
+        found += [f"{name}: {line}" for line in run_problems(fresh[name], suite)]
+    return found
+
+
+def _deciding(manifest: ManifestJson) -> dict[str, Any]:
+    """Return who played: what must be the same on frozen and on fresh levels."""
+    policy = {name: value for name, value in manifest["policy"].items() if name not in PRIVATE}
+    return {"policy": policy, "prompt": manifest["prompt"], "origin": manifest.get("origin")}
 
 
 def read_study_folder(path: Path) -> tuple[Study, dict[str, Run]]:

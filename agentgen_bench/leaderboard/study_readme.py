@@ -1,12 +1,16 @@
 """The README of a study's entry: what was trained, what came of it, and what of that anyone can check."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from agentgen_bench.evaluation.protocol import Protocol
 from agentgen_bench.evaluation.training import Origin
+from agentgen_bench.leaderboard.entry import FRESH_RESULTS, SCORES
 from agentgen_bench.leaderboard.study_entry import StudyMetadata
 from agentgen_bench.scores.study_board import BoardScoreJson, BoardScoresJson
+from agentgen_bench.scores.study_fresh import FreshStudyJson
+
+ScoreFiles = Mapping[str, BoardScoresJson | FreshStudyJson]  # by name
 
 SHOWN = {
     "transfer": {
@@ -36,9 +40,10 @@ CLAIM = (
 
 
 def study_readme(
-    metadata: StudyMetadata, protocol: Protocol, scores: BoardScoresJson, origins: Mapping[str, Origin]
+    metadata: StudyMetadata, protocol: Protocol, computed: ScoreFiles, origins: Mapping[str, Origin]
 ) -> str:
     """Return the README as Markdown; percentages and points with 95 % intervals."""
+    scores = cast(BoardScoresJson, computed[SCORES])
     parts = [
         f"# {_plain(metadata.model)}: a study of {protocol.kind}",
         f"Submitted by {_plain(metadata.org)} on {metadata.date} to `{protocol.name}`: {len(metadata.runs)} runs, "
@@ -47,12 +52,28 @@ def study_readme(
         _table(["policy", *_columns(scores)], _success_rows(scores)),
         "## What training gave and cost, in points",
         _table(["policy", *SHOWN[protocol.kind].values()], _score_rows(protocol.kind, scores["rows"])),
+        *_fresh_parts(metadata, computed),
         "## Trainings",
         _table(["run", "method", "steps", "started from", "weights", "levels"], _training_rows(metadata, origins)),
         "## What is known and what is claimed",
         CLAIM,
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _fresh_parts(metadata: StudyMetadata, computed: ScoreFiles) -> Iterator[str]:
+    if metadata.fresh is None:
+        return
+    fresh = cast(FreshStudyJson, computed[FRESH_RESULTS])
+    yield "## On fresh levels, in percent and points"
+    yield f"Drawn from `{metadata.fresh.text.replace('`', ' ')}`."
+    rows = (
+        [_plain(one["policy"]), *(_number(one[name]) for name in ("frozen", "fresh", "change"))]
+        for one in fresh["policies"]
+    )
+    yield _table(["policy", "frozen levels", "fresh levels", "change"], rows)
+    if left_out := dict.fromkeys(name for one in fresh["policies"] for name in one["left_out"]):
+        yield f"Settings without fresh levels: {', '.join(map(_plain, left_out))}."
 
 
 def _columns(scores: BoardScoresJson) -> list[str]:

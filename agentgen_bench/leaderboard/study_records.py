@@ -17,7 +17,7 @@ from agentgen_bench.evaluation.training import Origin, training_from_json
 from agentgen_bench.leaderboard.entry import TRAINING
 from agentgen_bench.leaderboard.records import checked_episodes, packed
 from agentgen_bench.leaderboard.safe import check_plain_file, parse_json, read_gzip_lines
-from agentgen_bench.leaderboard.study_entry import RunFile, StudyMetadata, episodes_file
+from agentgen_bench.leaderboard.study_entry import FreshFile, RunFile, StudyMetadata, episodes_file, fresh_file
 from agentgen_bench.suites import Suite
 
 SCHEMES = ("https://", "http://")
@@ -49,15 +49,27 @@ def episodes_at(path: Path, run: str, metadata: StudyMetadata, elsewhere: Path |
     Raises:
         EntryError: it is missing, cannot be fetched, or is another file than the metadata says.
     """
-    said = metadata.runs[run]
-    if metadata.episodes_at is None:
-        return _checked(path / episodes_file(run), said)
+    return _file_at(path, run, episodes_file(run), metadata.runs[run], metadata.episodes_at, elsewhere)
+
+
+def fresh_episodes_at(path: Path, run: str, metadata: StudyMetadata, elsewhere: Path | None) -> Path:
+    """Return `episodes_at` of a run's episodes on fresh levels, which the metadata tells of."""
+    if metadata.fresh is None or run not in metadata.fresh.runs:
+        raise EntryError(f"{path}: {run} was not played on fresh levels")
+    return _file_at(path, run, fresh_file(run), metadata.fresh.runs[run], metadata.episodes_at, elsewhere)
+
+
+def _file_at(
+    path: Path, run: str, name: str, said: RunFile | FreshFile, url: str | None, elsewhere: Path | None
+) -> Path:
+    if url is None:
+        return _checked(path / name, said)
     if elsewhere is None:
-        raise EntryError(f"the episodes of {run} lie at {shown_url(metadata.episodes_at)}; name a folder to fetch into")
-    check_address(metadata.episodes_at)
-    remote = RemoteFile(f"{metadata.episodes_at.rstrip('/')}/{episodes_file(run)}", said.sha256, said.bytes)
+        raise EntryError(f"the episodes of {run} lie at {shown_url(url)}; name a folder to fetch into")
+    check_address(url)
+    remote = RemoteFile(f"{url.rstrip('/')}/{name}", said.sha256, said.bytes)
     try:
-        return _checked(fetch(remote, elsewhere / episodes_file(run), progress=None), said)
+        return _checked(fetch(remote, elsewhere / name, progress=None), said)
     except DataError as error:
         raise EntryError(f"the episodes of {run} could not be fetched: {error}") from None
 
@@ -68,7 +80,7 @@ def check_address(url: str) -> None:
         raise EntryError(f"episodes_at is {url[:100]!r}; give an https address of a folder, without password or query")
 
 
-def _checked(file: Path, said: RunFile) -> Path:
+def _checked(file: Path, said: RunFile | FreshFile) -> Path:
     check_plain_file(file, said.bytes)
     with file.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()

@@ -10,18 +10,22 @@ from typing import Any
 import yaml
 
 from agentgen_bench.errors import EntryError
+from agentgen_bench.evaluation.folder import Run
 from agentgen_bench.evaluation.protocol import Protocol
 from agentgen_bench.evaluation.sessions import made, sessions_of
 from agentgen_bench.evaluation.training import Origin
-from agentgen_bench.leaderboard.entry import ENTRY_VERSION, METADATA, README, SCORES, Named, check_claims, slug
+from agentgen_bench.leaderboard.entry import ENTRY_VERSION, METADATA, README, Named, check_claims, slug
 from agentgen_bench.leaderboard.replay import Replayed
 from agentgen_bench.leaderboard.study_chain import trimmed
 from agentgen_bench.leaderboard.study_entry import (
     KIND,
     MAX_ENTRY_BYTES,
+    FreshFile,
+    FreshRuns,
     RunFile,
     StudyMetadata,
     episodes_file,
+    fresh_file,
     study_metadata_from_json,
 )
 from agentgen_bench.leaderboard.study_folder import (
@@ -31,9 +35,10 @@ from agentgen_bench.leaderboard.study_folder import (
     read_study_submission,
     study_problems,
 )
+from agentgen_bench.leaderboard.study_fresh import all_fresh_episodes, drawn_protocol
 from agentgen_bench.leaderboard.study_readme import study_readme
 from agentgen_bench.leaderboard.study_records import check_address, write_episodes, write_origins
-from agentgen_bench.leaderboard.study_verify import all_episodes, study_scores, verify_study
+from agentgen_bench.leaderboard.study_verify import all_episodes, score_files, verify_study
 from agentgen_bench.leaderboard.submit import name_problems
 from agentgen_bench.leaderboard.verify import json_text
 
@@ -47,6 +52,7 @@ def submit_study(
     *,
     readme: str | None = None,
     protocol: Protocol | None = None,
+    fresh: Path | None = None,
     elsewhere: Elsewhere | None = None,
     workers: int | None = None,
     on_replayed: Callable[[Replayed], None] | None = None,
@@ -61,6 +67,7 @@ def submit_study(
         leaderboards: the folder that holds a folder per suite and protocol.
         readme: text put above the README that is made.
         protocol: the protocol (default: the shipped one that the runs name).
+        fresh: the folder of runs of the study's policies on fresh levels, see `read_study_submission`.
         elsewhere: the address at which the episodes will lie, and the folder that they are written into instead of the
             entry's.
         workers: processes of the verification (default: all cores).
@@ -69,7 +76,7 @@ def submit_study(
     Raises:
         EntryError: with every reason why the study cannot be submitted, or with what the verification found.
     """
-    submission = read_study_submission(path, protocol)
+    submission = read_study_submission(path, protocol, fresh)
     protocol = submission.protocol
     check_claims(*claims, "the entry")
     refuse(path, [*study_problems(submission), *name_problems(protocol.name, claims, leaderboards)])
@@ -126,16 +133,16 @@ def _metadata(
     submission: StudySubmission, origins: Mapping[str, Origin], claims: Named, files: Path, url: str | None
 ) -> StudyMetadata:
     """Write the episodes of every run into `files` and return the metadata that names them."""
-    protocol, study, runs, _ = submission
+    protocol, study, runs = submission.protocol, submission.study, submission.runs
     first = next(iter(runs.values()))
     found: dict[str, RunFile] = {}
     for name, run in runs.items():
-        file = files / episodes_file(name)
-        write_episodes(file, run.episodes, protocol.suite)
         own = {key: run.manifest["policy"][key] for key in OWN if key in run.manifest["policy"]}
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        found[name] = RunFile(own, origins[name].weights, digest, file.stat().st_size)
-    total = sum(run.bytes for run in found.values())
+        file = _written(files / episodes_file(name), run, protocol)
+        found[name] = RunFile(own, origins[name].weights, file.sha256, file.bytes)
+    fresh = _fresh(submission, files)
+    files_written = [*found.values(), *(() if fresh is None else fresh.runs.values())]
+    total = sum(file.bytes for file in files_written)
     if url is None and total > MAX_ENTRY_BYTES:
         raise EntryError(
             f"the episodes have {total / 2**20:.1f} MB, the repository takes {MAX_ENTRY_BYTES // 2**20}; put them "
@@ -158,8 +165,24 @@ def _metadata(
         "versions": first.manifest["versions"],
         **({} if url is None else {"episodes_at": url}),
         **({} if (circumstances := made(sessions)) is None else {"made": circumstances}),
+        **({} if fresh is None else {"fresh": fresh.to_json()}),
     }
     return study_metadata_from_json(data, "the entry")
+
+
+def _fresh(submission: StudySubmission, files: Path) -> FreshRuns | None:
+    """Write the episodes on fresh levels into `files` and return what the metadata says of them."""
+    if (text := submission.fresh_text) is None:
+        return None
+    drawn = submission.protocol.on_fresh_levels(text)
+    found = {name: _written(files / fresh_file(name), run, drawn) for name, run in submission.fresh.items()}
+    sessions = [session for run in submission.fresh.values() for session in sessions_of(run.manifest)]
+    return FreshRuns(text, drawn.suite.hash, found, made(sessions))
+
+
+def _written(file: Path, run: Run, protocol: Protocol) -> FreshFile:
+    write_episodes(file, run.episodes, protocol.suite)
+    return FreshFile(hashlib.sha256(file.read_bytes()).hexdigest(), file.stat().st_size)
 
 
 def _write(
@@ -173,10 +196,13 @@ def _write(
     text = yaml.dump(metadata.to_json(), Dumper=_NoAliases, sort_keys=False, allow_unicode=True)
     (path / METADATA).write_text(text, encoding="utf-8")
     write_origins(path, origins)
-    scores = study_scores(protocol, metadata, all_episodes(path, metadata, protocol, files))
-    (path / SCORES).write_text(json_text(scores), encoding="utf-8")
+    played = all_episodes(path, metadata, protocol, files)
+    fresh = all_fresh_episodes(path, metadata, drawn_protocol(metadata, protocol), files)
+    computed = score_files(protocol, metadata, played, fresh)
+    for name, scores in computed.items():
+        (path / name).write_text(json_text(scores), encoding="utf-8")
     above = "" if readme is None else readme.rstrip() + "\n\n"
-    (path / README).write_text(above + study_readme(metadata, protocol, scores, origins), encoding="utf-8")
+    (path / README).write_text(above + study_readme(metadata, protocol, computed, origins), encoding="utf-8")
 
 
 class _NoAliases(yaml.SafeDumper):

@@ -7,7 +7,7 @@ is ordered by tax, forgetting or sums of ranks; each is ordered by what was gain
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from typing import Any, TypedDict
@@ -34,6 +34,7 @@ NOTES = {
     "sequence": "Accuracy at the end is mean success over the stages' families after the last stage; against the "
     "mixture is how much more training on all at once solves than each stage did. Ordered by accuracy at the end.",
 }
+FRESH = "fresh_change"
 MAX_ROWS = 64  # of one study
 MAX_CELLS = 16  # difficulties of one row
 _CELL = re.compile(r"[a-z][a-z0-9-]{0,23}")
@@ -131,7 +132,8 @@ def _table(protocol: str, studies: Sequence[StudyOnBoard]) -> StudyTable:
     difficulties = dict.fromkeys(name.partition(" ")[0] for row in rows for name in row.scores if " " in name)
     columns = {"transfer": TRANSFER, "difficulty": _difficulty_columns(list(difficulties)), "sequence": SEQUENCE}
     ranked = sorted(rows, key=lambda row: (*_place(row, ORDER[kinds[0]]), row.study.metadata.date, row.study.entry))
-    return StudyTable(protocol, kinds[0], (*POLICY, *columns[kinds[0]], *ENTRY), tuple(ranked))
+    fresh = (FRESH_COLUMN,) if any(FRESH in row.scores for row in rows) else ()
+    return StudyTable(protocol, kinds[0], (*POLICY, *columns[kinds[0]], *fresh, *ENTRY), tuple(ranked))
 
 
 def _place(row: StudyRow, order: str) -> tuple[bool, float]:
@@ -146,9 +148,20 @@ def _rows(study: StudyOnBoard, kind: str) -> list[StudyRow]:
         raise EntryError(f"{study.entry}: its scores have no list of at most {MAX_ROWS} rows")
     read = {"transfer": _transfer_row, "difficulty": _difficulty_row, "sequence": _sequence_row}[kind]
     try:
-        return [read(study, row) for row in rows]
+        return [
+            _with_fresh(read(study, row), change) for row, change in zip(rows, _fresh_rows(study, rows), strict=True)
+        ]
     except (KeyError, TypeError, ValueError, AttributeError, ScoreError) as error:
         raise EntryError(f"{study.entry}: its scores lack what a row needs: {str(error)[:200]!r}") from None
+
+
+def _fresh_rows(study: StudyOnBoard, rows: Sequence[Any]) -> Sequence[Any]:
+    """Return what fresh.json says of each row; it must be as many as rows."""
+    return [None] * len(rows) if study.fresh is None else study.fresh["rows"]
+
+
+def _with_fresh(row: StudyRow, change: Mapping[str, Any] | None) -> StudyRow:
+    return row if change is None else replace(row, scores={**row.scores, FRESH: _score(FRESH, change)})
 
 
 def _transfer_row(study: StudyOnBoard, row: Mapping[str, Any]) -> StudyRow:
@@ -256,6 +269,7 @@ SEQUENCE: tuple[Column[StudyRow], ...] = (
     _of("against the mixture", "against_mixture", "points"),
     _of("unseen world", "unseen_change", "points"),
 )
+FRESH_COLUMN = _of("fresh levels", FRESH, "points")
 ENTRY: tuple[Column[StudyRow], ...] = (
     Column("seeds", "seeds", lambda row: row.seeds, first="down"),
     Column("trust", "trust", lambda row: Badge(row.trust, TRUSTS.index(row.trust)), first="down"),

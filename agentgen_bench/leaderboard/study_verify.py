@@ -7,7 +7,7 @@ happened as recorded, nor which weights chose the actions: these are claims.
 
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, cast
@@ -15,17 +15,25 @@ from typing import Any, cast
 from agentgen_bench.episodes import Episode
 from agentgen_bench.errors import EntryError
 from agentgen_bench.evaluation.protocol import Protocol, load_protocol
-from agentgen_bench.leaderboard.entry import SCORES, digests
+from agentgen_bench.leaderboard.entry import FRESH_RESULTS, SCORES, digests
 from agentgen_bench.leaderboard.equal import first_difference
 from agentgen_bench.leaderboard.records import SCRIPTED_KINDS, for_replay, prompt_of
 from agentgen_bench.leaderboard.replay import Replayed, replay_all
 from agentgen_bench.leaderboard.safe import read_json
 from agentgen_bench.leaderboard.study_chain import chain_problems
 from agentgen_bench.leaderboard.study_entry import StudyMetadata, is_study, read_study_metadata
+from agentgen_bench.leaderboard.study_fresh import (
+    Played,
+    all_fresh_episodes,
+    drawn_protocol,
+    fresh_files,
+    fresh_scores,
+)
 from agentgen_bench.leaderboard.study_records import episodes_at, read_origins, run_episodes
 from agentgen_bench.leaderboard.verify import Findings, Verification, json_text, scored, verify
 from agentgen_bench.make import check_available
 from agentgen_bench.scores.study_board import BoardScoresJson, board_scores
+from agentgen_bench.scores.study_fresh import FreshStudyJson
 
 
 def verify_study(
@@ -92,34 +100,45 @@ def _verify(
     elsewhere: Path,
 ) -> None:
     metadata = read_study_metadata(path, protocol)
-    claimed = read_json(path / SCORES)
+    claimed = {name: read_json(path / name) for name in _score_files(metadata)}
     found.digests = digests(path)
-    found.problems += record_problems(path, metadata, protocol)
+    drawn = drawn_protocol(metadata, protocol)
+    found.problems += record_problems(path, metadata, protocol, drawn)
     if found.problems:
         return
     # Each run is read twice: what is malformed is found before minutes of replay, and only scores are gathered.
-    kept: dict[str, list[Episode]] = {}
-    files = {run: episodes_at(path, run, metadata, elsewhere) for run in metadata.study.folders}
-    for run, file in files.items():
-        kept[run] = [scored(episode) for episode in run_episodes(file, run, metadata, protocol)]
-    for run, file in files.items():
-        for chunk in _replayed(file, run, metadata, protocol, workers):
-            found.add(chunk._replace(differences=[f"{run}: {line}" for line in chunk.differences]))
+    kept = all_episodes(path, metadata, protocol, elsewhere)
+    fresh = all_fresh_episodes(path, metadata, drawn, elsewhere)
+    played = [(run, episodes_at(path, run, metadata, elsewhere), protocol) for run in metadata.study.folders]
+    if drawn is not None:
+        played += [(run, file, drawn) for run, file in fresh_files(path, metadata, elsewhere).items()]
+    for run, file, levels in played:
+        for chunk in _replayed(file, run, metadata, levels, workers):
+            where = run if levels is protocol else f"{run} on fresh levels"
+            found.add(chunk._replace(differences=[f"{where}: {line}" for line in chunk.differences]))
             if on_replayed is not None:
                 on_replayed(chunk)
             if found.is_full:
                 return
-    if not found.problems and (different := first_difference(claimed, study_scores(protocol, metadata, kept))):
-        found.problems.append(f"{SCORES}: {different}")
+    if not found.problems:
+        computed = score_files(protocol, metadata, kept, fresh)
+        pairs = ((name, first_difference(claimed[name], value)) for name, value in computed.items())
+        found.problems += [f"{name}: {difference}" for name, difference in pairs if difference is not None]
     if digests(path) != found.digests:
         found.problems.append(f"{path} was changed while it was verified")
 
 
-def record_problems(path: Path, metadata: StudyMetadata, protocol: Protocol) -> list[str]:
+def _score_files(metadata: StudyMetadata) -> tuple[str, ...]:
+    return (SCORES,) if metadata.fresh is None else (SCORES, FRESH_RESULTS)
+
+
+def record_problems(
+    path: Path, metadata: StudyMetadata, protocol: Protocol, drawn: Protocol | None = None
+) -> list[str]:
     """Return what is wrong with a study before any episode is read: roles, decoding, the chain of weights."""
     found = protocol.missing(metadata.study)
     found += decoding_problems(metadata.policy, protocol)
-    return found + chain_problems(protocol, metadata.study, read_origins(path, metadata))
+    return found + chain_problems(protocol, metadata.study, read_origins(path, metadata), drawn)
 
 
 def decoding_problems(policy: Mapping[str, Any], protocol: Protocol) -> list[str]:
@@ -141,9 +160,7 @@ def _replayed(
     return replay_all((for_replay(episode, config) for episode in again), workers, config)
 
 
-def study_scores(
-    protocol: Protocol, metadata: StudyMetadata, played: Mapping[str, Sequence[Episode]]
-) -> BoardScoresJson:
+def study_scores(protocol: Protocol, metadata: StudyMetadata, played: Played) -> BoardScoresJson:
     """Return what `scores.json` must hold, as the file's plain values.
 
     Args:
@@ -155,6 +172,16 @@ def study_scores(
     runs = study.by_run([played[name] for name in study.folders])
     scores = board_scores(protocol.name, protocol.kind, study, runs, protocol.label)
     return cast(BoardScoresJson, json.loads(json_text(scores)))
+
+
+def score_files(
+    protocol: Protocol, metadata: StudyMetadata, played: Played, fresh: Played
+) -> Mapping[str, BoardScoresJson | FreshStudyJson]:
+    """Return what each file of scores of an entry must hold, by its name; arguments are those of `study_scores`."""
+    scores = study_scores(protocol, metadata, played)
+    if metadata.fresh is None:
+        return {SCORES: scores}
+    return {SCORES: scores, FRESH_RESULTS: fresh_scores(metadata.study, played, fresh, scores)}
 
 
 def all_episodes(

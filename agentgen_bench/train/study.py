@@ -17,6 +17,7 @@ import yaml
 from agentgen_bench.checks import chosen
 from agentgen_bench.errors import RunError, SpecError
 from agentgen_bench.evaluation.folder import read_run, write_json, write_text
+from agentgen_bench.evaluation.fresh import drawn_from
 from agentgen_bench.evaluation.plan import Plan, single_plan
 from agentgen_bench.evaluation.run import evaluate
 from agentgen_bench.policies.loading import load_policy
@@ -157,10 +158,10 @@ def run_study(
     _open(plan, output)
     for line in not_of_its_protocol(plan):
         say(f"{plan.evaluation.suite}: {line}; the study can be run, but not submitted")
-    models = {INITIAL: _initial_model(plan, output, say)}
+    models = {INITIAL: initial_model(plan, output, say)}
     runs = []
     if not only or INITIAL in only:
-        runs = [StudyRun(_evaluated(plan, models[INITIAL], output, INITIAL, say), INITIAL)]
+        runs = [StudyRun(_run(plan, models[INITIAL], output, INITIAL, say), INITIAL)]
     for seed in plan.seeds:
         stage = 0
         for policy in plan.policies:
@@ -177,9 +178,9 @@ def run_study(
             wrong = diagnosis(read_log(Path(config.output)))
             for what in wrong:
                 say(f"{name}: {what}")
-            run = _evaluated(plan, models[name], output, name, say)
+            run = _run(plan, models[name], output, name, say)
             earlier = [checkpoint_path(Path(config.output), step) for step in counted_steps(config, plan)[:-1]]
-            also = [_evaluated(plan, str(one), output, f"{name}-{one.name}", say) for one in earlier]
+            also = [_run(plan, str(one), output, f"{name}-{one.name}", say) for one in earlier]
             runs.append(_run_of(policy, seed, stage, run, also, wrong))
     if only:
         return None
@@ -319,7 +320,7 @@ def _run_of(
     )
 
 
-def _initial_model(plan: StudyPlan, output: Path, say: Callable[[str], None]) -> str:
+def initial_model(plan: StudyPlan, output: Path, say: Callable[[str], None]) -> str:
     """Return the initial policy's folder, made and cloned where the plan says so."""
     initial, folder = plan.initial, output / "initial"
     model = initial.model
@@ -378,14 +379,18 @@ def _trained(config: GrpoConfig, output: Path, launcher: Sequence[str], say: Cal
     return str(final)
 
 
-def _evaluated(plan: StudyPlan, model: str, output: Path, name: str, say: Callable[[str], None]) -> str:
-    """Evaluate a policy where that is not done, and return its run's folder within the output."""
-    path = output / "runs" / name
-    cells = plan.played
+def play_policy(plan: StudyPlan, cells: Plan, model: str, path: Path, say: Callable[[str], None]) -> None:
+    """Evaluate a policy into a run's folder, where that is not done."""
     if not (path / "results.json").exists():
-        say(f"evaluating {name}: {cells.n_episodes} episodes")
+        levels = "" if cells.suite_name is None or drawn_from(cells.suite_name) is None else " on fresh levels"
+        say(f"evaluating {path.name}{levels}: {cells.n_episodes} episodes")
         work = partial(_evaluate, plan, cells, model, path)
         in_own_process(work) if find_spec("vllm") is not None else work()
+
+
+def _run(plan: StudyPlan, model: str, output: Path, name: str, say: Callable[[str], None]) -> str:
+    """Evaluate a policy on the study's levels, and return its run's folder within the output."""
+    play_policy(plan, plan.played, model, output / "runs" / name, say)
     return f"runs/{name}"
 
 

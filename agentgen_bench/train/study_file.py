@@ -162,10 +162,15 @@ class StudyPlan:
         return data
 
     @property
+    def trained_families(self) -> tuple[str, ...]:
+        """The families that policies of the role `trained` are trained on; they decide the cells of some protocols."""
+        return tuple(policy.family for policy in self.policies if policy.role == "trained")
+
+    @property
     def played(self) -> Plan:
         """What every policy is evaluated on."""
         if (protocol := self.evaluation.protocol) is not None:
-            return protocol.plan_for(policy.family for policy in self.policies if policy.role == "trained")
+            return protocol.plan_for(self.trained_families)
         cells = single_plan(self.environments, self.evaluation.episodes)
         return replace(cells, repeats=self.evaluation.repeats)
 

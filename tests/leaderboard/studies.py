@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -106,3 +107,14 @@ def change_training(study: Path, run: str, **changes: object) -> None:
     origin = origins()[run]
     assert origin.training is not None
     set_origin(study / "runs" / run, replace(origin, training=replace(origin.training, **changes)))  # type: ignore[arg-type]
+
+
+def write_fresh(folder: Path, protocol: Protocol, text: str, names: Iterable[str], seed: int = 0) -> Path:
+    """Write runs of these policies on the fresh levels of a text into a folder."""
+    played = folder / "played"
+    plan = protocol.on_fresh_levels(text).plan_for(())
+    evaluate(plan, RandomPolicy(seed), PromptConfig(), played, record_text=False)
+    for name in names:
+        set_origin(Path(shutil.copytree(played, folder / name)), origins()[name])
+    shutil.rmtree(played)
+    return folder

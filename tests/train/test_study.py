@@ -271,3 +271,28 @@ def test_the_tiny_variant_runs_on_the_command_line_and_ends_in_scores(tmp_path, 
     assert "trained on Sokoban easy -> Sokoban medium" in printed.out
     assert "training of on-near (1 seeds)" in printed.err
     assert (tmp_path / "out" / "scores.json").exists()
+
+
+def test_fresh_levels_are_for_studies_of_a_protocol_that_were_run(tmp_path, capsys):
+    assert main(["study", str(TINY), "--output", str(tmp_path), "--fresh", "drand 1"]) == 2
+    assert "a study of no protocol has no levels to draw others for" in capsys.readouterr().err
+    smoke = str(STUDIES / "transfer-smoke.yaml")
+    assert main(["study", smoke, "--output", str(tmp_path), "--fresh", "drand 1"]) == 1
+    assert "holds no study that was run to its end; run it first" in capsys.readouterr().err
+    assert main(["study", smoke, "--output", str(tmp_path), "--fresh", "drand 1", "--dry-run"]) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_study_is_run_played_on_fresh_levels_submitted_and_verified(tmp_path, capsys):
+    own = ["study", str(STUDIES / "transfer-smoke.yaml"), "--output", str(tmp_path / "study")]
+    assert main(own) == 0
+    capsys.readouterr()
+    assert main([*own, "--fresh", "drand 1"]) == 0
+    fresh = Path(capsys.readouterr().out.strip())
+    assert {path.name for path in fresh.iterdir()} == {path.name for path in (tmp_path / "study" / "runs").iterdir()}
+    claims = ["--org", "Lab", "--model", "smoke", "--leaderboards", str(tmp_path / "board"), "--workers", "1"]
+    assert main(["submit", str(tmp_path / "study"), "--fresh", str(fresh), *claims]) == 0
+    entry = capsys.readouterr().out.strip()
+    assert main(["verify", entry, "--workers", "1"]) == 0
+    assert "holds; 252 episodes" in capsys.readouterr().out
