@@ -13,6 +13,7 @@ from agentgen_bench.evaluation.training import TRAINING, read_training
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.policies.transformers import TransformersPolicy
 from agentgen_bench.policies.weights import TensorDigest, adapter_hash, hash_of, weights_hash
+from agentgen_bench.spec import TaskSpec
 from agentgen_bench.train import grpo
 from agentgen_bench.train.provenance import log_digest
 from agentgen_bench.train.settings import Source, training_jobs
@@ -78,7 +79,9 @@ def test_the_levels_are_those_that_were_played_and_an_earlier_checkpoint_has_the
 
 def test_demonstrations_count_as_levels_played(cloned_model):
     record = read_training(Path(cloned_model))
-    assert record.sources == ({"environment": "sokoban", "split": "train"},)
+    (source,) = record.sources
+    assert (source["environment"], source["split"]) == ("sokoban", "train")
+    assert TaskSpec.from_json(source["spec"]) == TaskSpec("Sokoban", difficulty="easy", split="train")
     assert len(record.level_ids) == 9
 
 

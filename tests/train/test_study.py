@@ -9,6 +9,7 @@ import yaml
 
 from agentgen_bench.cli import main
 from agentgen_bench.errors import RunError, SpecError
+from agentgen_bench.evaluation.training import read_training
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.scores.study import read_study
 from agentgen_bench.suites import load_suite
@@ -75,6 +76,9 @@ def test_every_full_study_has_a_tiny_variant():
             "evaluation: episodes is decided by transfer-v1, lea",
         ),
         ({"environments": {"near": {"difficulty": "easy"}}}, "environment near: the key 'env' is missing"),
+        ({"cloning": {"levels": 4}}, "a study trains by grpo or by cloning; leave out the settings of one of them"),
+        ({"grpo": {}, "cloning": {"sft": {}}}, "cloning: levels=0 is out of range; choose 1 or more"),
+        ({"grpo": {}, "cloning": {"level": 4}}, "cloning: unknown key 'level'"),
     ],
 )
 def test_a_wrong_study_says_which_key_is_wrong(tmp_path, changes, message):
@@ -167,14 +171,16 @@ def test_a_curriculum_is_a_study_of_stages_that_start_from_each_other():
     assert {spec.split for spec in plan.environments} == {"test"}
 
 
+SMALL = {
+    "initial": {"make": {"layers": 1, "hidden_size": 32, "vocab_size": 400, "context_tokens": 512}, "levels": 4,
+                "sft": {"steps": 3, "batch": 4}},
+    "evaluation": {"episodes": 2, "temperature": 1.0, "max_tokens": 4, "checkpoints": 2},
+    "grpo": {"steps": 2, "save_every": 1, "levels_per_step": 1, "group_size": 2, "max_tokens": 4, "kl_coef": 0.0},
+}  # fmt: skip
+
+
 def test_a_study_runs_resumes_and_names_its_runs_with_their_roles(tmp_path):
-    small = {
-        "initial": {"make": {"layers": 1, "hidden_size": 32, "vocab_size": 400, "context_tokens": 512}, "levels": 4,
-                    "sft": {"steps": 3, "batch": 4}},
-        "evaluation": {"episodes": 2, "temperature": 1.0, "max_tokens": 4, "checkpoints": 2},
-        "grpo": {"steps": 2, "save_every": 1, "levels_per_step": 1, "group_size": 2, "max_tokens": 4, "kl_coef": 0.0},
-    }  # fmt: skip
-    plan = read_plan(changed(tmp_path, **small))
+    plan = read_plan(changed(tmp_path, **SMALL))
     said = []
     scores = run_study(plan, tmp_path / "out", said.append)
     study = read_study(scores.read_text())
@@ -194,7 +200,26 @@ def test_a_study_runs_resumes_and_names_its_runs_with_their_roles(tmp_path):
     run_study(plan, tmp_path / "out", said.append)
     assert said == []
     with pytest.raises(RunError, match="holds another study: evaluation differ"):
-        run_study(read_plan(changed(tmp_path, **{**small, "evaluation": {"episodes": 3}})), tmp_path / "out", print)
+        run_study(read_plan(changed(tmp_path, **{**SMALL, "evaluation": {"episodes": 3}})), tmp_path / "out", print)
+
+
+def test_a_study_may_train_by_cloning_and_in_pieces(tmp_path):
+    cloning = {"levels": 3, "sft": {"steps": 2, "batch": 2, "save_every": 1, "keep": 2}}
+    plan = read_plan(changed(tmp_path, **{**SMALL, "grpo": {}, "cloning": cloning}))
+    out, said = tmp_path / "out", []
+    with pytest.raises(SpecError, match="only: unknown policy 'on-moon'; choose one of: initial, on-near, on-far"):
+        run_study(plan, out, said.append, only=["on-moon"])
+    assert run_study(plan, out, said.append, only=["on-far"]) is None
+    assert {path.name for path in (out / "runs").iterdir()} == {"on-far-seed-0", "on-far-seed-0-checkpoint-000001"}
+    record = read_training(out / "train" / "on-far-seed-0" / "checkpoint-000002")
+    assert [source["spec"] for source in record.sources] == [spec.to_json() for spec in plan.policies[1].specs]
+    assert (record.method, record.settings["seed"], len(record.level_ids)) == ("sft", 0, 3)
+    assert record.parent == read_training(out / "initial" / "sft" / "checkpoint-000003").weights
+    study = read_study(run_study(plan, out, said.append).read_text())
+    assert [run.run for run in study.runs] == ["runs/initial", "runs/on-near-seed-0", "runs/on-far-seed-0"]
+    assert [line for line in said if line.startswith("recording demonstrations")] == [
+        f"recording demonstrations of demonstrator in {name}" for name in ("demonstrations", "on-far", "on-near")
+    ]
 
 
 def test_a_curriculum_evaluates_all_environments_after_each_stage(tmp_path, capsys):
