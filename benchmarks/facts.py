@@ -39,6 +39,7 @@ SETTINGS = (
     Setting("Sokoban", "rule", "easy", "sokoban-rule-finder"),
     Setting("ALFWorld", "house", "hard", "alfworld-housekeeper"),
     Setting("WebShop", "shelf", "hard", "webshop-regular"),
+    Setting("SciWorld", "substances", "easy", "sciworld-assayer"),
 )
 
 

@@ -16,6 +16,7 @@ FAMILY_PLAYERS: dict[str, tuple[str, str]] = {
     "sciworld-reader": FAMILY_DEMONSTRATORS["SciWorld"],
     "alfworld-housekeeper": ("agentgen_bench.policies.alfworld_housekeeper", "ALFWorldHousekeeper"),
     "sokoban-rule-finder": ("agentgen_bench.policies.sokoban_rule_finder", "SokobanRuleFinder"),
+    "sciworld-assayer": ("agentgen_bench.policies.sciworld_assayer", "SciWorldAssayer"),
     "webshop-regular": ("agentgen_bench.policies.webshop_regular", "WebShopRegular"),
     "alfworld-searcher": ("agentgen_bench.policies.alfworld_searcher", "ALFWorldSearcher"),
     "webshop-first-hit": ("agentgen_bench.policies.webshop_shoppers", "BuyFirstHit"),

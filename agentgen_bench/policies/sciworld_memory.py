@@ -9,23 +9,11 @@ from dataclasses import dataclass, field
 
 from agentgen_bench.prompts import History
 
-DOORS: dict[str, tuple[str, ...]] = {
-    "hallway": ("art studio", "bedroom", "greenhouse", "kitchen", "living room", "workshop"),
-    "kitchen": ("bathroom", "hallway", "outside"),
-    "outside": ("foundry", "greenhouse", "kitchen"),
-    "greenhouse": ("hallway", "outside"),
-    "art studio": ("hallway",),
-    "bedroom": ("hallway",),
-    "living room": ("hallway",),
-    "workshop": ("hallway",),
-    "bathroom": ("kitchen",),
-    "foundry": ("outside",),
-}
 _VIEW = re.compile(
     r"This (?:room|outside location) is called the ([a-z ]+)\. (?:In it|Here), you see: ?\n((?:\t.*\n?)*)"
     r"|This outside location is called the (outside)\. Here you see: ?\n((?:\t.*\n?)*)"
 )
-_MOVED = re.compile(r"^You move to the ([a-z ]+)\.")
+_MOVED = re.compile(r"^You (?:move|teleport) to the ([a-z ]+)\.")
 _TAKEN = re.compile(r"^You move the (.+) to the inventory\.")
 _PUT = re.compile(r"^You move the (.+) to the (?!inventory)([a-z ]+)\.")
 _FOCUSED = re.compile(r"^You focus on the (.+)\.")
@@ -68,23 +56,6 @@ def remembered(history: History) -> Memory:
         _heard(memory, answer)
         _read(memory, observation)
     return memory
-
-
-def way(origin: str, goal: str) -> list[str]:
-    """Return the rooms from one to another, the first left out: a shortest way.
-
-    Examples:
-        >>> way("art studio", "outside")
-        ['hallway', 'greenhouse', 'outside']
-    """
-    routes = {origin: [origin]}
-    coming = [origin]
-    for room in coming:
-        for following in DOORS.get(room, ()):
-            if following not in routes:
-                routes[following] = [*routes[room], following]
-                coming.append(following)
-    return routes.get(goal, [origin])[1:]
 
 
 def _heard(memory: Memory, answer: str) -> None:

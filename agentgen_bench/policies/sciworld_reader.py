@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from agentgen_bench.envs.paraphrasing import original_of
 from agentgen_bench.envs.sciworld.paraphrases import FORMS
+from agentgen_bench.envs.sciworld.rooms import way
 from agentgen_bench.policies.base import Decision, Description
 from agentgen_bench.policies.demonstrators import NO_ANSWER, answer
-from agentgen_bench.policies.sciworld_memory import Memory, remembered, way
+from agentgen_bench.policies.sciworld_memory import Memory, remembered
 from agentgen_bench.prompts import History
 
 # Years that an animal lives at most, about.
@@ -58,14 +59,15 @@ class SciWorldReader:
 
     def act(self, histories: Sequence[History]) -> list[Decision]:
         """Return one decision per history, from its observations alone."""
-        return [_decide(history) for history in histories]
+        return [decided(history) for history in histories]
 
     def describe(self) -> Description:
         """Return the kind."""
         return {"kind": self.name}
 
 
-def _decide(history: History) -> Decision:
+def decided(history: History) -> Decision:
+    """Return the decision at one step of a task by itself."""
     if history.family != "SciWorld":
         return NO_ANSWER
     memory, task = remembered(history), original_of(FORMS, history.task) or history.task

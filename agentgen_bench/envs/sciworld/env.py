@@ -8,7 +8,7 @@ from agentgen_bench.checks import chosen
 from agentgen_bench.contract import Analysis, Info
 from agentgen_bench.envs.base import PARAPHRASES, Outcome, TextEnv, checked_range, read_action
 from agentgen_bench.envs.paraphrasing import paraphrased
-from agentgen_bench.envs.sciworld import FAMILY, levels, oracle, settings, text
+from agentgen_bench.envs.sciworld import FAMILY, levels, oracle, settings, substances, text
 from agentgen_bench.envs.sciworld.backend import Simulator
 from agentgen_bench.envs.sciworld.cell import SIMULATOR_VERSION
 from agentgen_bench.envs.sciworld.gold import GoldPath, gold_path, step_limit
@@ -19,6 +19,7 @@ from agentgen_bench.envs.sciworld.phrases import phrases
 from agentgen_bench.envs.sciworld.planning import generate_gold, plan_from
 from agentgen_bench.envs.sciworld.seat import Answer
 from agentgen_bench.errors import SpecError
+from agentgen_bench.seeding import key_digest
 from agentgen_bench.text import Richness, Section, Spans
 
 PAPER_STEPS = 50  # arXiv 2601.18217 cuts every episode there
@@ -85,13 +86,17 @@ class SciWorldEnv(TextEnv):
         environments are spread, so that threads run in parallel. admissible: visible, all, none. max_commands: the
         most that "visible" lists (1 to 1,000, 100 by default); beyond it, `look at` is the first to go. paraphrase: 0,
         the task in the simulator's words; any other number, a wording that it and the level choose (the command `task`
-        is answered by the simulator, in its own).
+        is answered by the simulator, in its own). fact: none, or substances: each level is a variation of
+        test-conductivity-of-unknown-substances in which the substances of the fact (2, 3 or 4, by difficulty; easy is
+        eased) conduct electricity or do not, as the fact says and no text does. The step limit is 2 above the fewest
+        actions of whoever knows, too few for a circuit. In a pack the substances are the pack's (docs/lifecycle.md).
         Levels freeze 11 (train) and freeze 19 (valid) are left out unless asked for by number: the simulator's own
         solver reaches 87 and 82 points there.
 
     Oracle:
         The gold path, verified by replay; made on demand where none is shipped (up to 10 s of CPU). Where the agent
-        strays, the simulator's solver is asked for a plan from there: it often, not always, has one.
+        strays, the simulator's solver is asked for a plan from there: it often, not always, has one. Under a fact the
+        shortest way of whoever knows it, from wherever the agent is.
 
     Version history:
         v0: scienceworld 1.2.3.
@@ -99,6 +104,7 @@ class SciWorldEnv(TextEnv):
 
     family: ClassVar[str] = "SciWorld"
     difficulties: ClassVar[tuple[str, ...]] = FAMILY.difficulties
+    fact_kinds: ClassVar[tuple[str, ...]] = ("none", "substances")
     action_templates: ClassVar[tuple[str, ...]] = (
         "activate <object>",
         "close <object>",
@@ -144,14 +150,20 @@ class SciWorldEnv(TextEnv):
         admissible: str = "visible",
         max_commands: int = MAX_COMMANDS,
         paraphrase: int = 0,
+        fact: str = "none",
         render_mode: str | None = None,
     ) -> None:
         """Check the settings; Java starts with the first `reset`. The knobs are described above."""
-        super().__init__(richness=richness, difficulty=difficulty, split=split, render_mode=render_mode)
+        super().__init__(richness=richness, difficulty=difficulty, split=split, render_mode=render_mode, fact=fact)
         chosen("ambiguity", ambiguity, AMBIGUITY)
         chosen("admissible", admissible, ADMISSIBLE)
         if variation is not None and task is None:
             raise SpecError(f"variation={variation!r} without a task; name the task it belongs to, such as task='4-2'")
+        if fact != "none" and (task is not None or difficulty == "paper"):
+            raise SpecError(
+                f"fact={fact!r} chooses its own task at difficulty easy, medium or hard, got task={task!r} and "
+                f"difficulty={difficulty!r}; leave out the task, or the fact"
+            )
         self._task_knob = None if task is None else settings.task_named(task).name
         if self._task_knob is not None:
             settings.simplifications(settings.task_named(self._task_knob), difficulty, simplifications)
@@ -169,12 +181,21 @@ class SciWorldEnv(TextEnv):
 
     def level(self, level_seed: int) -> Level:
         """Return the level that `reset(seed=level_seed)` plays."""
+        return self._level_under(level_seed, self.own_fact_seed(level_seed))
+
+    def _level_under(self, level_seed: int, fact_seed: int | None) -> Level:
         name, variation = self._task_knob, self._variation_knob
-        if name is None or variation is None:
+        if fact_seed is not None:
+            known, name = self._substances_of(fact_seed), substances.TASK
+            variation = substances.variation_under(known, self.split, fact_seed, level_seed)
+        elif name is None or variation is None:
             order = levels.level_order(self.difficulty, self.split, name)
             name, variation = order[level_seed % len(order)]
         chosen = settings.simplifications(settings.task_named(name), self.difficulty, self._simplifications_knob)
         return Level(name, variation, chosen)
+
+    def _substances_of(self, fact_seed: int) -> dict[str, bool]:
+        return substances.substances_of(fact_seed, self.difficulty, self.split)
 
     @property
     def levels_are_listed(self) -> bool:
@@ -182,15 +203,21 @@ class SciWorldEnv(TextEnv):
         return True
 
     def _start(self, level_seed: int) -> None:
-        self._current = self.level(level_seed)
+        self._current = self._level_under(level_seed, self.fact_seed)
         self._answer = self._simulator.start(self._current)
         described = self._simulator.description()
         content = [SIMULATOR_VERSION, *self._current, described, self._answer.feedback]
         self.level_id: str = f"sciworld:{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]}"
         self.task: str = paraphrased(FORMS, described, self._paraphrase, "sciworld", self.level_id)
+        self._asked = None if self.fact_seed is None else substances.asked(described)
+        self._shortest = 0  # where a fact holds, the fewest actions of whoever knows it
+        if self.fact_seed is not None:
+            self._shortest = substances.shortest_length(self._simulator.look(), self._current)
+            self.level_id = f"sciworld:{key_digest(self.level_id, self.fact, self.fact_value()).hex()[:16]}"
         self.success, self.score = False, max(0, self._answer.score) / 100
+        under_fact = self._shortest + substances.SPARE_STEPS if self._shortest else None
         paper = PAPER_STEPS if self.difficulty == "paper" else None
-        self.max_steps: int = self._max_steps_knob or paper or step_limit(self._current)
+        self.max_steps: int = self._max_steps_knob or under_fact or paper or step_limit(self._current)
         self._executed: list[Executed] = []
         self._choices = 0
         self._view: text.View | None = None  # at lean there is none
@@ -250,6 +277,8 @@ class SciWorldEnv(TextEnv):
 
     def expert_action(self) -> str:
         """Return the next action of the gold path, or of a plan from where the agent strayed to (see `oracle`)."""
+        if self._asked is not None:
+            return self._informed_action(self._asked)
         if self._plan is None:
             self._plan = Plan(self._as_sent(self._gold().actions), 0)
         done = oracle.position(self._plan, self._executed)
@@ -258,9 +287,18 @@ class SciWorldEnv(TextEnv):
             self._plan, done = Plan(self._as_sent(actions), len(self._executed)), 0
         return self._plan.actions[done] if self._plan.actions else oracle.IDLE
 
+    def _informed_action(self, task: substances.Asked) -> str:
+        """Return the next action of whoever knows the fact."""
+        conducts = self._substances_of(self.fact_seed or 0)[task.substance]
+        done = {read_action(one.action) for one in self._executed if one.accepted}
+        teleports = "teleportAction" in self._current.simplifications.split(",")
+        return substances.next_action(self._simulator.look(), task, conducts, done, teleports)
+
     @property
     def expert_length(self) -> int | None:
         """Length of the level's gold path; None where none is shipped and the oracle was not asked yet."""
+        if self._shortest:
+            return self._shortest
         gold = gold_path(self._current) or self._on_demand
         return len(self._as_sent(gold.actions)) if gold is not None and gold.score == 100 else None
 
@@ -273,6 +311,10 @@ class SciWorldEnv(TextEnv):
     def _as_sent(self, actions: tuple[str, ...]) -> tuple[str, ...]:
         """Return a path's actions, without its answers to ambiguity where these are given within the step."""
         return actions if self._ambiguity == "menu" else oracle.without_answers(actions)
+
+    def fact_value(self) -> str:
+        """Return in words which of the fact's substances conduct electricity."""
+        return "" if self.fact_seed is None else substances.substances_text(self._substances_of(self.fact_seed))
 
     @property
     def task_spans(self) -> Spans:
