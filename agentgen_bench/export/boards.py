@@ -15,7 +15,8 @@ RowT = TypeVar("RowT")
 def boards_csv(boards: Sequence[Board], studies: Sequence[StudyTable] = ()) -> str:
     """Return all rows of all suites and studies; what a suite or a kind of study does not hold is an empty field."""
     families = sorted({family for board in boards for family in board.families})
-    columns = with_families(families, has_fresh=any(board.has_fresh for board in boards))
+    has_fresh, has_packs = any(board.has_fresh for board in boards), any(board.has_packs for board in boards)
+    columns = with_families(families, has_fresh=has_fresh, has_packs=has_packs)
     rows = [_cells(board.suite, columns, row) for board in boards for row in board.rows]
     rows += [_cells(table.protocol, table.columns, row) for table in studies for row in table.rows]
     names = dict.fromkeys(name for row in rows for name in row)

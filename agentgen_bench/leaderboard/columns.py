@@ -12,7 +12,7 @@ from typing import Generic, Literal, NamedTuple, TypedDict, TypeVar
 from agentgen_bench.leaderboard.audit import TRUSTS
 from agentgen_bench.leaderboard.harness import Card, harness_card
 from agentgen_bench.leaderboard.table import Board, Row
-from agentgen_bench.scores.base import LEVELS, Score, ScoreJson
+from agentgen_bench.scores.base import LEVELS, Score, ScoreJson, scores_json
 
 RowT = TypeVar("RowT")
 
@@ -152,6 +152,28 @@ FRESH: Column[Row] = Column(
 )
 
 
+# Of a suite of packs (docs/lifecycle.md).
+PACKS: tuple[Column[Row], ...] = (
+    Column("tasks, context kept", "kept_score", lambda row: row.packs.get("kept_score"), first="down"),
+    Column("CoD effect", "cod_effect", lambda row: _of_packs(row, "cod_effect"), first="down"),
+    Column("first position", "first_position", lambda row: _of_packs(row, "first_position", "percent"), "under"),
+    Column("last position", "last_position", lambda row: _of_packs(row, "last_position", "percent"), "under"),
+    Column("gain over wiped", "stateful_gain", lambda row: _of_packs(row, "stateful_gain"), first="down"),
+    Column("Ralph effect", "ralph_effect", lambda row: _of_packs(row, "ralph_effect"), first="down"),
+    Column("tokens of memory", "memory_tokens", lambda row: _tokens_of_memory(row)),
+)
+
+
+def _of_packs(row: Row, name: str, scale: Scale = "points") -> Estimate | None:
+    score = row.packs.get(name)
+    return None if score is None else Estimate(score, scale, is_trained=False)
+
+
+def _tokens_of_memory(row: Row) -> Amount | None:
+    score = row.packs.get("memory_tokens")
+    return None if score is None else _amount(score.value)
+
+
 def _amount(value: float | None, before: str = "") -> Amount | None:
     return None if value is None else Amount(value, before)
 
@@ -163,15 +185,18 @@ def for_readers(board: Board) -> tuple[Column[Row], ...]:
     """Return the columns of a board that readers see: those of tokens and repeats only where any row has them."""
     return tuple(
         column
-        for column in with_families(board.families, has_fresh=board.has_fresh)
+        for column in with_families(board.families, has_fresh=board.has_fresh, has_packs=board.has_packs)
         if column.key not in OPTIONAL or any(column.value(row) is not None for row in board.rows)
     )
 
 
-def with_families(families: Sequence[str], *, has_fresh: bool = False) -> tuple[Column[Row], ...]:
-    """Return `COLUMNS` with one for each of the families behind the overall success, and one of fresh levels."""
+def with_families(
+    families: Sequence[str], *, has_fresh: bool = False, has_packs: bool = False
+) -> tuple[Column[Row], ...]:
+    """Return `COLUMNS` with one for each of the families behind the overall success, `PACKS`, and fresh levels."""
     after = 1 + next(index for index, column in enumerate(COLUMNS) if column.key == "success")
-    return (*COLUMNS[:after], *map(_of_family, families), *([FRESH] if has_fresh else []), *COLUMNS[after:])
+    more = (*map(_of_family, families), *(PACKS if has_packs else ()), *([FRESH] if has_fresh else []))
+    return (*COLUMNS[:after], *more, *COLUMNS[after:])
 
 
 def _of_family(name: str) -> Column[Row]:
@@ -216,4 +241,7 @@ def _row_json(row: Row) -> Mapping[str, object]:
             found[f"{column.key}_card"] = dict(value.facts)
     if row.fresh is not None and row.metadata.fresh is not None:
         found["fresh"] = {"text": row.metadata.fresh["text"], "change": row.fresh.to_json()}
+    if row.packs:
+        found["packs"] = {name: score.to_json() for name, score in row.packs.items()}
+        found["curves"] = {curve.setting: scores_json(curve.scores.values()) for curve in row.curves}
     return found | {"families": {name: score.to_json() for name, score in row.families.items()}}

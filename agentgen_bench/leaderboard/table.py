@@ -31,7 +31,15 @@ from agentgen_bench.leaderboard.sums import Sums, outcomes
 from agentgen_bench.scores.base import Score
 from agentgen_bench.scores.bootstrap import RESAMPLES, Draws, percentile_interval
 from agentgen_bench.scores.ood import ranking_stability
+from agentgen_bench.scores.pack_results import OVERALL
 from agentgen_bench.scores.sampling import PolicyRates, sample_outcomes
+
+
+class Curve(NamedTuple):
+    """What a row says of one setting of packs: its scores by name, the positions first."""
+
+    setting: str
+    scores: dict[str, Score]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,8 @@ class Row:
     copy: str | None = None  # what is to be said of an entry with another's actions
     oracle: tuple[str, ...] = ()  # and of one with the oracle's, by family
     fresh: Score | None = None  # change of success from frozen levels to fresh ones, where the entry has both
+    packs: Mapping[str, Score] = field(default_factory=dict)  # of a suite of packs: what `scores.pack_results` names
+    curves: tuple[Curve, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -80,6 +90,11 @@ class Board:
     def has_fresh(self) -> bool:
         """Whether any row has played fresh levels."""
         return any(row.fresh is not None for row in self.rows)
+
+    @property
+    def has_packs(self) -> bool:
+        """Whether any row has played packs of tasks."""
+        return any(row.packs for row in self.rows)
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -192,10 +207,23 @@ def _row(path: Path, metadata: Metadata, results: Any, trusted: Trust, sums: Sum
         families = {family: _score(scores) for family, scores in results["families"].items()}
         success = _score(results["overall"])
         number = int(results["episodes"])
-        row = Row(entry_name(path), metadata, trusted, number, success, families, costs(sums), 0, 0, 0)
+        packs, curves = _packs(results.get("packs"))
+        row = Row(
+            entry_name(path), metadata, trusted, number, success, families, costs(sums), 0, 0, 0,
+            packs=packs, curves=curves,
+        )  # fmt: skip
         return row if metadata.fresh is None else replace(row, fresh=_score(read_json(path / FRESH_RESULTS), "change"))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise EntryError(f"{path}: {RESULTS} or {FRESH_RESULTS} lacks what a row needs: {error!r}") from None
+
+
+def _packs(found: Any) -> tuple[dict[str, Score], tuple[Curve, ...]]:
+    """Return what results say of packs: the means by name, and each setting's scores; nothing where there are none."""
+    if found is None:
+        return {}, ()
+    overall = {name: _score(found["overall"], name) for name in OVERALL if name in found["overall"]}
+    settings = [(str(one["setting"]), one["scores"]) for one in found["settings"]]
+    return overall, tuple(Curve(label, {name: _score(scores, name) for name in scores}) for label, scores in settings)
 
 
 def _episodes(path: Path, results: Any) -> dict[str, tuple[int, float]]:

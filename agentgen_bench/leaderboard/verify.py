@@ -5,7 +5,7 @@ the actions, nor that the token counts are right.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -22,6 +22,7 @@ from agentgen_bench.leaderboard.records import for_replay, prompt_of, read_entry
 from agentgen_bench.leaderboard.replay import CHUNK, CHUNK_LIMIT_S, Replayed, replay_all
 from agentgen_bench.leaderboard.safe import read_json
 from agentgen_bench.make import check_available
+from agentgen_bench.scores.packs import writing_places
 from agentgen_bench.scores.success import results
 from agentgen_bench.suites import Suite, load_suite
 
@@ -168,16 +169,25 @@ class Findings:
 def scored(episode: Episode) -> Episode:
     """Return the episode with what scores are computed from, in a few hundred bytes.
 
-    Steps that say the same are one object, and the first step carries the tokens of all.
+    Steps that say the same are one object, and the first step carries the tokens of all but those that write what is
+    kept of a pack, whose tokens are a score of their own.
     """
     steps = [
         _counted(step.action is None, step.parse_reason, step.reward, step.is_action_valid) for step in episode.steps
     ]
+    own = set(writing_places(episode)) - {0}
+    rest = [step for place, step in enumerate(episode.steps) if place not in own]
     if steps:
-        prompt_tokens = sum(step.prompt_tokens for step in episode.steps)
-        completion_tokens = sum(step.completion_tokens for step in episode.steps)
-        steps[0] = replace(steps[0], prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
+        steps[0] = _with_tokens(steps[0], rest)
+    for place in own:
+        steps[place] = _with_tokens(steps[place], episode.steps[place : place + 1])
     return replace(episode, steps=tuple(steps), analysis={}, task="", action_templates=())
+
+
+def _with_tokens(step: Step, spent: Sequence[Step]) -> Step:
+    """Return the step with the tokens of others."""
+    prompt_tokens, completion_tokens = sum(s.prompt_tokens for s in spent), sum(s.completion_tokens for s in spent)
+    return replace(step, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
 
 
 @lru_cache(maxsize=4096)

@@ -64,7 +64,7 @@ def pack_scores(runs: Iterable[Iterable[Episode]]) -> list[PackScores]:
     A pack played several times counts once, with the mean of each position. A crashed one scores 0 throughout.
     """
     settings = _settings(runs)
-    packs = {key: _rows(episodes) for key, episodes in settings.items()}
+    packs = {key: pack_rows(episodes) for key, episodes in settings.items()}
     return [_scored(key, packs, settings[key]) for key in settings]
 
 
@@ -75,7 +75,7 @@ def pack_changes(a: Iterable[Iterable[Episode]], b: Iterable[Iterable[Episode]])
     With A the policy before a training, B the one after, and a family or fact that it was not trained on, this is
     transfer.
     """
-    before, after = ({key: _rows(episodes) for key, episodes in _settings(runs).items()} for runs in (a, b))
+    before, after = ({key: pack_rows(episodes) for key, episodes in _settings(runs).items()} for runs in (a, b))
     found = [(key, tuple(_changes(key, before, after))) for key in after if key in before]
     return [PackChanges(json.loads(key), scores) for key, scores in found if scores]
 
@@ -111,7 +111,7 @@ def _scored(key: str, packs: Mapping[str, Rows], episodes: Sequence[Episode]) ->
     rows = list(packs[key].values())
     pack = pack_of(json.loads(key))
     effect = cod_effect if pack["strategy"] == "cod" else ralph_effect
-    twin = _twin(key, packs) if pack["context"] == "kept" else None
+    twin = twin_of(key, packs) if pack["context"] == "kept" else None
     gain = None
     if twin is not None and (shared := sorted(set(packs[key]) & set(packs[twin]))):
         kept, wiped = ([packs[setting][level] for level in shared] for setting in (key, twin))
@@ -132,7 +132,7 @@ def _changes(key: str, before: Mapping[str, Rows], after: Mapping[str, Rows]) ->
         "score_change": [mean(new) - mean(old) for old, new in pairs],
         "effect_change": [(new[-1] - new[0]) - (old[-1] - old[0]) for old, new in pairs],
     }
-    twin = _twin(key, after) if pack_of(json.loads(key))["context"] == "kept" else None
+    twin = twin_of(key, after) if pack_of(json.loads(key))["context"] == "kept" else None
     if twin is not None and twin in before:
         both = [level for level in own if before[twin].get(level) and after[twin].get(level)]
         gains = [[mean(side[key][level]) - mean(side[twin][level]) for level in both] for side in (before, after)]
@@ -143,8 +143,8 @@ def _changes(key: str, before: Mapping[str, Rows], after: Mapping[str, Rows]) ->
             yield scored(name, changes, stream("scores", "packs", "change", key))
 
 
-def _twin(key: str, packs: Iterable[str]) -> str | None:
-    """Return the setting that differs in its wiped context alone; None where it was not played."""
+def twin_of(key: str, packs: Iterable[str]) -> str | None:
+    """Return of some settings (by key) the one that differs in its wiped context alone; None where it is not there."""
     own = _but_context(json.loads(key))
     for other in packs:
         if pack_of(json.loads(other))["context"] == "wiped" and _but_context(json.loads(other)) == own:
@@ -163,7 +163,7 @@ def _memory(key: str, episodes: Sequence[Episode]) -> Iterator[Score]:
     unread = [mean([not step.is_action_valid for step in updates]) for one in whole if (updates := _updates(one))]
     if unread:
         yield mean_over_packs("unread_contexts", unread, stream("scores", "packs", "memory", key))
-    tokens = [float(sum(step.prompt_tokens + step.completion_tokens for step in _writing(one))) for one in whole]
+    tokens = [float(writing_tokens(one)) for one in whole]
     if any(tokens):
         interval = ratio_interval(tokens, [1] * len(tokens), stream("scores", "packs", "memory", key))
         yield Score("memory_tokens", mean(tokens), *interval, n=len(tokens))
@@ -177,18 +177,25 @@ def _updates(episode: Episode) -> list[Step]:
     ]
 
 
-def _writing(episode: Episode) -> list[Step]:
-    """Return the steps in which the agent wrote what it keeps, a note or a context: the one before each later task."""
+def writing_tokens(episode: Episode) -> int:
+    """Return the tokens read and generated in writing what the agent keeps of a pack."""
+    steps = [episode.steps[place] for place in writing_places(episode)]
+    return sum(step.prompt_tokens + step.completion_tokens for step in steps)
+
+
+def writing_places(episode: Episode) -> list[int]:
+    """Return which steps wrote what the agent keeps, a note or a context: the one before each later task."""
     notes = [task.note for task in episode.tasks[:-1]]
     later = [task.start for task in episode.tasks[1:]]
     return [
-        episode.steps[start - 1]
+        start - 1
         for start, note in zip(later, notes, strict=True)
-        if note is not None and start <= len(episode.steps)
+        if note is not None and 0 < start <= len(episode.steps)
     ]
 
 
-def _rows(episodes: Sequence[Episode]) -> dict[str, list[float]]:
+def pack_rows(episodes: Sequence[Episode]) -> dict[str, list[float]]:
+    """Return by level the mean score at each position, over the times that the pack was played."""
     played: dict[str, list[tuple[float, ...]]] = {}
     for episode in episodes:
         played.setdefault(level_key(episode), []).append(task_scores(episode))

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
@@ -32,6 +32,7 @@ from agentgen_bench.scores.bootstrap import (
     ratio_interval,
     wilson,
 )
+from agentgen_bench.scores.pack_results import PacksJson, packs_json
 from agentgen_bench.seeding import stream
 
 RESULTS_VERSION = 1
@@ -70,6 +71,7 @@ class ResultsJson(TypedDict):
     overall: dict[str, ScoreJson]
     families: dict[str, dict[str, ScoreJson]]
     settings: list[SettingJson]
+    packs: NotRequired[PacksJson]  # where packs of tasks were played
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,8 @@ def results(episodes: Iterable[Episode]) -> ResultsJson:
     episodes = list(episodes)
     policy = one_policy(episodes)
     settings = by_setting(episodes)
-    return {
+    packs = packs_json(settings)
+    found: ResultsJson = {
         "results_version": RESULTS_VERSION,
         "policy": policy,
         "episodes": len(episodes),
@@ -124,6 +127,7 @@ def results(episodes: Iterable[Episode]) -> ResultsJson:
         "families": {name: scores_json(overall(own)) for name, own in _by_family(settings).items()},
         "settings": [summary(group).to_json() for group in settings.values()],
     }
+    return found if packs is None else {**found, "packs": packs}
 
 
 def _by_family(settings: Mapping[str, list[Episode]]) -> dict[str, dict[str, list[Episode]]]:

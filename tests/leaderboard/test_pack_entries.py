@@ -1,8 +1,10 @@
 """Entries of packs of solve and update episodes: played, submitted, replayed; and what is changed in one is refused."""
 
+import csv
 import gzip
 import json
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,12 @@ from agentgen_bench import Answer, PromptConfig
 from agentgen_bench.evaluation.freeze import frozen_cell
 from agentgen_bench.evaluation.plan import suite_plan
 from agentgen_bench.evaluation.run import evaluate
+from agentgen_bench.export.boards import boards_csv
+from agentgen_bench.leaderboard.columns import board_json, for_readers
+from agentgen_bench.leaderboard.markdown import markdown
+from agentgen_bench.leaderboard.page import page
 from agentgen_bench.leaderboard.submit import submit
+from agentgen_bench.leaderboard.table import read_boards
 from agentgen_bench.leaderboard.verify import verify
 from agentgen_bench.parsing.context import CONTEXT_BEGIN, CONTEXT_END
 from agentgen_bench.policies.agents import AgentPolicy
@@ -56,6 +63,31 @@ def test_an_entry_of_packs_holds(packs: Suite, lines: tuple[Path, list[dict[str,
     assert verify(entry, suite=packs, workers=1).holds
     assert [len(task[3] or "") for task in episodes[0]["tasks"]] == [989, 0, 0]
     assert [step["parse_reason"] for step in episodes[0]["steps"] if step["parse_reason"]] == ["unclosed"]
+
+
+def test_a_row_of_packs_has_its_columns_and_curves_wherever_it_is_shown(
+    lines: tuple[Path, list[dict[str, Any]]],
+) -> None:
+    entry, _ = lines
+    (board,) = read_boards(entry.parent.parent)
+    (row,) = board.rows
+    names = ["kept_score", "first_position", "last_position", "cod_effect", "memory_tokens"]
+    assert list(row.packs) == names  # no twin without a context, no task again and again
+    assert row.packs["memory_tokens"].value == 24  # two updates a pack
+    assert [name for name in row.curves[0].scores if name.startswith("position")] == [
+        "position_1",
+        "position_2",
+        "position_3",
+    ]
+    shown = for_readers(board)
+    assert {"kept_score", "cod_effect", "memory_tokens"} < {column.key for column in shown}
+    header = next(line for line in markdown([board]).splitlines() if line.startswith("| rank"))
+    assert "| tasks, context kept | CoD effect | first position | last position | gain over wiped |" in header
+    assert '<small class="under">first position 0.0 <small>0.0' in page([board])
+    assert board_json(board)["rows"][0]["packs"] == {name: row.packs[name].to_json() for name in names}
+    (written,) = csv.DictReader(StringIO(boards_csv([board])))
+    assert float(written["memory_tokens"]) == 24
+    assert float(written["cod_effect_low"]) == row.packs["cod_effect"].low
 
 
 def change(*path: Any, to: Any) -> Callable[[dict[str, Any]], None]:
