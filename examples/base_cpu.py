@@ -1,6 +1,7 @@
 """A base model for studies, from random weights, on CPU cores: the preset base-cpu, one resumable command.
 
     python examples/base_cpu.py [--folder runs/base-cpu] [--families sokoban,alfworld,webshop,sciworld] [--steps 2000]
+        [--play sokoban,alfworld,webshop,sciworld]
 
 Records each family's demonstrator on its starter cell (growing chat, thoughts, no list of actions in the prompt), makes
 a model whose tokens are whole words, clones, and plays levels of the split valid greedily. Stopped at any moment, the
@@ -96,10 +97,11 @@ def main() -> None:
     """Run what is missing, then print the success of each family."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=Path("runs/base-cpu"))
-    parser.add_argument("--families", default=",".join(FAMILIES), help="that it learns; all are evaluated")
+    parser.add_argument("--families", default=",".join(FAMILIES), help="that it learns")
     parser.add_argument("--levels", type=int, default=LEVELS, help="of each family, for demonstrations")
     parser.add_argument("--steps", type=int, default=PRESET["sft"]["steps"])
     parser.add_argument("--episodes", type=int, default=PRESET["evaluation"]["episodes"], help="valid levels of each")
+    parser.add_argument("--play", default=",".join(FAMILIES), help="families that are evaluated")
     args = parser.parse_args()
     print(f"training: about {training_seconds(args.steps) / 60:.0f} minutes, if nothing else runs here", flush=True)
     folder, families = args.folder, args.families.split(",")
@@ -116,7 +118,7 @@ def main() -> None:
         sources = [option for path in data for option in ("--data", str(path))]
         where = ["--model", str(model), "--output", str(run), "--steps", str(args.steps), *resuming(run)]
         command("train", "sft", "--preset", "base-cpu", *sources, "--mix", mix, *where)
-    rates = {family: evaluated(folder, family, final, args.episodes) for family in FAMILIES}
+    rates = {family: evaluated(folder, family, final, args.episodes) for family in args.play.split(",")}
     rows = [
         (family, str(rate["n"]), f"{100 * rate['value']:.1f} %", f"{100 * rate['low']:.1f} to {100 * rate['high']:.1f}")
         for family, rate in rates.items()

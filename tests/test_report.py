@@ -204,6 +204,11 @@ def test_a_chart_file_may_show_a_part_of_the_axis():
     assert [part.count(f'text-anchor="end">{tick}<') for tick in (50, 55, 60)] == [1, 1, 1]
 
 
+def test_a_chart_file_joins_points_where_its_categories_are_an_order():
+    points = [Point("Sokoban", "before", 0.5, 0.4, 0.6, 9), Point("ALFWorld", "before", 0.3, 0.2, 0.4, 9)]
+    assert [svg_file({"a": points}, joined=joined).count("<polyline") for joined in (True, False)] == [1, 0]
+
+
 def in_browser(path, tmp_path, script=""):
     """Return the page's DOM after its scripts have run in a headless browser."""
     shown_page = tmp_path / "shown.html"

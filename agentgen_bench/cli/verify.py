@@ -59,7 +59,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="studies whose episodes lie elsewhere: the folder to fetch them into (default: one that is removed again)",
     )
     parser.add_argument(
-        "--model", metavar="FOLDER", help="the weights an entry names: were its completions drawn there?"
+        "--model",
+        metavar="FOLDER",
+        action="append",
+        default=[],
+        help="the weights an entry names: were its completions drawn there? Of a study once for each of its runs",
     )
     parser.add_argument("--beacon", default="", help="with --model: a string published after the entry, draws episodes")
     parser.add_argument(
@@ -73,7 +77,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Verify each entry; returns 1 where one does not hold, 2 where none of the paths is in a folder of a suite."""
-    if args.model is not None and args.record and not args.beacon:
+    if args.model and args.record and not args.beacon:
         raise SpecError("--model with --record needs --beacon: a public string from after the entry's publication")
     found = [_verified(path, args) for path in args.paths]
     if args.json:
@@ -94,10 +98,8 @@ def _verified(path: Path, args: argparse.Namespace) -> Verification:
     counter.close()
     if not args.json:
         _print(verification, counter.seconds)
-    if verification.holds and args.model is not None:
-        if is_study(path):
-            raise SpecError("--model compares an entry of one run with its weights; a study has many runs")
-        return _likelihood(path, args, verification)
+    if verification.holds and args.model:
+        return (_study_likelihood if is_study(path) else _likelihood)(path, args, verification)
     if verification.holds and args.rerun is not None:
         if is_study(path):
             note = rerun_study_note(path.absolute(), args.rerun, args.episodes_in)
@@ -115,17 +117,53 @@ def _likelihood(path: Path, args: argparse.Namespace, verification: Verification
     from agentgen_bench.leaderboard.likelihood import likelihood
     from agentgen_bench.policies.transformers import TransformersPolicy
 
-    policy = TransformersPolicy(args.model, PromptConfig(), Sampling(), dtype=args.dtype)
+    if len(args.model) > 1:
+        raise SpecError(f"{path} is an entry of one run, from one folder of weights; give --model once")
+    policy = TransformersPolicy(args.model[0], PromptConfig(), Sampling(), dtype=args.dtype)
     try:
         found = likelihood(path, policy, n_episodes=args.episodes, beacon=args.beacon)
     except EntryError as error:
-        return replace(verification, problems=(str(error),))
+        return _not_asked(path, error, verification)
     print(f"{one_line(str(path))}: {found.text}", file=sys.stderr)
     if not found.holds:
         return replace(verification, problems=(found.text,))
     note = f"{policy.describe()['content_hash']}, beacon {args.beacon!r}: {found.text}"
     _record(path, args, Record(_today(), "likelihood", entry_name(path), note, verification.digests))
     return verification
+
+
+def _study_likelihood(path: Path, args: argparse.Namespace, verification: Verification) -> Verification:
+    """Return the verification of a study with what the weights say; on record only where every run was asked."""
+    from agentgen_bench.leaderboard.study_likelihood import runs_of_weights, runs_without, study_likelihood
+    from agentgen_bench.policies.transformers import TransformersPolicy
+    from agentgen_bench.policies.weights import weights_hash
+
+    asked: set[str] = set()
+    for folder in args.model:
+        policy = TransformersPolicy(folder, PromptConfig(), Sampling(), dtype=args.dtype)
+        try:
+            for run in runs_of_weights(path, weights_hash(folder)):
+                found = study_likelihood(
+                    path, run, policy, n_episodes=args.episodes, beacon=args.beacon, elsewhere=args.episodes_in
+                )
+                print(f"{one_line(str(path))}, {run}: {found.text}", file=sys.stderr)
+                if not found.holds:
+                    return replace(verification, problems=(f"{run}: {found.text}",))
+                asked.add(run)
+        except EntryError as error:
+            return _not_asked(path, error, verification)
+    if left := runs_without(path, asked):
+        print(f"{one_line(str(path))}: not asked of {', '.join(left)}; give their weights too", file=sys.stderr)
+    else:
+        note = f"all {len(asked)} runs, beacon {args.beacon!r}, {args.episodes} episodes each: these weights"
+        _record(path, args, Record(_today(), "likelihood", entry_name(path), note, verification.digests))
+    return verification
+
+
+def _not_asked(path: Path, error: EntryError, verification: Verification) -> Verification:
+    """Return the verification with why the weights could not be asked, after saying so."""
+    print(f"{one_line(str(path))}: {one_line(str(error))}", file=sys.stderr)
+    return replace(verification, problems=(str(error),))
 
 
 def _is_a_run(path: Path) -> str:

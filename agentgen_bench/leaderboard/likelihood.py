@@ -99,12 +99,20 @@ def likelihood(
     path = path.absolute()
     suite = load_suite(path.parent.name) if suite is None else suite
     metadata = read_metadata(path, suite)
-    sampling, config, context = _claimed(metadata)
     played = list(read_entry_episodes(path, metadata, suite, parsed=False))
     played += read_fresh_episodes(path, metadata, suite, parsed=False)
     files = digests(path)
     own = "".join(files[name] for name in (EPISODES, FRESH_EPISODES) if name in files)
-    episodes = chosen_episodes(played, n_episodes, own, beacon)
+    return compared(metadata, chosen_episodes(played, n_episodes, own, beacon), policy)
+
+
+def compared(metadata: Metadata, episodes: Sequence[Episode], policy: TransformersPolicy) -> Likelihood:
+    """Return whether the completions of these episodes look drawn from a policy's weights, as the metadata says.
+
+    Raises:
+        EntryError: as `likelihood` does.
+    """
+    sampling, config, context = _claimed(metadata)
     drawn, left_out = drawn_completions(episodes, policy, config, sampling.max_tokens, context)
     tokens = [evidence(policy, one.prompt, one.completion, sampling) for one in drawn]
     return judged(tokens, sampling, n_episodes=len(episodes), left_out=left_out)

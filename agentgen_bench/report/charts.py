@@ -57,15 +57,16 @@ def small_multiples(panels: Mapping[str, Sequence[Point]], order: Sequence[str])
     return f'<div class="panels">{drawn}</div>{legend(series)}'
 
 
-def svg_file(panels: Mapping[str, Sequence[Point]], axis: Axis = WHOLE) -> str:
+def svg_file(panels: Mapping[str, Sequence[Point]], axis: Axis = WHOLE, *, joined: bool = True) -> str:
     """Return the panels side by side as one SVG file, which needs no page: for a README or a paper.
 
-    Each panel has the categories and the legend of its own points; `axis` is the part of [0, 1] that they show.
+    Each panel has the categories and the legend of its own points; `axis` is the part of [0, 1] that they show; a
+    line joins the points of a series where its categories are an order.
     """
     width, height = PANEL_WIDTH * len(panels), PANEL_HEIGHT + LEGEND_HEIGHT
     drawn = "".join(
-        f'<g transform="translate({PANEL_WIDTH * i})">{_drawing(name, points, _categories(points), series, axis)}'
-        f"{_legend_line(series)}</g>\n"
+        f'<g transform="translate({PANEL_WIDTH * i})">'
+        f"{_drawing(name, points, _categories(points), series, axis, joined=joined)}{_legend_line(series)}</g>\n"
         for i, (name, points) in enumerate(panels.items())
         for series in [list(dict.fromkeys(point.series for point in points))]
     )
@@ -142,7 +143,13 @@ def _panel(name: str, points: Sequence[Point], order: Sequence[str], series: Seq
 
 
 def _drawing(
-    name: str, points: Sequence[Point], order: Sequence[str], series: Sequence[str], axis: Axis = WHOLE
+    name: str,
+    points: Sequence[Point],
+    order: Sequence[str],
+    series: Sequence[str],
+    axis: Axis = WHOLE,
+    *,
+    joined: bool = True,
 ) -> str:
     present = [x for x in order if any(point.x == x for point in points)]
     step = (PANEL_WIDTH - LEFT - RIGHT) / max(1, len(present))
@@ -156,7 +163,8 @@ def _drawing(
         own = sorted((point for point in points if point.series == one), key=lambda point: present.index(point.x))
         shift = (k - (len(series) - 1) / 2) * min(10.0, 0.7 * step / max(1, len(series)))
         at = [(LEFT + step * (present.index(point.x) + 0.5) + shift, point) for point in own]
-        parts += [_joined(at, k, axis), *(_dot(x, point, k, axis) for x, point in at)]
+        parts += [_joined(at, k, axis)] if joined else []
+        parts += [_dot(x, point, k, axis) for x, point in at]
     return f'<text class="panel-title" x="{LEFT}" y="15">{shown(name)}</text>{"".join(parts)}'
 
 

@@ -11,7 +11,7 @@ from agentgen_bench.evaluation.plan import suite_plan
 from agentgen_bench.evaluation.protocol import Protocol
 from agentgen_bench.evaluation.run import evaluate
 from agentgen_bench.export import source
-from agentgen_bench.leaderboard import study_amend, study_folder, study_unpack, study_verify
+from agentgen_bench.leaderboard import study_amend, study_folder, study_likelihood, study_unpack, study_verify
 from agentgen_bench.leaderboard.submit import submit
 from agentgen_bench.policies.scripted import RandomPolicy
 from agentgen_bench.prompts import PromptConfig
@@ -59,7 +59,7 @@ def protocol() -> Protocol:
 @pytest.fixture
 def small_protocol_shipped(protocol: Protocol, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the small protocol stand for the shipped one of its name."""
-    for module in (study_amend, study_folder, study_verify, study_unpack, source):
+    for module in (study_amend, study_folder, study_likelihood, study_verify, study_unpack, source):
         monkeypatch.setattr(module, "load_protocol", lambda name: protocol)
 
 
