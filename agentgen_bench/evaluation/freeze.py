@@ -26,6 +26,20 @@ DIFFICULTIES = ("easy", "medium", "hard")
 # What a frozen suite holds is written out: a family, version or preset that comes later is in none of them.
 FAMILIES = ("Sokoban", "WebShop", "ALFWorld", "SciWorld")
 PACK_PRESETS = ("pack-4", "pack-4-wiped")
+# The fact of each family, at the difficulty at which it shows (benchmarks/facts.py).
+FACTS = {
+    "Sokoban": ("rule", "easy"),
+    "WebShop": ("shelf", "hard"),
+    "ALFWorld": ("house", "hard"),
+    "SciWorld": ("substances", "easy"),
+}
+# Packs of solve and update episodes, and how many: 128 tasks a cell. Each has its twin without a context; one task
+# again and again is paired with the different ones of the same number.
+FACT_PACKS = {
+    "cod-4": 32, "cod-4-wiped": 32, "cod-4-told": 32, "ralph-sample-4": 32,
+    "cod-8": 16, "cod-8-wiped": 16, "cod-8-irrelevant": 16, "cod-8-irrelevant-wiped": 16, "cod-8-changing": 16,
+    "cod-8-changing-wiped": 16, "cod-16": 8, "cod-16-wiped": 8,
+}  # fmt: skip
 SMOKE_LEVELS = {"ALFWorld": 10, "WebShop": 10, "SciWorld": 5}  # a SciWorld step costs a thousand times a Sokoban one
 
 MINI_LEVELS = 50  # with three repeats 1,800 episodes
@@ -95,6 +109,15 @@ def definitions() -> dict[str, Definition]:
                 (_spec(family, "easy").with_(interface="opaque", lifecycle=name), PACKS)
                 for family in FAMILIES
                 for name in PACK_PRESETS
+            ],
+        ),
+        "lifecycle-v2": (
+            "Packs of 4, 8 and 16 tasks that share a fact of the world, with a context written in episodes of its own, "
+            "without one and told; one task again and again, an irrelevant task in between, a fact that changes",
+            [
+                (_spec(family, difficulty).with_(knobs=(("fact", fact),), lifecycle=preset), n_packs)
+                for family, (fact, difficulty) in FACTS.items()
+                for preset, n_packs in FACT_PACKS.items()
             ],
         ),
         "paper-v1": (
