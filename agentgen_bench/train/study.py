@@ -20,6 +20,7 @@ from agentgen_bench.evaluation.folder import read_run, write_json, write_text
 from agentgen_bench.evaluation.fresh import drawn_from
 from agentgen_bench.evaluation.plan import Plan, single_plan
 from agentgen_bench.evaluation.run import evaluate
+from agentgen_bench.policies.backends import Resources
 from agentgen_bench.policies.loading import load_policy
 from agentgen_bench.policies.names import scripted_policy
 from agentgen_bench.policies.sampling import Sampling
@@ -397,5 +398,6 @@ def _run(plan: StudyPlan, model: str, output: Path, name: str, say: Callable[[st
 def _evaluate(plan: StudyPlan, cells: Plan, model: str, path: Path) -> None:
     measure = plan.evaluation
     sampling = Sampling(measure.temperature, max_tokens=measure.max_tokens)
-    policy = load_policy(model, plan.prompt, sampling, say=lambda line: None)
-    evaluate(cells, policy, plan.prompt, path, resume=path.exists())
+    resources = Resources(batch_size=measure.workers)
+    policy = load_policy(model, plan.prompt, sampling, resources=resources, say=lambda line: None)
+    evaluate(cells, policy, plan.prompt, path, workers=measure.workers, resume=path.exists())

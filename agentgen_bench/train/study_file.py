@@ -40,6 +40,7 @@ from agentgen_bench.evaluation.plan import Plan, single_plan
 from agentgen_bench.evaluation.protocol import Protocol, load_protocol
 from agentgen_bench.policies.names import DEMONSTRATOR, SCRIPTED
 from agentgen_bench.prompts import PromptConfig
+from agentgen_bench.rollout import DEFAULT_WORKERS
 from agentgen_bench.scores.study import ROLES
 from agentgen_bench.spec import TaskSpec
 from agentgen_bench.train.choices import SPEC_FIELDS, sources
@@ -86,11 +87,12 @@ class Evaluation:
     temperature: float = 0.0
     max_tokens: int = 512
     checkpoints: int = 1  # of each training, the last ones
-    suite: str | None = None  # a protocol, which then decides all of these but max_tokens
+    suite: str | None = None  # a protocol, which then decides all that decides results, but max_tokens
+    workers: int = DEFAULT_WORKERS  # episodes at once, and completions at once; decides time and memory alone
 
     def __post_init__(self) -> None:
         """Raise SpecError for numbers that measure nothing."""
-        for name in ("episodes", "repeats", "checkpoints"):
+        for name in ("episodes", "repeats", "checkpoints", "workers"):
             if getattr(self, name) < 1:
                 raise SpecError(f"evaluation: {name}={getattr(self, name)!r} is out of range; choose 1 or more")
 
@@ -155,6 +157,7 @@ class StudyPlan:
         """Return the plan as plain JSON, which names it when it is resumed."""
         data: dict[str, Any] = json.loads(json.dumps(to_json(self), default=asdict))
         data.pop("tokens_per_s")
+        data["evaluation"].pop("workers")
         if data["evaluation"]["suite"] is None:  # studies of before have no such key
             del data["evaluation"]["suite"]
         if not self.cloning.levels:  # nor have those that train by GRPO this one
@@ -244,7 +247,9 @@ def _evaluation(given: Mapping[str, Any]) -> Evaluation:
         return Evaluation(**given)
     protocol = load_protocol(str(given["suite"]))
     decided = {name: getattr(protocol, name) for name in ("repeats", "temperature", "checkpoints")}
-    wrong = [name for name in given if name not in ("suite", "max_tokens") and given[name] != decided.get(name)]
+    wrong = [
+        name for name in given if name not in ("suite", "max_tokens", "workers") and given[name] != decided.get(name)
+    ]
     if wrong:
         right = f"; it is {decided[wrong[0]]}" if wrong[0] in decided else ""
         raise SpecError(f"evaluation: {wrong[0]} is decided by {protocol.name}{right}, leave it out")
