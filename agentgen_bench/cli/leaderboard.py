@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     if args.mine is not None:
         return _show_mine(args, kept)
     boards = read_boards(args.leaderboards, kept)
-    found = read_studies(args.leaderboards)
+    found = read_studies(args.leaderboards, kept)
     studies = study_tables(found)
     tables = markdown(boards, studies)
     if args.update:

@@ -9,7 +9,6 @@ the check of a pull request, whose word counts, keeps nothing. Deleting the fold
 
 import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -21,11 +20,13 @@ from agentgen_bench.envs import base
 from agentgen_bench.leaderboard import courses, likeness, sums
 from agentgen_bench.leaderboard.courses import Played
 from agentgen_bench.leaderboard.likeness import Alike, AsOracle, Contestant, alike, as_oracle
+from agentgen_bench.leaderboard.safe import read_gzip_lines
 from agentgen_bench.leaderboard.sums import (
     Reading,
     Sums,
     played_from_json,
     played_json,
+    read_lines,
     read_sums,
     sums_from_json,
     sums_json,
@@ -81,15 +82,17 @@ class Kept:
         self._write(digest, SUMS, sums_json(reading.sums))
         self._write(digest, COURSES, played_json(reading.played))
 
-    def played(self, path: Path, digest: str) -> Sequence[Played]:
-        """Return the courses of the entry in a folder."""
+    def played(self, file: Path, digest: str) -> Sequence[Played]:
+        """Return the courses of a file of episodes, of this digest."""
         if digest not in self._played:
             data = self._read(digest, COURSES)
             try:
-                self._played[digest] = read_sums(path).played if data is None else played_from_json(data)
+                if data is not None:
+                    self._played[digest] = played_from_json(data)
             except (ValueError, KeyError, TypeError, IndexError):
-                self._warn(f"what was kept of {path} is not what is kept of entries; it is read anew")
-                self._played[digest] = read_sums(path).played
+                self._warn(f"what was kept of {file} is not what is kept of entries; it is read anew")
+            if digest not in self._played:
+                self.keep(digest, read_lines(read_gzip_lines(file), str(file)))
         return self._played[digest]
 
     def alike(self, one: Contestant, other: Contestant) -> list[Alike]:
@@ -147,9 +150,10 @@ class Kept:
         try:
             place = self._folder / digest
             place.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=place, delete=False) as file:
-                file.write(_head(digest, name, body) + b"\n" + body)
-            os.replace(file.name, place / name)
+            with tempfile.TemporaryDirectory(dir=place) as folder:  # a full disk leaves nothing behind
+                file = Path(folder) / name
+                file.write_bytes(_head(digest, name, body) + b"\n" + body)
+                file.replace(place / name)
         except OSError:
             return
 

@@ -31,7 +31,8 @@ def _board(board: Board) -> str:
 
 def _studies(table: StudyTable) -> str:
     head = [f"### {table.protocol}: {TITLES[table.kind]}", "", NOTES[table.kind], ""]
-    return "\n".join([*head, *markdown_table(table.columns, table.rows)])
+    notes = [f"- {_escaped(entry)} {_escaped(note)}" for entry, note in table.notes]
+    return "\n".join([*head, *markdown_table(table.columns, table.rows), *(["", *notes] if notes else [])])
 
 
 def markdown_table(columns: Sequence[Column[RowT]], rows: Sequence[RowT]) -> list[str]:

@@ -1,6 +1,6 @@
 """The leaderboard as one static HTML page: no network, every name escaped."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from importlib import resources
 from typing import TypeVar
@@ -41,9 +41,10 @@ def asset(name: str) -> str:
 def _board(board: Board, entry_page: str) -> str:
     columns = for_readers(board)
     rows = [_row(row, row.trust, columns, entry_page) for row in board.rows]
+    notes = _notes((row.entry, note) for row in board.rows for note in row.notes)
     return (
         f'<section data-suite="{escape(board.suite)}"><h2>{escape(board.suite)}</h2>{_stability(board)}\n'
-        f"{_table(board.suite, columns, rows)}{_notes(board)}{_compare(board)}{_plot(board)}</section>"
+        f"{_table(board.suite, columns, rows)}{notes}{_compare(board)}{_plot(board)}</section>"
     )
 
 
@@ -89,7 +90,7 @@ def _studies(table: StudyTable, entry_page: str) -> str:
     rows = [_row(row, row.trust, table.columns, entry_page) for row in table.rows]
     return (
         f'<section class="study" data-suite="{name}"><h2>{name}: {TITLES[table.kind]}</h2><p>{NOTES[table.kind]}</p>\n'
-        f"{_table(table.protocol, table.columns, rows)}</section>"
+        f"{_table(table.protocol, table.columns, rows)}{_notes(table.notes)}</section>"
     )
 
 
@@ -106,9 +107,9 @@ def _table(name: str, columns: Sequence[Column[RowT]], rows: Sequence[str]) -> s
     )
 
 
-def _notes(board: Board) -> str:
-    """Return what the rows' actions say about where they came from."""
-    items = "".join(f"<li>{escape(row.entry)} {escape(note)}</li>" for row in board.rows for note in row.notes)
+def _notes(notes: Iterable[tuple[str, str]]) -> str:
+    """Return what the rows' actions say about where they came from, by entry."""
+    items = "".join(f"<li>{escape(entry)} {escape(note)}</li>" for entry, note in notes)
     return f"<ul>{items}</ul>" if items else ""
 
 

@@ -231,9 +231,12 @@ def _board_problems(leaderboards: Path, added: set[str]) -> list[str]:
     text = read_text(path, MAX_README_BYTES)
     boards = read_boards(leaderboards)
     rows = [row for board in boards for row in board.rows]
-    if copies := [f"{row.entry} {row.copy}" for row in rows if row.entry in added and row.copy is not None]:
+    studies = read_studies(leaderboards)
+    copies = [f"{row.entry} {row.copy}" for row in rows if row.entry in added and row.copy is not None]
+    copies += [f"{study.entry}: {note}" for study in studies if study.entry in added for note in study.said.copies]
+    if copies:
         return copies
-    if text == with_table(text, markdown(boards, study_tables(read_studies(leaderboards)))):
+    if text == with_table(text, markdown(boards, study_tables(studies))):
         return []
     return [f"the tables in {README} are not those of the entries; run agentgen-bench leaderboard --update"]
 

@@ -106,6 +106,7 @@ def _study_facts(study: StudyOnBoard) -> Facts:
         ("study", metadata.model),
         *_claims(metadata.org, metadata.date, study.trust),
         ("protocol", metadata.suite),
+        *(("note", note) for note in study.notes),
         ("runs", runs),
         ("their episodes lie", where),
         *(() if metadata.fresh is None else (("fresh levels drawn from", metadata.fresh.text),)),

@@ -63,6 +63,11 @@ class StudyRow:
         """What was recorded of its entry."""
         return self.study.trust
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What its study's actions say about where they came from."""
+        return self.study.notes
+
 
 @dataclass(frozen=True, slots=True)
 class StudyTable:
@@ -72,6 +77,11 @@ class StudyTable:
     kind: str
     columns: tuple[Column[StudyRow], ...]
     rows: tuple[StudyRow, ...]
+
+    @property
+    def notes(self) -> tuple[tuple[str, str], ...]:
+        """Entries and what is to be said of them, each once."""
+        return tuple(dict.fromkeys((row.study.entry, note) for row in self.rows for note in row.notes))
 
 
 def study_tables(studies: Sequence[StudyOnBoard]) -> list[StudyTable]:
@@ -118,6 +128,7 @@ def _row_json(row: StudyRow) -> Mapping[str, object]:
         **{name: score_json(score) for name, score in row.scores.items()},
         "seeds": row.seeds,
         "trust": row.trust,
+        "notes": list(row.notes),
         "date": metadata.date,
     }
 
@@ -275,6 +286,7 @@ ENTRY: tuple[Column[StudyRow], ...] = (
     Column("trust", "trust", lambda row: Badge(row.trust, TRUSTS.index(row.trust)), first="down"),
     Column("date", "date", lambda row: date.fromisoformat(row.study.metadata.date), first="down"),
     Column("entry", "entry", lambda row: row.study.entry, "data"),
+    Column("what its actions say", "notes", lambda row: "; ".join(row.notes), "data"),
 )
 
 

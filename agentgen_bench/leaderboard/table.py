@@ -185,7 +185,7 @@ def contestants(paths: Sequence[Path]) -> list[Contestant]:
 def _contestant(path: Path, metadata: Metadata, kept: Kept, digest: str) -> Contestant:
     label = metadata.org, metadata.model
     return Contestant(
-        entry_name(path), label, str(metadata.policy.get("kind")), partial(kept.played, path, digest), digest
+        entry_name(path), label, str(metadata.policy.get("kind")), partial(kept.played, path / EPISODES, digest), digest
     )
 
 

@@ -3,10 +3,12 @@
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from agentgen_bench.leaderboard.courses import Course, Played, agree, course_of, folded
+from agentgen_bench.leaderboard.kept import Kept
 from agentgen_bench.leaderboard.likeness import (
     Contestant,
     alike,
@@ -15,6 +17,7 @@ from agentgen_bench.leaderboard.likeness import (
     copy_note,
     oracle_notes,
 )
+from agentgen_bench.leaderboard.study_likeness import StudyNotes, StudyRunPlayed, study_notes
 from agentgen_bench.spec import LIFECYCLE_PRESETS, TaskSpec
 
 FAMILY = "Maze"  # no family of ours: nobody counts its solutions
@@ -190,3 +193,44 @@ def test_a_pack_has_no_count_of_solutions() -> None:
     name = next(iter(LIFECYCLE_PRESETS))
     pack = TaskSpec("Sokoban", interface="synonym", lifecycle=name)
     assert best_solutions(json.dumps(pack.to_json()), 0) is None
+
+
+# --- runs of studies
+
+
+def study_run(study: str, name: str, played: list[Walk], weights: str) -> StudyRunPlayed:
+    own = entry(f"{study} {name}", played, label=(study, study))
+    return StudyRunPlayed(weights, replace(own, digest=f"{study} {weights}"))
+
+
+def notes(**studies: list[StudyRunPlayed]) -> dict[str, StudyNotes]:
+    return study_notes(studies, list(studies), Kept(None))
+
+
+def test_a_run_of_a_study_that_is_another_studys_is_found() -> None:
+    first = [study_run("first", "initial", walks(1), "a"), study_run("first", "trained", walks(2), "b")]
+    second = [study_run("second", "initial", walks(3), "c"), study_run("second", "best", padded_all(walks(2)), "d")]
+    found = notes(first=first, second=second)
+    assert found["first"] == StudyNotes()
+    (copy,) = found["second"].copies
+    assert copy.startswith("best makes the same mistakes as first trained (94 of 100 in Maze)")
+
+
+def padded_all(played: list[Walk]) -> list[Walk]:
+    return [padded(walk) for walk in played]
+
+
+def test_runs_of_the_same_weights_may_be_alike_in_two_studies() -> None:
+    one, two = ([study_run(name, "initial", walks(1), "a")] for name in ("one", "two"))
+    assert notes(one=one, two=two) == {"one": StudyNotes(), "two": StudyNotes()}
+
+
+def test_two_runs_of_a_study_that_play_every_level_the_same_are_noted() -> None:
+    runs = [
+        study_run("one", "seed-0", walks(1), "a"),
+        study_run("one", "seed-1", walks(1), "b"),
+        study_run("one", "seed-2", walks(1)[:-1] + walks(2)[-1:], "c"),  # but for one level: training changed little
+    ]
+    assert notes(one=runs)["one"] == StudyNotes(
+        same=("seed-1 plays every level as seed-0 does, with other weights (100 levels tell)",)
+    )

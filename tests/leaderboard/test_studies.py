@@ -16,13 +16,16 @@ import yaml
 from agentgen_bench.cli import main
 from agentgen_bench.errors import EntryError
 from agentgen_bench.evaluation.training import Origin
-from agentgen_bench.leaderboard import study_submit
+from agentgen_bench.leaderboard import likeness, pull_request, study_submit
 from agentgen_bench.leaderboard.audit import Record, append, audit_problems, read_audit
 from agentgen_bench.leaderboard.entry import Named, digests
+from agentgen_bench.leaderboard.markdown import markdown
+from agentgen_bench.leaderboard.page import page
 from agentgen_bench.leaderboard.pull_request import problems
 from agentgen_bench.leaderboard.studies import read_studies
 from agentgen_bench.leaderboard.study_amend import rerun_study_note
 from agentgen_bench.leaderboard.study_submit import submit_study
+from agentgen_bench.leaderboard.study_tables import study_tables
 from agentgen_bench.leaderboard.study_unpack import unpack_study
 from agentgen_bench.leaderboard.study_verify import verify_study
 from agentgen_bench.leaderboard.submit import submit
@@ -403,6 +406,34 @@ def test_the_board_reads_studies_apart_from_entries_of_runs(board):
     assert len(study.scores["rows"]) == 3
     assert read_boards(board) == []
     assert audit_problems(board) == []
+
+
+def as_a_models(entry, model, suffix):
+    """Copy a study's entry under another name, with other weights, as if a model had played."""
+    metadata = yaml.safe_load((entry / "metadata.yaml").read_text())
+    metadata["model"] = model
+    metadata["policy"]["kind"] = "transformers"
+    for said in metadata["runs"].values():
+        said["weights"] = weights(said["weights"] + suffix)
+    target = entry.parent / f"20261128_Lab__{model}"
+    shutil.copytree(entry, target)
+    (target / "metadata.yaml").write_text(yaml.safe_dump(metadata, sort_keys=False))
+    return target
+
+
+def test_the_board_and_the_check_say_that_a_study_is_a_copy(board, entry, monkeypatch):
+    monkeypatch.setattr(likeness, "COPY_LEVELS", 2)
+    as_a_models(entry, "first", "a")
+    second = as_a_models(entry, "second", "b")
+    shutil.rmtree(entry)
+    for name in ("first", "second"):
+        append(board, Record("2026-11-28", "added", f"{NAME}/20261128_Lab__{name}", "", digests(second)))
+    first, copy = read_studies(board)
+    assert first.said.copies == ()
+    assert copy.notes[0].startswith(f"initial makes the same mistakes as {NAME}/20261128_Lab__first initial (")
+    assert "makes the same mistakes" in markdown([], study_tables([first, copy])).replace("\\", "")
+    assert "makes the same mistakes" in page([], study_tables([first, copy]))
+    assert any("makes the same mistakes" in line for line in pull_request._board_problems(board, {copy.entry}))
 
 
 def test_a_changed_study_loses_its_trust_and_is_found(board, entry):
