@@ -10,10 +10,11 @@ import multiprocessing
 import os
 import queue
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.queues import Queue
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from agentgen_bench.policies.base import Decision, Policy
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.policies.token_server import TokenServerPolicy
 from agentgen_bench.train.grpo_config import Config
+from agentgen_bench.train.reweighting import reweighted, temperature_for, weighted_sum
 from agentgen_bench.train.streaming import MakeEnv, Sample, endless_groups, played_groups
 from agentgen_bench.train.trl_config import Engine
 
@@ -107,10 +109,60 @@ def _put(samples: "Queue[Sample]", sample: Sample, beat: Callable[[], None]) -> 
             pass
 
 
+class Samples(Protocol):
+    """Where rows come from, as a queue has it."""
+
+    def get(self, *, timeout: float | None = None) -> Sample:
+        """Return the next row; raises queue.Empty where none came in time."""
+        ...
+
+    def qsize(self) -> int:
+        """Return how many rows wait."""
+        ...
+
+
+class Weighted:
+    """Rows with the weights of `reweighting`: a block at a time, as many as an optimizer step takes."""
+
+    def __init__(
+        self,
+        samples: Samples,
+        block: int,
+        note: Callable[[dict[str, tuple[float, float]]], None] = lambda numbers: None,
+    ) -> None:
+        """Take rows from `samples`; `note` is told each block's temperature, 0 where it needs no weights."""
+        self._samples, self._block, self._note = samples, block, note
+        self._coming: list[Sample] = []
+        self._ready: deque[Sample] = deque()
+
+    def get(self, *, timeout: float | None = None) -> Sample:
+        """Return the next row, once its block is whole; raises queue.Empty where that takes longer."""
+        while not self._ready:
+            self._coming.append(self._samples.get(timeout=timeout))
+            if len(self._coming) == self._block:
+                self._weigh()
+        return self._ready.popleft()
+
+    def qsize(self) -> int:
+        """Return how many rows wait, here and where they come from."""
+        return self._samples.qsize() + len(self._coming) + len(self._ready)
+
+    def _weigh(self) -> None:
+        credits = [sample.advantage for sample in self._coming]
+        tokens = [len(sample.tokens.completion_ids) for sample in self._coming]
+        temperature = temperature_for(lambda temperature: weighted_sum(credits, tokens, temperature))
+        weighted = reweighted(credits, temperature).tolist()
+        self._ready.extend(
+            sample._replace(advantage=credit) for sample, credit in zip(self._coming, weighted, strict=True)
+        )
+        self._coming = []
+        self._note({"weights/temperature": (temperature or 0.0, 1.0)})
+
+
 class _Rows:
     """The queue as TRL reads it: rows of ours turned into its `RolloutSample`s."""
 
-    def __init__(self, samples: "Queue[Sample]") -> None:
+    def __init__(self, samples: Samples) -> None:
         self._samples = samples
 
     def get(self, timeout: float | None = None) -> Any:
@@ -165,7 +217,10 @@ class RolloutWorker:
             )
             for part in range(engine.play_processes)
         ]
-        self.rollout_buffer: _Rows = _Rows(self._shared.samples)
+        samples: Samples = self._shared.samples
+        if config.reweight_negative:
+            samples = Weighted(samples, config.mini_batch, self._shared.numbers.put)
+        self.rollout_buffer: _Rows = _Rows(samples)
         self.metrics_queue = self._shared.numbers
 
     def start(self) -> None:

@@ -3,8 +3,8 @@
 Three parts work at once. vLLM servers draw completions. A few processes of ours play: environments, prompts, parsing,
 the rollout loop and the advantages are those of `grpo.py`; each finished group becomes rows in a queue. TRL's
 `AsyncGRPOTrainer` (DDP or FSDP2 by accelerate) takes rows from the queue, makes optimizer steps and sends the new
-weights to vLLM after each. It takes a worker of our own through its `RolloutWorkerProtocol`, so no TRL class is
-subclassed and no private name is used.
+weights to vLLM after each. It takes a worker of our own through its `RolloutWorkerProtocol`, so no private name is used
+and no TRL class is subclassed, but for `clip="one_side"`: there its loss is asked for with other gradients.
 
 What the engine does otherwise than `grpo.py`:
 
@@ -12,6 +12,8 @@ What the engine does otherwise than `grpo.py`:
   are a few updates old. Each row carries the version of its own step; TRL drops those older than `max_staleness`.
 - The ratio is taken against vLLM's log-probabilities (`importance_cap=None` there); there is no KL penalty, and one
   epoch. Settings that ask for anything else are refused.
+- `reweight_negative` weights blocks of `mini_batch` rows in the order in which they come. Rows that are dropped as too
+  old make the blocks of later steps those of two.
 - The loss is a mean over the tokens of each micro-batch, and micro-batches weigh the same; in `grpo.py` every token of
   the mini-batch does. With one micro-batch the two make the same step (a test).
 - Two runs with the same seed play the same levels, but are not equal: what is drawn by which weights is a race.
@@ -38,6 +40,7 @@ from agentgen_bench.train.settings import open_training, to_json
 from agentgen_bench.train.streaming import MakeEnv
 from agentgen_bench.train.trl_config import Engine, check_settings
 
+MAX_EXPONENT = 60.0  # e^60 is finite in float32, and times 0 still 0
 INSTALL = f"training by TRL needs TRL: {install_hint('trl')}"
 
 
@@ -133,7 +136,7 @@ def train(
     start = get_last_checkpoint(str(run)) if resume else None
     done = int(start.rsplit("-", 1)[1]) if start else 0
     worker = RolloutWorker(config, engine, seed_from("trl", config.seed, done), make_policy, make_env)
-    trainer = AsyncGRPOTrainer(
+    trainer = one_sided(AsyncGRPOTrainer, config)(
         model=config.model,
         args=arguments,
         train_dataset=Dataset.from_dict({"prompt": ["the worker draws the levels"]}),  # TRL asks for one
@@ -144,6 +147,48 @@ def train(
     trainer.remove_callback(PrinterCallback)  # it prints every step's numbers; they are in the log
     trainer.train(resume_from_checkpoint=start)
     return run / f"checkpoint-{config.steps}"
+
+
+def one_sided(trainer: Any, config: Config) -> Any:
+    """Return TRL's trainer class as it is, or for `clip="one_side"` with the gradient of A log p, without a ratio."""
+    if config.clip != "one_side":
+        return trainer
+
+    class OneSided(trainer):  # type: ignore[misc]
+        """TRL's loss and bounds; what it differentiates has the ratio taken out."""
+
+        def compute_loss(
+            self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+        ) -> Any:
+            """Return TRL's loss of a model whose log-probabilities have other gradients."""
+            return super().compute_loss(*_without_ratio(model, inputs), return_outputs, num_items_in_batch)
+
+    return OneSided
+
+
+def _without_ratio(model: Any, inputs: Any) -> tuple[Any, Any]:
+    """Return the model with the gradient of each log-probability divided by the ratio that TRL's loss multiplies.
+
+    The gradient of A r, with r = exp(log p - old), is A r times that of log p; where it is clipped it stays 0. Rows
+    that begin alike share their first positions, each with an `old` of its own; so the model answers for each drawn
+    token by itself, and the inputs that go with it say so.
+    """
+    import torch
+
+    is_drawn = inputs["token_index"] >= 0
+    places, old = inputs["token_index"][is_drawn], inputs["old_log_probs"][is_drawn]
+    token_index = inputs["token_index"].clone()
+    token_index[is_drawn] = torch.arange(len(places), device=places.device, dtype=token_index.dtype)
+
+    def called(**arguments: Any) -> Any:
+        outputs = model(**arguments)
+        found = outputs.log_probs.flatten()[places]
+        held = found.detach()
+        outputs.log_probs = held + (found - held) * torch.exp((old - held).clamp(max=MAX_EXPONENT))
+        outputs.entropy = outputs.entropy.flatten()[places]
+        return outputs
+
+    return called, {**inputs, "token_index": token_index}
 
 
 def _check_machine(config: Config, engine: Engine) -> None:

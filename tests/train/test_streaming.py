@@ -1,4 +1,5 @@
 import os
+import queue
 import subprocess
 import sys
 import time
@@ -9,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from agentgen_bench.errors import MissingDependencyError, SpecError
+from agentgen_bench.policies.base import TokenSample
 from agentgen_bench.train.grpo import make_sampler, play_groups, training_rows
-from agentgen_bench.train.players import Engine
-from agentgen_bench.train.streaming import endless_groups, played_groups
+from agentgen_bench.train.players import Engine, Weighted
+from agentgen_bench.train.streaming import Sample, _played, _Seen, endless_groups, played_groups
 from agentgen_bench.train.tokens import joined
 from agentgen_bench.train.trl_async import check_settings, rows_per_pass, train, trl_settings
 from tests.counting import CountingEnv
+from tests.train.test_advantages import PACKS, pack
 from tests.train.test_grpo import config
 from tests.train.tiny import make_env
 
@@ -56,6 +59,41 @@ def test_each_row_says_which_weights_drew_it(cloned_model, tmp_path):
     )
     steps = max(sample.version for sample in played.samples)
     assert sorted({sample.version for sample in played.samples}) == list(range(steps + 1))
+
+
+def test_rows_of_packs_carry_the_credit_of_the_worked_example():
+    # SCORES.md: x = [[0,1,1],[0,0,1]], z = [[0,-.1],[0,0]]; see tests/train/test_advantages.py.
+    episodes = [pack((0.5, 1.0, 1.0), (True, False)), pack((0.0, 0.9, 1.0), (True, True), (1, 1, 2))]
+    group = [
+        (one.episode, [_Seen(TokenSample((1,), (k + 2,), (-0.5,)), 0) for k in range(len(one.episode.steps))])
+        for one in episodes
+    ]
+    settings = asynchronous("m", "o", sources=PACKS, credit="cod", success_reward=1.0, invalid_penalty=0.1)
+    found = [sample.advantage for sample in _played(0, group, settings).samples]
+    first = [1 / 6, 1 / 6, 1 / 6, 1 / 4, -0.025, 0]
+    assert found == pytest.approx([*first, -1 / 6, -1 / 6, -1 / 4, 0.025, 0, 0])
+
+
+def sample_of(advantage, n_tokens):
+    return Sample(TokenSample((1,), (2,) * n_tokens, (-0.5,) * n_tokens), advantage, 0, 0)
+
+
+def test_rows_are_weighted_a_block_at_a_time_and_wait_until_it_is_whole():
+    rows, noted = queue.Queue(), []
+    weighted = Weighted(rows, 2, noted.append)
+    # The first block sums to 1 - 3 < 0: e^(1/T) - 3 e^(-1/T) >= 0 up to T = 2 / ln 3 = 1.8205. The second does not.
+    for sample in (sample_of(1.0, 1), sample_of(-1.0, 3), sample_of(0.5, 1), sample_of(-0.5, 1), sample_of(9.0, 1)):
+        rows.put(sample)
+    found = [weighted.get(timeout=1).advantage for _ in range(4)]
+    assert found[0] + 3 * found[1] == pytest.approx(0.0, abs=0.05)
+    assert found[0] == pytest.approx(3**0.5, abs=0.03)
+    assert found[2:] == [0.5, -0.5]
+    assert [numbers["weights/temperature"][0] for numbers in noted] == [pytest.approx(1.8205 - 0.025, abs=0.025), 0.0]
+    with pytest.raises(queue.Empty):
+        weighted.get(timeout=0.01)
+    assert weighted.qsize() == 1
+    rows.put(sample_of(8.0, 1))
+    assert weighted.get(timeout=1).advantage == 9.0
 
 
 def test_crashed_episodes_are_left_out_and_counted(cloned_model, tmp_path):

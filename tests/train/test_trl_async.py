@@ -4,6 +4,7 @@ TRL's attention kernel needs a Hopper GPU, and its weight transfer two of them; 
 else is TRL's own: queue, batching, packing, loss, optimizer, checkpoints.
 """
 
+import random
 import shutil
 from dataclasses import replace
 from importlib.util import find_spec
@@ -15,18 +16,21 @@ from safetensors.torch import load_file
 
 from agentgen_bench.errors import MissingDependencyError, RunError
 from agentgen_bench.evaluation.training import read_training
+from agentgen_bench.make import make
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.policies.transformers import TransformersPolicy
 from agentgen_bench.policies.weights import weights_hash
+from agentgen_bench.spec import LifecycleSpec, TaskSpec
 from agentgen_bench.train import trl_async
 from agentgen_bench.train.grpo import Learner, Row, make_sampler, update
 from agentgen_bench.train.logs import read_log
 from agentgen_bench.train.models import load_model
 from agentgen_bench.train.optimizing import accelerator_for
 from agentgen_bench.train.players import Engine, RolloutWorker, _Rows
+from agentgen_bench.train.settings import Source
 from agentgen_bench.train.streaming import endless_groups, played_groups
 from agentgen_bench.train.tokens import joined
-from agentgen_bench.train.trl_async import train, trl_settings
+from agentgen_bench.train.trl_async import one_sided, train, trl_settings
 from tests.train.test_streaming import asynchronous
 from tests.train.tiny import PROMPT, in_two_processes, make_env
 from tests.train.trl_stand_ins import FileTransfer, broken_policy, file_policy, stand_in_for_gpus
@@ -51,9 +55,8 @@ def run(settings, folder, **options):
     """Train; the players' server is a file of weights beside the run."""
     path = f"{folder}/weights.safetensors"
     options = {"make_policy": file_policy, **options}
-    return train(
-        settings, replace(ENGINE, server=path), weight_transfer=FileTransfer(path), make_env=make_env, **options
-    )
+    options = {"make_env": make_env, **options}
+    return train(settings, replace(ENGINE, server=path), weight_transfer=FileTransfer(path), **options)
 
 
 def settings_of(model, folder, steps):
@@ -146,18 +149,28 @@ class _Fixed:
         pass
 
 
-def test_trls_step_over_our_rows_is_our_step(cloned_model, tmp_path):
-    """The same rows, plain gradient descent: both trainers arrive at the same parameters."""
+@pytest.mark.parametrize("clip", ["ppo", "one_side"])
+def test_trls_step_over_our_rows_is_our_step(cloned_model, tmp_path, clip):
+    """The same rows, plain gradient descent: both trainers arrive at the same parameters.
+
+    The sampler's log-probabilities are moved, so that ratios lie within the bounds and beyond them on either side.
+    """
     from datasets import Dataset
     from trl.experimental.async_grpo import AsyncGRPOConfig, AsyncGRPOTrainer
 
-    settings = asynchronous(cloned_model, tmp_path / "run", steps=1, mini_batch=40, micro_batch_tokens=10**6)
+    settings = asynchronous(cloned_model, tmp_path / "run", steps=1, mini_batch=40, micro_batch_tokens=10**6, clip=clip)
     groups = endless_groups(settings, 0, 0, 1)
     stream = played_groups(groups, make_sampler(settings, cloned_model), settings, make_env=make_env)
     samples = []
     while len(samples) < 40:
         samples += next(stream).samples
-    samples = samples[:40]
+    noise = random.Random(0)
+    samples = [
+        sample._replace(
+            tokens=sample.tokens._replace(logprobs=tuple(p + noise.gauss(0, 0.3) for p in sample.tokens.logprobs))
+        )
+        for sample in samples[:40]
+    ]
 
     model = load_model(cloned_model)
     learner = Learner(accelerator_for(False), model, torch.optim.SGD(model.parameters(), lr=0.1), None)
@@ -166,7 +179,7 @@ def test_trls_step_over_our_rows_is_our_step(cloned_model, tmp_path):
 
     fields = trl_settings(settings, ENGINE, 1) | {"save_strategy": "no", "use_cpu": True}
     arguments = AsyncGRPOConfig(**fields)
-    theirs = AsyncGRPOTrainer(
+    theirs = one_sided(AsyncGRPOTrainer, settings)(
         model=cloned_model, args=arguments, train_dataset=Dataset.from_dict({"prompt": [""]}),
         rollout_worker=_Fixed(samples), weight_transfer=FileTransfer(tmp_path / "weights"),
     )  # fmt: skip
@@ -180,6 +193,20 @@ def test_trls_step_over_our_rows_is_our_step(cloned_model, tmp_path):
     assert moved > 1e-3
     for name, tensor in ours.items():
         torch.testing.assert_close(other[name], tensor, rtol=0, atol=moved * 1e-3)
+
+
+def test_packs_train_with_credit_and_weights_and_a_clip_on_one_side(cloned_model, tmp_path):
+    lifecycle = LifecycleSpec(2, "kept", update="episode", trajectory_chars=400)
+    pack = TaskSpec("Sokoban", "lean", interface="opaque", lifecycle=lifecycle, knobs=(("max_steps", 2),))
+    settings = asynchronous(
+        cloned_model, tmp_path / "run", steps=2, mini_batch=10, micro_batch_tokens=10**6, save_every=2, workers=2,
+        levels_per_step=1, group_size=2, sources=(Source(pack),), credit="cod", reward="score", success_reward=1.0,
+        divide_by_std=False, clip="one_side", reweight_negative=True,
+    )  # fmt: skip
+    run(settings, tmp_path, make_env=make)
+    lines = read_log(tmp_path / "run")
+    assert [line["step"] for line in lines] == [1, 2]
+    assert all("weights/temperature" in line for line in lines)
 
 
 def test_the_worker_has_what_trl_asks_of_one():
