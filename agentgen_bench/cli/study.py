@@ -51,8 +51,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="LIST",
         type=lambda text: text.split(","),
         default=[],
-        help="a piece of the study: policies by name, or initial; several processes may each run one of a study at a "
-        "time, and the command without it then ends with the scores",
+        help="a piece of the study: policies by name, one seed of one (NAME-seed-0), or initial; several processes may "
+        "each run one at a time, and the command without it then ends with the scores",
     )
     parser.add_argument(
         "--fresh",

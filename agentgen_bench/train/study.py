@@ -140,22 +140,24 @@ def run_study(
 ) -> Path | None:
     """Run what is missing of the study and return its `scores.yaml`; None where only a piece was asked for.
 
-    Two processes may run pieces of one study at the same time, in one folder, as long as no policy is in both.
+    Two processes may run pieces of one study at the same time, in one folder, as long as no training is in both.
 
     Args:
         plan: the study.
         output: its folder.
         say: takes a line on what is done next.
         launcher: the command that starts the processes of each GRPO training; empty: one process.
-        only: policies, "initial" among them, to train and evaluate; empty: all, and the scores.
+        only: policies, "initial" among them, to train and evaluate, or one seed of one, `NAME-seed-N`; empty: all, and
+            the scores.
 
     Raises:
         RunError: the folder holds another study.
         SpecError: settings of a training are wrong, or it leaves fewer checkpoints than are to be evaluated.
     """
     check_settings(plan)
+    runs_of_plan = [f"{policy.name}-seed-{seed}" for seed in plan.seeds for policy in plan.policies]
     for name in only:
-        chosen("policy", name, [INITIAL, *(policy.name for policy in plan.policies)], where="only: ")
+        chosen("policy", name, [INITIAL, *(policy.name for policy in plan.policies), *runs_of_plan], where="only: ")
     _open(plan, output)
     for line in not_of_its_protocol(plan):
         say(f"{plan.evaluation.suite}: {line}; the study can be run, but not submitted")
@@ -166,7 +168,7 @@ def run_study(
     for seed in plan.seeds:
         stage = 0
         for policy in plan.policies:
-            if only and policy.name not in _with_ancestors(plan, only):
+            if only and policy.name not in _with_ancestors(plan, only, seed):
                 continue
             name = f"{policy.name}-seed-{seed}"
             start = models[INITIAL] if policy.start == INITIAL else models[f"{policy.start}-seed-{seed}"]
@@ -191,9 +193,9 @@ def run_study(
     return output / SCORES
 
 
-def _with_ancestors(plan: StudyPlan, names: Sequence[str]) -> set[str]:
-    """Return the named policies and those that they start from."""
-    wanted = set(names)
+def _with_ancestors(plan: StudyPlan, names: Sequence[str], seed: int) -> set[str]:
+    """Return the policies that are named with this seed or without any, and those that they start from."""
+    wanted = {*names, *(name.removesuffix(f"-seed-{seed}") for name in names)}
     for policy in reversed(plan.policies):  # a policy starts from one before it
         if policy.name in wanted:
             wanted.add(policy.start)

@@ -209,7 +209,7 @@ def test_a_study_may_train_by_cloning_and_in_pieces(tmp_path):
     out, said = tmp_path / "out", []
     with pytest.raises(SpecError, match="only: unknown policy 'on-moon'; choose one of: initial, on-near, on-far"):
         run_study(plan, out, said.append, only=["on-moon"])
-    assert run_study(plan, out, said.append, only=["on-far"]) is None
+    assert run_study(plan, out, said.append, only=["on-far-seed-0"]) is None
     assert {path.name for path in (out / "runs").iterdir()} == {"on-far-seed-0", "on-far-seed-0-checkpoint-000001"}
     record = read_training(out / "train" / "on-far-seed-0" / "checkpoint-000002")
     assert [source["spec"] for source in record.sources] == [spec.to_json() for spec in plan.policies[1].specs]
