@@ -5,6 +5,7 @@ their actions lead to, so that meeting one again costs a look-up.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from agentgen_bench.envs.base import Outcome, read_action
@@ -48,24 +49,22 @@ class Position:
     boxes: int
     player: int
     n_placed: int
+    score: float
+    success: bool
+    sections: tuple[Section, ...]
+    commands: tuple[str, ...]
 
     __slots__ = ("boxes", "commands", "n_placed", "observation", "outcomes", "player", "score", "sections", "success")
 
-    def __init__(self, text: LevelText, around: Mapping[int, tuple[int, ...]], boxes: int, player: int) -> None:
-        """Describe the position; `around` are the neighbours of the level's floor."""
+    def __init__(self, text: LevelText, boxes: int, player: int, commands: tuple[str, ...]) -> None:
+        """Describe the position; `commands` are those that change something there."""
         self.boxes, self.player = boxes, player
-        goals = text.goals
-        self.n_placed = n_placed = (boxes & goals).bit_count()
-        self.score: float = n_placed / text.n_boxes
-        self.success: bool = boxes == goals
-        self.sections: tuple[Section, ...]
-        self.sections = shown = text.sections(boxes, player)  # all are at this richness
+        placed = text.placed.get(boxes) or text.place(boxes)
+        _, self.n_placed, self.score, self.success, _ = placed
+        self.sections = shown = text.sections(boxes, player, placed)  # all are at this richness
         self.observation: str = shown[0][0] if len(shown) == 1 else "".join([section[0] for section in shown])
-        usual = text.rule == USUAL
-        self.commands: tuple[str, ...] = _COMMANDS[
-            open_directions(around, boxes, player) if usual else _open(text.rule, around, boxes, player)
-        ]
-        self.outcomes: list[tuple[Position, Outcome] | None] = [None] * (UNREAD + 1)
+        self.commands = commands
+        self.outcomes: list[tuple[Position, Outcome] | None] = [None, None, None, None, None]  # by direction, UNREAD
 
 
 def _open(rule: str, around: Mapping[int, tuple[int, ...]], boxes: int, player: int) -> int:
@@ -86,8 +85,9 @@ class Play:
         self.text: LevelText = level_text(level, board, richness, paraphrase)
         self._around = neighbours(level.floor)
         self._step = RULES[level.rule].step
+        self._open = open_directions if level.rule == USUAL else partial(_open, level.rule)
         self._outcomes: dict[tuple[int, bool], Outcome] = {}  # by boxes that came onto targets, and whether all are
-        self._blocked = Outcome(REWARDS[reward].step, False, False)
+        self._usual, self._blocked = (Outcome(REWARDS[reward].step, False, is_valid) for is_valid in (True, False))
         self._met: dict[tuple[int, int], Position] = {}
         self.restart()
 
@@ -114,9 +114,12 @@ class Play:
         if after is None:
             found = here, self._blocked
         else:
-            there = self._met.get(after) or self._meet(*after)
-            gain = there.n_placed - here.n_placed, there.success
-            found = there, self._outcomes.get(gain) or self._outcome(*gain)
+            there = self._met.get(after) or self._meet(after)
+            if there.n_placed == here.n_placed and not there.success:
+                found = there, self._usual
+            else:
+                gain = there.n_placed - here.n_placed, there.success
+                found = there, self._outcomes.get(gain) or self._outcome(*gain)
         here.outcomes[direction] = found
         return found
 
@@ -129,13 +132,15 @@ class Play:
 
     def at(self, boxes: int, player: int) -> Position:
         """Return a position of this level, described."""
-        return self._met.get((boxes, player)) or self._meet(boxes, player)
+        return self._met.get((boxes, player)) or self._meet((boxes, player))
 
-    def _meet(self, boxes: int, player: int) -> Position:
-        """Describe a position, and remember it."""
+    def _meet(self, state: tuple[int, int]) -> Position:
+        """Describe the position of boxes and player, and remember it."""
         if len(self._met) >= MAX_POSITIONS:
             self._met.clear()  # a new position leads nowhere yet, so the old ones can be freed
-        position = self._met[boxes, player] = Position(self.text, self._around, boxes, player)
+        boxes, player = state
+        commands = _COMMANDS[self._open(self._around, boxes, player)]
+        position = self._met[state] = Position(self.text, boxes, player, commands)
         return position
 
     def __getstate__(self) -> dict[str, object]:

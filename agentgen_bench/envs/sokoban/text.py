@@ -53,6 +53,26 @@ def _indices(size: int) -> dict[int, int]:
     return {cell: r * size + c for cell in cells_of(interior(size)) for r, c in [position(cell)]}
 
 
+class Placed(NamedTuple):
+    """What the places of the boxes decide, wherever the player stands."""
+
+    board: str  # drawn without the player; "" in `coords`
+    n_placed: int  # boxes on targets
+    score: float
+    success: bool
+    counted: Section
+
+
+class _Spot(NamedTuple):
+    """What the player's place decides: where it is drawn, as what, and which cells are seen from there."""
+
+    at: int  # on the board, row by row
+    start: int  # of its symbol in the drawn board
+    end: int
+    symbol: str
+    sight: int
+
+
 class _Boxes(NamedTuple):
     """What the places of the boxes decide of a rich text, wherever the player stands."""
 
@@ -104,41 +124,42 @@ class LevelText:
             Section(f"Boxes on {target}s: {placed} of {self.n_boxes}.", Richness.BASE, "state")
             for placed in range(self.n_boxes + 1)
         ]
-        self._boards: dict[int, str] = {}  # without the player, by the places of the boxes
+        self.placed: dict[int, Placed] = {}  # by the places of the boxes, as far as they were asked for
         self._boxes: dict[int, _Boxes] = {}
         self._lines: dict[tuple[int, ...], str] = {}  # what is next to a box or target, by what that is
         self._views: dict[tuple[int, int], _View] = {}  # by the player and the boxes in sight
-        self._places = {
-            cell: (at, at + at // level.size, self._in_sight(at) if richness is _RICH else 0)
-            for cell in cells_of(level.floor)
-            for at in [self._index[cell]]
-        }
         self._drawn = self._drawing()
         self._box, self._player = (self._symbols(occupant) for occupant in (BOX, PLAYER))
+        self._spots = {cell: self._spot(self._index[cell]) for cell in cells_of(level.floor)}
         self._target_word = target.capitalize()
         columns = " ".join(map(str, range(level.size)))
         self._grid_heading = f"{GRID_HEADING}\n    {columns}\n"
         self._grid_start = len(self._grid_heading)
 
-    def sections(self, boxes: int, player: int) -> tuple[Section, ...]:
-        """Return the observation of a position: the sections shown at this richness."""
-        at, place, sight = self._places[player]
-        if self._drawn:
-            text = self._boards.get(boxes) or self._board(boxes)
-            text = f"{text[:place]}{self._player[at]}{text[place + 1 :]}"
-        else:
-            text = self._things_on_board(boxes, at)
-        board = plain_section((text, _LEAN, "state"))
+    def sections(self, boxes: int, player: int, placed: Placed) -> tuple[Section, ...]:
+        """Return the observation of a position: the sections shown at this richness; `placed` is that of the boxes."""
+        at, place, after, symbol, sight = self._spots[player]
+        board = placed[0]
+        text = f"{board[:place]}{symbol}{board[after:]}" if board else self._things_on_board(boxes, at)
+        section = plain_section((text, _LEAN, "state"))
         if self.richness is _LEAN:
-            return (board,)
-        n_placed = self._counts[(boxes & self.goals).bit_count()]
+            return (section,)
         if self.richness is _BASE:
-            return self._heading, board, self._legend, n_placed
-        placed = self._boxes.get(boxes) or self._placed(boxes)
+            return self._heading, section, self._legend, placed.counted
+        described = self._boxes.get(boxes) or self._describe_boxes(boxes)
         key = player, boxes & sight
-        view = self._views.get(key) or self._view(key, placed.kinds, at)
-        described = plain_section((self._described(placed, at, view.surroundings), _RICH, "state"))
-        return self._heading, board, self._legend, n_placed, self._rules, described, view.effects
+        view = self._views.get(key) or self._view(key, described.kinds, at)
+        state = plain_section((self._described(described, at, view.surroundings), _RICH, "state"))
+        return self._heading, section, self._legend, placed.counted, self._rules, state, view.effects
+
+    def place(self, boxes: int) -> Placed:
+        """Return what these places of the boxes decide, and remember it in `placed`."""
+        if len(self.placed) >= MAX_REMEMBERED:
+            self.placed.clear()
+        n = (boxes & self.goals).bit_count()
+        found = Placed(self._board(boxes), n, n / self.n_boxes, boxes == self.goals, self._counts[n])
+        self.placed[boxes] = found
+        return found
 
     def _view(self, key: tuple[int, int], kinds: list[int], at: int) -> "_View":
         """Return what the boxes in sight decide, and remember it."""
@@ -147,6 +168,12 @@ class LevelText:
         effects = Section(self._effects(kinds, at), _RICH, "hint")
         view = self._views[key] = _View(self._surroundings(kinds, at), effects)
         return view
+
+    def _spot(self, at: int) -> _Spot:
+        """Return what a place of the board decides of the text when the player stands there."""
+        place = at + at // self.size  # every row but the last ends in a line break
+        symbol = self._player[at] if self._drawn else ""
+        return _Spot(at, place, place + 1, symbol, self._in_sight(at) if self.richness is _RICH else 0)
 
     def _in_sight(self, at: int) -> int:
         """Return the cells that are seen from a place of the board: in each direction, those before the first wall."""
@@ -160,19 +187,16 @@ class LevelText:
         return found
 
     def _board(self, boxes: int) -> str:
-        """Return the drawn board without the player, and remember it."""
-        if len(self._boards) >= MAX_REMEMBERED:
-            self._boards.clear()
+        """Return the drawn board without the player; "" where it is not drawn."""
         board = self._drawn
-        for cell in cells_of(boxes):
+        for cell in cells_of(boxes) if board else ():
             at = self._index[cell]
             place = at + at // self.size
             board = f"{board[:place]}{self._box[at]}{board[place + 1 :]}"
-        self._boards[boxes] = board
         return board
 
-    def _placed(self, boxes: int) -> _Boxes:
-        """Return what these places of the boxes decide, and remember it."""
+    def _describe_boxes(self, boxes: int) -> _Boxes:
+        """Return what these places of the boxes decide of a rich text, and remember it."""
         if len(self._boxes) >= MAX_REMEMBERED:
             self._boxes.clear()
             self._lines.clear()
@@ -185,9 +209,9 @@ class LevelText:
         self._boxes[boxes] = found
         return found
 
-    def _described(self, placed: _Boxes, at: int, surroundings: str) -> str:
+    def _described(self, boxes: _Boxes, at: int, surroundings: str) -> str:
         """Return all that rich text says of a position, but for what the actions would do."""
-        indices, kinds, grid, by_box, by_target, offsets = placed
+        indices, kinds, grid, by_box, by_target, offsets = boxes
         size, targets = self.size, self._targets
         if grid:
             place = self._grid_start + at // size * (2 * size + 4) + 4 + at % size * 2
