@@ -9,7 +9,7 @@ stand. Who writes a text says what is what; nobody else has to read it.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from enum import IntEnum
 from functools import partial
 from typing import Any, Literal, NamedTuple, get_args
@@ -117,6 +117,9 @@ Spans = tuple[str, ...]
 Reader = Callable[[str], Spans]
 
 
+_new = tuple.__new__
+
+
 class _Fields(NamedTuple):
     text: str
     richness: Richness
@@ -143,10 +146,10 @@ class Section(_Fields):
         asked for.
         """
         if type(content) is tuple:
-            section = tuple.__new__(cls, ("".join(content), richness, source))
+            section = _new(cls, ("".join(content), richness, source))
             section._spans = content
             return section
-        section = tuple.__new__(cls, (content, richness, source))
+        section = _new(cls, (content, richness, source))
         if read is not None:
             section._spans = read
         return section
@@ -166,7 +169,10 @@ class Section(_Fields):
 
     def with_spans(self, spans: Spans) -> "Section":
         """Return the section with other spans."""
-        return Section(spans, self.richness, self.source)
+        _, richness, source = self
+        section = _new(Section, ("".join(spans), richness, source))
+        section._spans = spans
+        return section
 
     def __repr__(self) -> str:
         return f"Section({self.text!r}, {self.richness!r}, {self.source!r})"
@@ -175,6 +181,20 @@ class Section(_Fields):
         if type(self._spans) is tuple:
             return Section, (self._spans, self.richness, self.source)
         return Section, (self.text, self.richness, self.source, self._spans)
+
+
+def entries(sections: Sequence[Section], sources: Collection[str]) -> list[tuple[int, int]]:
+    """Return where the sections of these sources have room for a distractor: section, and spans before the place."""
+    found: list[tuple[int, int]] = []
+    for i, section in enumerate(sections):
+        spans = section._spans
+        if spans is None or section[2] not in sources:
+            continue
+        if type(spans) is not tuple:
+            spans = section.spans
+        # An entry is empty: most spans need no second look.
+        found += [(i, k) for k, span in enumerate(spans, 1) if not span and type(span) is Entry]
+    return found
 
 
 plain_section: partial[Section] = partial(tuple.__new__, Section)
@@ -198,7 +218,10 @@ def named(text: str, starts: re.Pattern[str]) -> str:
     return text if match is None else Command(match[0], text[match.end() :])
 
 
-def render(sections: Sequence[Section], richness: Richness = Richness.RICH) -> str:
+_RICH = Richness.RICH
+
+
+def render(sections: Sequence[Section], richness: Richness = _RICH) -> str:
     r"""Return the text of the sections shown at `richness`, in order, joined by nothing.
 
     Examples:
@@ -206,6 +229,6 @@ def render(sections: Sequence[Section], richness: Richness = Richness.RICH) -> s
         >>> render([grid, legend], Richness.LEAN)
         '#P#'
     """
-    if richness is Richness.RICH:
+    if richness is _RICH:
         return "".join([section[0] for section in sections])
     return "".join([section.text for section in sections if section.richness <= richness])

@@ -8,6 +8,7 @@ their English: "You open the drawer 1.", "2 down and 1 right".
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from itertools import compress, count
 from typing import Any, NamedTuple
 
 from agentgen_bench.families import family
@@ -94,22 +95,21 @@ def either_reader(family_name: str, names: Naming) -> Callable[[str], Named]:
 
 
 def _webshop_translator(names: Naming) -> Callable[[str], str | None]:
-    start = re.compile(rf"({_either(names.words)})\[")
+    words = names.words
     buttons = {label.lower(): other.lower() for label, other in names.buttons.items()}
     taken = set(buttons.values()) - set(buttons)  # a label of the other naming is no button in this one
-    click = [word for word in names.words if "click" in (word, names.words[word])]
+    click = {word for word in words if "click" in (word, words[word])}
 
     def translate(command: str) -> str | None:
-        match = start.match(command)
-        if match is None:
+        word, bracket, argument = command.partition("[")
+        if not bracket or word not in words:
             return None
-        argument = command[match.end() :]
-        if match[1] in click and argument.endswith("]"):
+        if word in click and argument[-1:] == "]":
             label = argument[:-1].lower()
             if label in taken:
                 return None
             argument = buttons.get(label, argument[:-1]) + "]"
-        return f"{names.words[match[1]]}[{argument}"
+        return f"{words[word]}[{argument}"
 
     return translate
 
@@ -129,13 +129,16 @@ def span_translator(names: Naming) -> Callable[[Spans], Spans]:
     button = lru_cache(maxsize=64)(lambda span: Button(buttons.get(span, span)))
     by_type: dict[type[str], Callable[[Any], str]] = {Command: command, Listing: listing, Button: button}
 
+    is_named = by_type.__contains__
+
     def translate(spans: Spans) -> Spans:
-        named = [(i, by_type[type(span)](span)) for i, span in enumerate(spans) if type(span) in by_type]
-        if not named:
+        places = [*compress(count(), map(is_named, map(type, spans)))]  # most spans are text, and passed by at C's pace
+        if not places:
             return spans
         renamed = list(spans)
-        for i, span in named:
-            renamed[i] = span
+        for i in places:
+            span = spans[i]
+            renamed[i] = by_type[type(span)](span)
         return tuple(renamed)
 
     return translate

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agentgen_bench.envs.webshop.text import PRODUCT_ENTRY, REMARK_ENTRY
+from agentgen_bench.envs.webshop.text import PRODUCT_ENTRY
 from agentgen_bench.errors import SpecError
 from agentgen_bench.families import family, load
 from agentgen_bench.text import Entry, Section
@@ -179,20 +179,20 @@ def _webshop(sections: Sequence[Section], volume: int, words: Words, draws: Draw
         return []
     index, place = spots[0]
     entry = sections[index].spans[place - 1]
-    if not isinstance(entry, Entry):
+    if type(entry) is not Entry:
         raise TypeError(f"{entry!r} is no entry")
-    write = {PRODUCT_ENTRY: _products, REMARK_ENTRY: _remarks}[entry.kind]
+    write = _products if entry.kind == PRODUCT_ENTRY else _remarks
     return write(spots, entry.separator, volume, words, draws)
 
 
 def _products(spots: list[Spot], separator: str, volume: int, words: Words, draws: Draws) -> list[Piece]:
-    titles, count = bank("webshop_items"), n_entries(volume)
+    titles, count, n_spots = bank("webshop_items"), n_entries(volume), len(spots)
     pieces = []
     start = "\n\n" if separator == "\n" else separator
-    for j, (where, status, _) in enumerate(draws.rows[:count]):
-        number, which = divmod(words.orders[0].at(draws.step * count + j), len(titles))
-        text = separator.join((f"AD{number:04d}", titles[which], _STATUS[int(status * len(_STATUS))]))
-        pieces.append((spots[int(where * len(spots))], start + text))
+    for j, (where, status, _) in enumerate(draws.rows[:count], draws.step * count):
+        number, which = divmod(words.orders[0].at(j), len(titles))
+        text = f"{start}AD{number:04d}{separator}{titles[which]}{separator}{_STATUS[int(status * len(_STATUS))]}"
+        pieces.append((spots[int(where * n_spots)], text))
     return pieces
 
 
@@ -202,8 +202,10 @@ def _remarks(spots: list[Spot], separator: str, volume: int, words: Words, draws
         ("webshop_trivia", words.orders[1], n_trivia(volume)),
         ("webshop_adverts", words.orders[2], n_adverts(volume)),
     ):
-        texts += [bank(name)[order.at(draws.step * count + j)] for j in range(count)]
-    return [(spots[int(row[0] * len(spots))], separator + text) for row, text in zip(draws.rows, texts, strict=False)]
+        bank_texts, first = bank(name), draws.step * count
+        texts += [bank_texts[order.at(j)] for j in range(first, first + count)]
+    n_spots = len(spots)
+    return [(spots[int(row[0] * n_spots)], separator + text) for row, text in zip(draws.rows, texts, strict=False)]
 
 
 def _n_webshop(volume: int) -> int:

@@ -1,6 +1,7 @@
 """Distractors: text that has nothing to do with the goal, put into the observation and nowhere else."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple, SupportsFloat, cast
 
 import gymnasium as gym
@@ -17,6 +18,9 @@ from agentgen_bench.wrappers.contextual import Draws, Style, episode_words
 from agentgen_bench.wrappers.insertion import inserted
 
 STATES_AHEAD = 8  # whose random numbers are drawn at once: a call of numpy's costs more than the numbers
+
+
+_draws: partial[Draws] = partial(tuple.__new__, Draws)  # for each state: a call of the class takes three times as long
 
 
 class Kind(NamedTuple):
@@ -59,6 +63,7 @@ class Distractors(TextWrapper, RecordConstructorArgs):
         self.settings: DistractorSpec = DistractorSpec(
             chosen("distractor kind", kind, KINDS), volume, probability, seed
         )
+        self._style_of = KINDS[kind].style  # what it gives cannot be pickled
         self._n_rows = self._style.most(volume)
         space = env.observation_space
         if not isinstance(space, TextSpace):
@@ -102,7 +107,7 @@ class Distractors(TextWrapper, RecordConstructorArgs):
 
     @property
     def _style(self) -> Style:
-        return KINDS[self.settings.kind].style(self.family)
+        return self._style_of(self._family)
 
     def _with_distractors(self, observation: str, info: Info) -> tuple[str, Info]:
         if self.is_on:
@@ -110,7 +115,7 @@ class Distractors(TextWrapper, RecordConstructorArgs):
             n, ahead = self._n_rows, self._step % STATES_AHEAD
             if ahead == 0:
                 self._drawn = self._rng.random((STATES_AHEAD * n, 3)).tolist()
-            draws = Draws(self._step, self._drawn[ahead * n : ahead * n + n])
+            draws = _draws((self._step, self._drawn[ahead * n : ahead * n + n]))
             sections: tuple[Section, ...] = info["sections"]
             sections = inserted(sections, self._style.write(sections, self.settings.volume, self._words, draws))
             info = {**info, "sections": sections}

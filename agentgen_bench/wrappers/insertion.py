@@ -5,46 +5,42 @@ observation is, byte for byte, what it was. Only what describes the state or the
 whole.
 """
 
+import sys
 from collections.abc import Sequence
+from operator import itemgetter
 
-from agentgen_bench.text import Entry, Richness, Section, plain_section
+from agentgen_bench.text import Richness, Section, Spans, entries, plain_section
+
+OPEN = ("state", "history")  # the sources whose sections may be split, and have distractors beside them
+_LEAN = Richness.LEAN
 
 Spot = tuple[int, int]
-"""A place in an observation: before span `spot[1]` of section `spot[0]`; the number of spans is the section's end."""
+"""A place in an observation: before span `spot[1]` of section `spot[0]`; the number of spans, or END, is its end."""
+
+END = sys.maxsize
+"""The end of a section: said so, nobody has to make its spans to count them."""
 
 Piece = tuple[Spot, str]
 """A text and where it goes."""
 
 
-def is_open(section: Section) -> bool:
-    """Return whether a distractor may be put into or beside the section."""
-    return section.source == "state" or section.source == "history"  # faster than a look-up
-
-
 def entry_spots(sections: Sequence[Section]) -> list[Spot]:
     """Return the spots that the text itself marks in sections that may be split."""
-    return [
-        (i, k)
-        for i, section in enumerate(sections)
-        if is_open(section) and not section.is_plain
-        for k, span in enumerate(section.spans, 1)
-        if not span and type(span) is Entry  # an entry is empty: most spans need no second look
-    ]
+    return entries(sections, OPEN)
 
 
 def edges(sections: Sequence[Section]) -> list[Spot]:
     """Return the two ends of every section that may be split."""
     spots: list[Spot] = []
     for i, section in enumerate(sections):
-        source = section[2]
-        if source == "state" or source == "history":
+        if section[2] in OPEN:
             spots += ((i, 0), (i, _end(section)))
     return spots
 
 
 def edge(sections: Sequence[Section], where: float) -> Spot:
     """Return the one of `edges` that lies at `where` in [0, 1); where there is none, the last end."""
-    indices = [i for i, section in enumerate(sections) if section[2] == "state" or section[2] == "history"]
+    indices = [i for i, section in enumerate(sections) if section[2] in OPEN]
     if not indices:
         return last_end(sections)
     number, is_end = divmod(int(where * 2 * len(indices)), 2)
@@ -54,67 +50,84 @@ def edge(sections: Sequence[Section], where: float) -> Spot:
 
 def last_end(sections: Sequence[Section]) -> Spot:
     """Return the end of the last section that may be split, else of the last section."""
-    open_indices = [i for i, section in enumerate(sections) if is_open(section)]
+    open_indices = [i for i, section in enumerate(sections) if section[2] in OPEN]
     index = open_indices[-1] if open_indices else len(sections) - 1
     return index, _end(sections[index])
 
 
 def _end(section: Section) -> int:
-    if not section[0]:
-        return 0
-    return 1 if section.is_plain else len(section.spans)
+    return END if section[0] else 0
 
 
 def on_own_lines(sections: Sequence[Section], spot: Spot, text: str) -> str:
     """Return `text` with the line breaks it needs to stand on lines of its own at a section's end, or its start."""
     index, place = spot
-    own = sections[index][0]
-    before = "" if place == 0 else own[-1:]
-    after = own[:1] if place == 0 else ""
-    before = before or next((other.text[-1] for other in reversed(sections[:index]) if other.text), "")
-    after = after or next((other.text[0] for other in sections[index + 1 :] if other.text), "")
-    start = "" if before in ("", "\n") else "\n"
-    end = "" if after == "\n" or (after == "" and start) else "\n"
+    before = sections[index][0] if place else ""
+    after = "" if place else sections[index][0]
+    i = index - 1
+    while not before and i >= 0:
+        before = sections[i][0]
+        i -= 1
+    i = index + 1
+    while not after and i < len(sections):
+        after = sections[i][0]
+        i += 1
+    start = "\n" if before and before[-1] != "\n" else ""
+    end = "" if (after[0] == "\n" if after else start) else "\n"
     return f"{start}{text}{end}"
 
 
 def inserted(sections: tuple[Section, ...], pieces: Sequence[Piece]) -> tuple[Section, ...]:
     """Return the sections with the pieces put in as distractors; pieces of one spot keep their order."""
-    if len(pieces) == 1:
+    if len(pieces) == 1 and pieces[0][0][1] in (0, END):
         (index, place), text = pieces[0]
-        if place == 0 or place == _end(sections[index]):
-            at = index + (place > 0)
-            return (*sections[:at], distractor(text), *sections[at:])
-    texts: dict[int, dict[int, str]] = {}  # by section and place
-    for (index, place), text in pieces:
-        there = texts.setdefault(index, {})
-        there[place] = there[place] + text if place in there else text
+        at = index + (place > 0)
+        return (*sections[:at], distractor(text), *sections[at:])
     result: list[Section] = []
-    for i, section in enumerate(sections):
-        if i not in texts:
-            result.append(section)
+    i = start = 0  # the sections before i are in, and the first `start` spans of section i
+    place = -1  # of the last piece in section i
+    spans: Spans = ()  # of section i
+    for (index, at), text in sorted(pieces, key=_SPOT):
+        if index != i or place < 0:
+            if place >= 0:
+                _close(result, sections[i], spans, start)
+                i += 1
+            result += sections[i:index]
+            section = sections[index]
+            i, start, place, spans = index, 0, -1, section.spans if section[0] else ()
+        at = min(at, len(spans))
+        if at == place:
+            result[-1] = distractor(result[-1][0] + text)
             continue
-        start, end = 0, _end(section)
-        there = texts[i]
-        for place, text in sorted(there.items()) if len(there) > 1 else there.items():
-            if start < place:
-                _add(result, section, start, place, end)
-            result.append(distractor(text))
-            start = place
-        if start < end:
-            _add(result, section, start, end, end)
-        elif not end:
-            result.append(section)
-    return tuple(result)
+        if start < at:
+            _add(result, sections[i], spans, start, at)
+            start = at
+        result.append(distractor(text))
+        place = at
+    if place >= 0:
+        _close(result, sections[i], spans, start)
+        i += 1
+    return (*result, *sections[i:])
+
+
+_SPOT = itemgetter(0)
 
 
 def distractor(text: str) -> Section:
     """Return a text as a distractor, seen at every richness."""
-    return plain_section((text, Richness.LEAN, "distractor"))
+    return plain_section((text, _LEAN, "distractor"))
 
 
-def _add(result: list[Section], section: Section, start: int, stop: int, end: int) -> None:
-    """Add the spans of a section from `start` to `stop`, of `end`, where they hold any text."""
-    part = section if start == 0 and stop == end else section.with_spans(section.spans[start:stop])
-    if part.text:
+def _close(result: list[Section], section: Section, spans: Spans, start: int) -> None:
+    """Add what is left of a section whose first `start` spans are in; an empty one has no spans."""
+    if start < len(spans):
+        _add(result, section, spans, start, len(spans))
+    elif not spans:
+        result.append(section)
+
+
+def _add(result: list[Section], section: Section, spans: Spans, start: int, stop: int) -> None:
+    """Add the spans of a section from `start` to `stop` where they hold any text."""
+    part = section if stop - start == len(spans) else section.with_spans(spans[start:stop])
+    if part[0]:
         result.append(part)

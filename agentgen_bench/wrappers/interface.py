@@ -1,8 +1,9 @@
 """Interface: the same environment with other words for its actions."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple, SupportsFloat, cast
+from typing import Any, SupportsFloat, cast
 
 import gymnasium as gym
 from gymnasium.utils import RecordConstructorArgs
@@ -18,6 +19,41 @@ from agentgen_bench.text import Section, Spans, render
 from agentgen_bench.wrappers.aliases import Named, command_translator, either_reader, naming, span_translator
 
 EXTRA_CHARS = 4096  # what longer words may add to an observation; lists of commands are the most that is rewritten
+
+
+@dataclass(frozen=True, slots=True)
+class _Translators:
+    """A naming at work: commands into aliases and back, under either name, all commands and spans into aliases.
+
+    A copy, by pickle too, is the same object or that of the other process: functions are not copied.
+    """
+
+    key: tuple[str, str, int]
+    to_alias: Callable[[str], str | None]
+    to_original: Callable[[str], str | None]
+    either: Callable[[str], Named]
+    commands: Callable[[tuple[str, ...]], tuple[str, ...]]
+    spans: Callable[[Spans], Spans]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _translators, self.key
+
+
+@lru_cache(maxsize=256)
+def _translators(family_name: str, aliases: str, seed: int) -> _Translators:
+    """Return the translators of a naming."""
+    names = naming(family_name, aliases, seed)
+    to_alias, to_original = (command_translator(family_name, n) for n in (names, names.inverse()))
+    # SciWorld lists about 70 commands a state, mostly those of the state before.
+    alias = lru_cache(maxsize=4096)(to_alias)
+
+    @lru_cache(maxsize=512)
+    def commands(admissible: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple([alias(command) or command for command in admissible])
+
+    original = lru_cache(maxsize=1024)(to_original)
+    key = family_name, aliases, seed
+    return _Translators(key, alias, original, either_reader(family_name, names), commands, span_translator(names))
 
 
 class Interface(TextWrapper, RecordConstructorArgs):
@@ -44,9 +80,10 @@ class Interface(TextWrapper, RecordConstructorArgs):
         self.settings: InterfaceSpec = InterfaceSpec(
             chosen("aliases", aliases, ALIASES), seed, chosen("accepts", accepts, ACCEPTS)
         )
-        self._seed = seed
-        self._takes_numbers = family(self.family).actions.menu_numbers
         self._is_on = aliases != "original"
+        if self._is_on:
+            self._translators = _translators(self.family, aliases, self.settings.seed)
+        self._takes_numbers = family(self.family).actions.menu_numbers
         self._takes_both = self._is_on and accepts == "both"
         self._shows_aliases = self._is_on
         self._used = {False: 0, True: 0}  # actions by whether they were given under an alias
@@ -102,11 +139,14 @@ class Interface(TextWrapper, RecordConstructorArgs):
     ) -> tuple[str, Info]:
         """Start an episode; the option `interface_seed` names its actions by another seed than the wrapper's."""
         others = dict(options or {})
-        self._seed = InterfaceSpec(self.settings.aliases, others.pop("interface_seed", self.settings.seed)).seed
+        own = self.settings
+        named = InterfaceSpec(own.aliases, others.pop("interface_seed", own.seed)).seed
+        if self._is_on:
+            self._translators = _translators(self.family, own.aliases, named)
         observation, info = self.env.reset(seed=seed, options=others or None)
         self._used = {False: 0, True: 0}
         if self._takes_both:
-            drawn = stream("interface", "shown", self.family, self.settings.aliases, self._seed, info["level_id"])
+            drawn = stream("interface", "shown", self.family, own.aliases, named, info["level_id"])
             self._shows_aliases = bool(drawn.integers(2))
         self._task = self.task
         return self._renamed(observation, cast(Info, info))
@@ -133,10 +173,6 @@ class Interface(TextWrapper, RecordConstructorArgs):
         """Return the observation as the agent reads it in mode ansi, else None."""
         return None if self.env.render() is None else self._observation
 
-    @property
-    def _translators(self) -> "_Translators":
-        return _translators(self.family, self.settings.aliases, self._seed)
-
     def _renamed(self, observation: str, info: Info) -> tuple[str, Info]:
         if self._shows_aliases:
             translators = self._translators
@@ -160,29 +196,3 @@ def _renamed_section(section: Section, translate: Callable[[Spans], Spans]) -> S
     spans = section.spans
     renamed = translate(spans)
     return section if renamed is spans else section.with_spans(renamed)
-
-
-class _Translators(NamedTuple):
-    """A naming at work: commands into aliases and back, under either name, all commands and spans into aliases."""
-
-    to_alias: Callable[[str], str | None]
-    to_original: Callable[[str], str | None]
-    either: Callable[[str], Named]
-    commands: Callable[[tuple[str, ...]], tuple[str, ...]]
-    spans: Callable[[Spans], Spans]
-
-
-@lru_cache(maxsize=256)
-def _translators(family_name: str, aliases: str, seed: int) -> _Translators:
-    """Return the translators of a naming; kept here, because a wrapper that held them could not be pickled."""
-    names = naming(family_name, aliases, seed)
-    to_alias, to_original = (command_translator(family_name, n) for n in (names, names.inverse()))
-    # SciWorld lists about 70 commands a state, mostly those of the state before.
-    alias = lru_cache(maxsize=4096)(to_alias)
-
-    @lru_cache(maxsize=512)
-    def commands(admissible: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple([alias(command) or command for command in admissible])
-
-    original = lru_cache(maxsize=1024)(to_original)
-    return _Translators(alias, original, either_reader(family_name, names), commands, span_translator(names))

@@ -10,7 +10,7 @@ from agentgen_bench.seeding import stream
 from agentgen_bench.text import ENTRY, Entry, Richness
 from agentgen_bench.wrappers import contextual, cross_env
 from agentgen_bench.wrappers.contextual import Draws, episode_words
-from agentgen_bench.wrappers.insertion import inserted, on_own_lines
+from agentgen_bench.wrappers.insertion import END, inserted, on_own_lines
 
 LEAN, BASE, RICH = Richness
 PRODUCT, REMARK = Entry("product", " [SEP] "), Entry("remark", "\n")
@@ -91,6 +91,12 @@ def test_a_split_section_keeps_richness_and_source():
 def test_pieces_of_one_spot_keep_their_order():
     end = (0, 1)
     assert render(inserted([Section("a", LEAN, "state")], [(end, "b"), (end, "c")])) == "abc"
+
+
+def test_the_end_need_not_be_counted():
+    sections = (Section(("a", ENTRY, "b"), LEAN, "state"), Section("c", LEAN, "state"))
+    pieces = [((0, 2), "1"), ((0, END), "2"), ((1, 1), "3"), ((1, END), "4")]
+    assert [section.text for section in inserted(sections, pieces)] == ["a", "1", "b", "2", "c", "34"]
 
 
 def test_a_section_without_text_stays():

@@ -7,7 +7,7 @@ the agent could look up about the open item and its own visit.
 
 import json
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Literal, NamedTuple, get_args
 
 from agentgen_bench.envs.webshop.product import Product, Review
@@ -55,7 +55,10 @@ def sections(
     rendered = _as_text(pieces, remark) if page_format == "text" else _as_rich_text(pieces, remark)
     if richness is _RICH:
         line_entry = remark if page_format == "text_rich" else None
-        rendered += [Section(_lines(text, line_entry), _RICH, "state") for text in _details(session, shelves)]
+        rendered += [
+            Section(text if line_entry is None else _lines(text, line_entry), _RICH, "state")
+            for text in _details(session, shelves)
+        ]
     shown = [section for section in rendered if section.richness <= richness]
     if session.page is Page.RESULTS and not session.shown:
         first = next(i for i, section in enumerate(shown) if section.source == "state")
@@ -85,7 +88,7 @@ def _pieces(
     task = (*_plain("Instruction:"), *_plain(instruction))
     head = [Piece(task, _BASE, "task"), Piece(_buttons("Back to Search"), _BASE)]
     if session.page is Page.RESULTS:
-        return [*head, Piece(_results(session, shelves), _LEAN)]
+        return [*head, Piece(_results(session, shelves, marked), _LEAN)]
     product = _open_product(session, shelves)
     if session.page is Page.ITEM:
         foot = (*_buttons(*[str(page).capitalize() for page in item_buttons(rules)]), *_buttons("Buy Now"))
@@ -110,15 +113,25 @@ def _buttons(*labels: str) -> tuple[Node, ...]:
     return tuple([(Button(label), "button", False) for label in labels])
 
 
-def _results(session: Session, shelves: Shelves) -> tuple[Node, ...]:
+def _results(session: Session, shelves: Shelves, marked: bool) -> tuple[Node, ...]:
     nodes: list[Node] = [*_plain(RESULTS_HEADING.format(page=session.results_page, hits=len(session.hits)))]
     nodes += _buttons(*(("< Prev", "Next >") if session.results_page > 1 else ("Next >",)))
     for number in session.shown:
         product = shelves.product(number)
+        if not marked:
+            nodes.append(_listed(product.asin, product.title, product.price_tag))
+            continue
         nodes.append((product.asin, "link", number in session.opened))
         nodes += _plain(product.title)
         nodes.append((product.price_tag, "price", False))
     return tuple(nodes)
+
+
+@lru_cache(maxsize=4096)  # searches of one shop list the same products
+def _listed(asin: str, title: str, price_tag: str) -> Node:
+    """Return the three nodes of a listed product as one, as mode `text` joins them."""
+    texts = (asin, *[text for text, _, _ in _plain(title)], price_tag)
+    return SEPARATOR.join([text.strip() for text in texts]), "price", False
 
 
 def _item(product: Product, session: Session, marked: bool) -> tuple[Node, ...]:
@@ -190,22 +203,30 @@ def _as_text(pieces: Sequence[Piece], remark: Entry | None) -> list[Section]:
             text = f"{text}{SEPARATOR}" if nodes else SEPARATOR
         elif i > last_lean and nodes:
             text = f"{SEPARATOR}{text}"
-        found.append(Section(text, richness, source, partial(_text_spans, nodes, remark, i - last_lean)))
+        read = None if source == "task" else partial(_text_spans, nodes, remark, i - last_lean)
+        found.append(Section(text, richness, source, read))  # in the task is neither a button nor room for an entry
     return found
 
 
 def _text_spans(nodes: tuple[Node, ...], remark: Entry | None, place: int, _text: str) -> Spans:
-    """Return the spans of nodes in mode `text`; a separator ends them where `place` < 0, and begins them where > 0."""
-    between = (SEPARATOR,) if remark is None else (remark, SEPARATOR)
+    """Return the spans of nodes in mode `text`; a separator ends them where `place` < 0, and begins them where > 0.
+
+    A separator and the text behind it are one span, so that whoever looks for buttons and entries has less to look at.
+    """
+    between = () if remark is None else (remark,)
     spans: list[str] = []
     for text, kind, _ in nodes:
+        if kind == "button":
+            spans += (*between, SEPARATOR, text)
+            continue
         spans += between
-        spans.append(text if kind == "button" else text.strip())
+        spans.append(SEPARATOR + text.strip())
         if kind == "price":
             spans.append(_PRODUCT_ENTRIES["text"])
-    if place > 0:
-        return tuple(spans)
-    return (*spans[len(between) :], *between) if place else tuple(spans[len(between) :])
+    if place <= 0 and nodes:  # nothing goes before the first
+        at = len(between)
+        spans[: at + 1] = [first] if (first := spans[at][len(SEPARATOR) :]) else []
+    return (*spans, *between, SEPARATOR) if place < 0 else tuple(spans)
 
 
 def _as_rich_text(pieces: Sequence[Piece], remark: Entry | None) -> list[Section]:
