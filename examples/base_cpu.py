@@ -33,6 +33,10 @@ TOKENS_PER_ROW = 600  # of a demonstration on average
 # Operations of a token in products: 6 for each parameter used, and attention over about 500 tokens in 4 layers.
 OPERATIONS_PER_TOKEN = 6 * 1.34e6 + 1.5e6
 SHARE = 0.45  # of the product rate that training reaches at this size, with logits for all tokens
+# What the trainings and evaluations of examples/studies/transfer-base-cpu.yaml took of one core of an AMD EPYC (Zen 4,
+# AVX-512), and what a thread of it computes in a second.
+STUDY_CORE_MINUTES = 122
+STUDY_RATE = 90e9
 
 
 def command(*arguments: str) -> None:
@@ -42,15 +46,24 @@ def command(*arguments: str) -> None:
         raise SystemExit("the command above failed")
 
 
-def training_seconds(steps: int) -> float:
-    """Return about how long training will take on this machine, from 1 s of products on torch's threads."""
+def product_rate() -> float:
+    """Return how many operations a second float32 products take on torch's threads, from 1 s of them."""
     a = torch.randn(1024, 1024)
     count, began = 0, time.perf_counter()
     while (spent := time.perf_counter() - began) < 1.0:
         a @ a
         count += 1
-    rate = count * 2 * 1024**3 / spent
+    return count * 2 * 1024**3 / spent
+
+
+def training_seconds(steps: int, rate: float) -> float:
+    """Return about how long training will take where products go at this rate."""
     return steps * float(PRESET["sft"]["batch"]) * TOKENS_PER_ROW * OPERATIONS_PER_TOKEN / (SHARE * rate)
+
+
+def study_seconds(rate: float) -> float:
+    """Return about how long the study from the base will take on two cores of such threads."""
+    return 60 * STUDY_CORE_MINUTES * STUDY_RATE * torch.get_num_threads() / rate / 2
 
 
 def resuming(run: Path) -> list[str]:
@@ -102,8 +115,14 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=PRESET["sft"]["steps"])
     parser.add_argument("--episodes", type=int, default=PRESET["evaluation"]["episodes"], help="valid levels of each")
     parser.add_argument("--play", default=",".join(FAMILIES), help="families that are evaluated")
+    parser.add_argument("--time", action="store_true", help="say how long base and study would take, and stop")
     args = parser.parse_args()
-    print(f"training: about {training_seconds(args.steps) / 60:.0f} minutes, if nothing else runs here", flush=True)
+    rate = product_rate()
+    said = f"training: about {training_seconds(args.steps, rate) / 60:.0f} minutes, if nothing else runs here"
+    if args.time:
+        print(f"{said}; the study after it: about {study_seconds(rate) / 60:.0f} minutes of two cores")
+        return
+    print(said, flush=True)
     folder, families = args.folder, args.families.split(",")
     folder.mkdir(parents=True, exist_ok=True)
     data = [demonstrations(folder, family, args.levels) for family in families]

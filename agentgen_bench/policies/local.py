@@ -27,6 +27,9 @@ from agentgen_bench.prompts import History, Message, PromptConfig
 DEFAULT_CONTEXT_TOKENS = 16_384
 
 
+PADDING = 0.5  # of a batch's tokens: a few long rows would otherwise make all others as long
+
+
 class Generation(NamedTuple):
     """One completion: its token ids (the stop token included) and, where asked for, the log-probability of each.
 
@@ -57,7 +60,8 @@ class Completions(Protocol):
 class Batches:
     """Completions of a back end that draws whole batches: as many as one takes, of those that wait.
 
-    The one that waits longest is among them, and those whose prompts are nearest to its in length, to pad little.
+    The one that waits longest is among them, and those whose prompts are nearest to its in length, to pad little: a
+    batch reads as much padding as it must, and no row joins whose length would make it much more.
     """
 
     def __init__(
@@ -73,9 +77,9 @@ class Batches:
 
     def take(self) -> list[tuple[int, Generation]]:
         """Draw a batch."""
-        length = len(self._waiting[0][1])
-        near = sorted(range(len(self._waiting)), key=lambda i: (i != 0, abs(len(self._waiting[i][1]) - length), i))
-        chosen = sorted(near[: self._size])
+        lengths = [len(prompt) for _, prompt, _ in self._waiting]
+        near = sorted(range(len(lengths)), key=lambda i: (i != 0, abs(lengths[i] - lengths[0]), i))
+        chosen = sorted(near[: _fitting([lengths[i] for i in near[: self._size]])])
         batch = [self._waiting[i] for i in chosen]
         self._waiting = [one for i, one in enumerate(self._waiting) if i not in set(chosen)]
         drawn = self._generate([prompt for _, prompt, _ in batch], [seed for _, _, seed in batch])
@@ -83,6 +87,16 @@ class Batches:
 
     def close(self) -> None:
         """Nothing is under way between batches."""
+
+
+def _fitting(lengths: Sequence[int]) -> int:
+    """Return how many of the rows, from the first on, share a batch without more padding than PADDING of them."""
+    longest = total = 0
+    for number, length in enumerate(lengths, 1):
+        longest, total = max(longest, length), total + length
+        if number * longest > (1 + PADDING) * total:
+            return number - 1
+    return len(lengths)
 
 
 @dataclass(slots=True)

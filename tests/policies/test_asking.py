@@ -159,6 +159,22 @@ def test_a_wrong_return_is_one_clear_error(returned, message):
         rounds.poll()
 
 
+def test_a_long_prompt_does_not_pad_a_batch_of_short_ones():
+    drawn = []
+
+    def generate(prompts, seeds):
+        drawn.append([len(prompt) for prompt in prompts])
+        return [Generation((1,), ()) for _ in prompts]
+
+    batches = Batches(generate, 8)
+    for number, length in enumerate([10, 12, 400, 11, 380, 14]):
+        batches.add(number, [0] * length, 0)
+    first = [number for number, _ in batches.take()]
+    second = [number for number, _ in batches.take()]
+    assert drawn == [[10, 12, 11, 14], [400, 380]]
+    assert (first, second) == ([0, 1, 3, 5], [2, 4])
+
+
 def test_a_batch_holds_the_one_that_waits_longest_and_its_like():
     drawn = []
 
