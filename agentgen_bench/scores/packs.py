@@ -63,7 +63,7 @@ def pack_scores(runs: Iterable[Iterable[Episode]]) -> list[PackScores]:
 
     A pack played several times counts once, with the mean of each position. A crashed one scores 0 throughout.
     """
-    settings = _settings(runs)
+    settings = episodes_of_packs(runs)
     packs = {key: pack_rows(episodes) for key, episodes in settings.items()}
     return [_scored(key, packs, settings[key]) for key in settings]
 
@@ -75,7 +75,7 @@ def pack_changes(a: Iterable[Iterable[Episode]], b: Iterable[Iterable[Episode]])
     With A the policy before a training, B the one after, and a family or fact that it was not trained on, this is
     transfer.
     """
-    before, after = ({key: pack_rows(episodes) for key, episodes in _settings(runs).items()} for runs in (a, b))
+    before, after = ({key: pack_rows(episodes) for key, episodes in episodes_of_packs(runs).items()} for runs in (a, b))
     found = [(key, tuple(_changes(key, before, after))) for key in after if key in before]
     return [PackChanges(json.loads(key), scores) for key, scores in found if scores]
 
@@ -98,7 +98,8 @@ def pack_of(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {**PACK_DEFAULTS, **PACKS.get(str(pack), unknown)}
 
 
-def _settings(runs: Iterable[Iterable[Episode]]) -> dict[str, list[Episode]]:
+def episodes_of_packs(runs: Iterable[Iterable[Episode]]) -> dict[str, list[Episode]]:
+    """Return the episodes of each setting of packs, those of all runs together."""
     settings: dict[str, list[Episode]] = {}
     for run in runs:
         for key, episodes in by_setting(run).items():

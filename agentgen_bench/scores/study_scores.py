@@ -29,6 +29,7 @@ from agentgen_bench.scores.ood import (
     retention,
     tax_reduction,
 )
+from agentgen_bench.scores.pack_transfer import pack_table, transfer_scores
 from agentgen_bench.scores.packs import pack_changes, pack_scores
 from agentgen_bench.scores.run_scores import run_scores
 from agentgen_bench.scores.sampling import (
@@ -318,3 +319,13 @@ def _life_cycles(study: Study, runs: Runs) -> Iterable[Line]:
         for changes in pack_changes(before, [runs[entry.run] for entry in study.conditions[condition]]):
             for score in changes.scores:
                 yield Line("life cycle: change by training", f"{condition.label}: {changes.setting}", score)
+    yield from _pack_transfer(study, runs, initial)
+
+
+def _pack_transfer(study: Study, runs: Runs, initial: Condition) -> Iterable[Line]:
+    """Yield what training on the packs of one family gave on its own and on those of the others."""
+    before = pack_table(*(runs[entry.run] for entry in study.conditions[initial]))
+    for condition in [c for c in study.conditions if c.role == "trained"] if before else []:
+        after = [pack_table(runs[entry.run]) for entry in study.conditions[condition]]
+        for score in transfer_scores(before, after, str(condition.source)):
+            yield Line("life cycle: transfer", condition.label, score)
