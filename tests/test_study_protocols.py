@@ -12,7 +12,7 @@ from agentgen_bench.scores.study import Study, StudyRun
 from agentgen_bench.suites import load_suite
 
 FOUR = ("Sokoban", "WebShop", "ALFWorld", "SciWorld")
-REAL = [name for name in PROTOCOLS if name != "transfer-smoke"]
+REAL = [name for name in PROTOCOLS if name not in ("transfer-smoke", "lifecycle-transfer-v1")]
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
@@ -51,6 +51,13 @@ def test_each_family_is_there_from_a_starter_to_hard(name):
 def test_a_world_that_nobody_trains_on_is_played(name):
     worlds = {cell.spec.family for cell in load_protocol(name).suite.cells} - set(FOUR)
     assert [families.family(world).evaluation_only for world in worlds] == [True]
+
+
+def test_a_study_of_life_cycles_plays_the_packs_of_lifecycle_v2_with_their_twins():
+    protocol, whole = load_protocol("lifecycle-transfer-v1"), load_suite("lifecycle-v2")
+    assert protocol.labels == tuple(f"{f} {p}" for f in FOUR for p in ("cod-4", "cod-4-wiped", "ralph-sample-4"))
+    assert set(protocol.suite.cells) <= set(whole.cells)
+    assert [(role.role, role.source) for role in protocol.roles] == [("initial", None), *(("trained", f) for f in FOUR)]
 
 
 def test_a_protocol_of_another_suite_is_refused():

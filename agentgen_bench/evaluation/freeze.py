@@ -51,7 +51,14 @@ UNSEEN = "Blocks"  # the world that nobody trains on
 PAPER_LEVELS = 128  # episodes behind each number of arXiv 2601.18217, table 1
 
 # A suite of the same name goes with each.
-PROTOCOLS = ("transfer-smoke", "transfer-mini-v1", "transfer-v1", "difficulty-v2", "sequence-v1")
+PROTOCOLS = (
+    "transfer-smoke",
+    "transfer-mini-v1",
+    "transfer-v1",
+    "difficulty-v2",
+    "sequence-v1",
+    "lifecycle-transfer-v1",
+)
 
 Definition = tuple[str, list[tuple[TaskSpec, int]]]
 
@@ -114,11 +121,7 @@ def definitions() -> dict[str, Definition]:
         "lifecycle-v2": (
             "Packs of 4, 8 and 16 tasks that share a fact of the world, with a context written in episodes of its own, "
             "without one and told; one task again and again, an irrelevant task in between, a fact that changes",
-            [
-                (_spec(family, difficulty).with_(knobs=(("fact", fact),), lifecycle=preset), n_packs)
-                for family, (fact, difficulty) in FACTS.items()
-                for preset, n_packs in FACT_PACKS.items()
-            ],
+            [(_with_fact(family, preset), n_packs) for family in FACTS for preset, n_packs in FACT_PACKS.items()],
         ),
         "paper-v1": (
             "Prompts as long as those of arXiv 2601.18217 (within 15 %), with two past steps and --action-hints full",
@@ -139,6 +142,11 @@ def definitions() -> dict[str, Definition]:
         "difficulty-v2": (
             "Studies of difficulty: each family from starter to hard",
             _study_cells(("starter", *DIFFICULTIES), ()),
+        ),
+        "lifecycle-transfer-v1": (
+            "Studies of training on packs: the fact of each family, with the context kept, without it, and one task "
+            "again",
+            [(spec, FACT_PACKS[str(spec.lifecycle)]) for _, spec in lifecycle_study_settings()],
         ),
         "transfer-smoke": (
             "A study of transfer in minutes, to see that everything works",
@@ -198,6 +206,20 @@ def _limited(spec: TaskSpec, max_steps: int | None) -> TaskSpec:
     return spec.with_(knobs=tuple(sorted((*spec.knobs, *limit))))
 
 
+def lifecycle_study_settings() -> list[tuple[str, TaskSpec]]:
+    """Return the cells of the protocol of training on packs, as (label, setting)."""
+    return [
+        (f"{family} {preset}", _with_fact(family, preset))
+        for family in FACTS
+        for preset in ("cod-4", "cod-4-wiped", "ralph-sample-4")
+    ]
+
+
+def _with_fact(family: str, preset: str) -> TaskSpec:
+    fact, difficulty = FACTS[family]
+    return _spec(family, difficulty).with_(knobs=(("fact", fact),), lifecycle=preset)
+
+
 def protocol_file(name: str) -> str:
     """Return the content of a protocol's file, with the suite of its name as it is frozen."""
     suite = load_suite(name)
@@ -237,6 +259,15 @@ def protocol_file(name: str) -> str:
             ],
             seeds=2,
             temperature=1.0,
+        )
+    if name == "lifecycle-transfer-v1":
+        return protocol_text(
+            "lifecycle",
+            "Training on packs of each family, and what it gives on its own facts and on those of the others",
+            suite,
+            [label for label, _ in lifecycle_study_settings()],
+            roles=[Condition("initial"), *trained],
+            temperature=1.0,  # as in training (arXiv 2606.20002)
         )
     if name == "difficulty-v2":
         return protocol_text(

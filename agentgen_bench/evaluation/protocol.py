@@ -20,7 +20,7 @@ from agentgen_bench.evaluation.plan import Plan
 from agentgen_bench.scores.study import Condition, Study
 from agentgen_bench.suites import Suite, load_suite
 
-Kind = Literal["transfer", "difficulty", "sequence"]
+Kind = Literal["transfer", "difficulty", "sequence", "lifecycle"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ def chain_problems(
     for run in study.runs:
         for name in (run.run, *run.also):
             found += _link_problems(study, run, name, known)
+            found += _not_on_packs(name, known[name]) if protocol.kind == "lifecycle" and run.role != "initial" else ()
     return [*found, *_seed_problems(study, known)]
 
 
@@ -133,6 +134,13 @@ def _role_problems(study: Study, run: StudyRun, name: str, parts: Sequence[Train
     if run.role == "trained" and distracted != {run.augmented}:
         how = "without" if run.augmented else "with"
         yield f"{name} is {run.condition.label!r}, but its training was {how} distractors"
+
+
+def _not_on_packs(name: str, origin: Origin) -> Iterator[str]:
+    """Yield where a study of life cycles trained on single tasks."""
+    sources = () if origin.training is None else origin.training.sources
+    if any("lifecycle" not in source["spec"] for source in sources if "spec" in source):
+        yield f"{name} was trained on single tasks; a study of this kind trains on packs (lifecycle cod-4, ...)"
 
 
 def _seed_problems(study: Study, origins: Mapping[str, Origin]) -> Iterator[str]:

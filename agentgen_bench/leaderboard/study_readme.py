@@ -31,6 +31,13 @@ SHOWN = {
         "against_mixture": "against the mixture",
         "unseen_change": "unseen world",
     },
+    "lifecycle": {
+        "held_in_gain_change": "held-in gain of memory",
+        "held_in_score_change": "held-in tasks",
+        "held_out_gain_change": "held-out gain of memory",
+        "held_out_score_change": "held-out tasks",
+        "stateful_gain": "gain over wiped",
+    },
 }
 CLAIM = (
     "Anyone can replay every episode and recompute every score (`agentgen-bench verify`), and check that the hashes of "

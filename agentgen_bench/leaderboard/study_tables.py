@@ -6,7 +6,7 @@ is ordered by tax, forgetting or sums of ranks; each is ordered by what was gain
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -19,11 +19,17 @@ from agentgen_bench.leaderboard.studies import StudyOnBoard
 from agentgen_bench.scores.base import LEVELS, LEVELS_AND_SEEDS, Score
 from agentgen_bench.scores.study_board import score_json
 
-ORDER = {"transfer": "overall_gain", "difficulty": "gain_elsewhere", "sequence": "accuracy_end"}
+ORDER = {
+    "transfer": "overall_gain",
+    "difficulty": "gain_elsewhere",
+    "sequence": "accuracy_end",
+    "lifecycle": "held_in_gain_change",
+}
 TITLES = {
     "transfer": "what training on one family gave and cost",
     "difficulty": "what training on one difficulty carries over",
     "sequence": "what training on one family after the other leaves",
+    "lifecycle": "what training on packs gives to memory",
 }
 NOTES = {
     "transfer": "Changes of success in points. Held-in gain is the gate: where its interval reaches 0, no gain is "
@@ -33,6 +39,9 @@ NOTES = {
     "over the difficulties not trained on.",
     "sequence": "Accuracy at the end is mean success over the stages' families after the last stage; against the "
     "mixture is how much more training on all at once solves than each stage did. Ordered by accuracy at the end.",
+    "lifecycle": "Changes in points, on packs of the family trained on (held in) and of all others (held out): of the "
+    "mean score of a task with the context kept, and of the gain, which is that less the same pack without a context. "
+    "Ordered by the change of gain, held in.",
 }
 FRESH = "fresh_change"
 MAX_ROWS = 64  # of one study
@@ -142,6 +151,7 @@ def _table(protocol: str, studies: Sequence[StudyOnBoard]) -> StudyTable:
     rows = [row for study in studies for row in _rows(study, kinds[0])]
     difficulties = dict.fromkeys(name.partition(" ")[0] for row in rows for name in row.scores if " " in name)
     columns = {"transfer": TRANSFER, "difficulty": _difficulty_columns(list(difficulties)), "sequence": SEQUENCE}
+    columns["lifecycle"] = LIFECYCLE
     ranked = sorted(rows, key=lambda row: (*_place(row, ORDER[kinds[0]]), row.study.metadata.date, row.study.entry))
     fresh = (FRESH_COLUMN,) if any(FRESH in row.scores for row in rows) else ()
     return StudyTable(protocol, kinds[0], (*POLICY, *columns[kinds[0]], *fresh, *ENTRY), tuple(ranked))
@@ -157,7 +167,7 @@ def _rows(study: StudyOnBoard, kind: str) -> list[StudyRow]:
     rows = study.scores.get("rows")
     if not isinstance(rows, list) or len(rows) > MAX_ROWS:
         raise EntryError(f"{study.entry}: its scores have no list of at most {MAX_ROWS} rows")
-    read = {"transfer": _transfer_row, "difficulty": _difficulty_row, "sequence": _sequence_row}[kind]
+    read = READERS[kind]
     try:
         return [
             _with_fresh(read(study, row), change) for row, change in zip(rows, _fresh_rows(study, rows), strict=True)
@@ -202,6 +212,20 @@ def _sequence_row(study: StudyOnBoard, row: Mapping[str, Any]) -> StudyRow:
     more = ("mixture", "against_mixture", "unseen_change", "mixture_unseen_change")
     order = " → ".join(map(_text, row["order"]))
     return StudyRow(study, {"order": order}, int(row["seeds"]), _scores(row, (*names, *more)))
+
+
+def _lifecycle_row(study: StudyOnBoard, row: Mapping[str, Any]) -> StudyRow:
+    changes = ("held_in_score_change", "held_in_gain_change", "held_out_score_change", "held_out_gain_change")
+    names = ("initial", *changes, "kept_score", "cod_effect", "stateful_gain", "ralph_effect")
+    return StudyRow(study, {"trained_on": _text(row["trained_on"])}, int(row["seeds"]), _scores(row, names))
+
+
+READERS: Mapping[str, Callable[[StudyOnBoard, Mapping[str, Any]], StudyRow]] = {
+    "transfer": _transfer_row,
+    "difficulty": _difficulty_row,
+    "sequence": _sequence_row,
+    "lifecycle": _lifecycle_row,
+}
 
 
 def _scores(row: Mapping[str, Any], names: Sequence[str]) -> dict[str, Score]:
@@ -279,6 +303,18 @@ SEQUENCE: tuple[Column[StudyRow], ...] = (
     _of("mixture", "mixture", "percent"),
     _of("against the mixture", "against_mixture", "points"),
     _of("unseen world", "unseen_change", "points"),
+)
+LIFECYCLE: tuple[Column[StudyRow], ...] = (
+    _label("trained on", "trained_on"),
+    Column("initial, context kept", "initial", _initial, first="down"),
+    _of("held-in gain of memory", "held_in_gain_change", "points"),
+    _of("held-in tasks", "held_in_score_change", "points"),
+    _of("held-out gain of memory", "held_out_gain_change", "points"),
+    _of("held-out tasks", "held_out_score_change", "points"),
+    _of("tasks, context kept", "kept_score", "percent"),
+    _of("CoD effect", "cod_effect", "points"),
+    _of("gain over wiped", "stateful_gain", "points"),
+    _of("Ralph effect", "ralph_effect", "points"),
 )
 FRESH_COLUMN = _of("fresh levels", FRESH, "points")
 ENTRY: tuple[Column[StudyRow], ...] = (

@@ -22,6 +22,9 @@ sequence    one per study: `order` (families of the stages), `seeds`, the scores
             the stages' families after training on all at once), `against_mixture` (mean over the stages of what the
             mixture solves more than the stage did), `intransigence` (by family), `unseen_change` (after the last
             stage), `mixture_unseen_change`, and `matrix`: `policies` by `families`, scores.
+lifecycle   one per training on packs: `policy`, `trained_on`, `seeds`, the scores of `scores.pack_transfer` and, of the
+            trained policy over all families, its seeds pooled (`scores.pack_results`): `kept_score`, `cod_effect`,
+            `stateful_gain`, `ralph_effect`; `initial`: the first of these before training.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,6 +44,9 @@ from agentgen_bench.scores.ood import (
     ood_change,
     retention,
 )
+from agentgen_bench.scores.pack_results import overall_of_packs
+from agentgen_bench.scores.pack_transfer import pack_table, transfer_scores
+from agentgen_bench.scores.packs import episodes_of_packs
 from agentgen_bench.scores.sampling import PolicyRates, bootstrapped, bootstrapped_difference, sample
 from agentgen_bench.scores.sequence import sequence_lines
 from agentgen_bench.scores.study import Condition, Study
@@ -135,6 +141,26 @@ class SequenceJson(TypedDict):
     matrix: MatrixJson
 
 
+class LifecycleJson(TypedDict):
+    """A training on packs."""
+
+    policy: str
+    trained_on: str
+    seeds: int
+    initial: BoardScoreJson
+    held_in_score_change: BoardScoreJson
+    held_in_gain_change: BoardScoreJson
+    held_out_score_change: BoardScoreJson
+    held_out_gain_change: BoardScoreJson
+    kept_score: BoardScoreJson
+    cod_effect: BoardScoreJson
+    stateful_gain: BoardScoreJson
+    ralph_effect: BoardScoreJson
+
+
+RowsJson = list[TransferJson] | list[DifficultyJson] | list[SequenceJson] | list[LifecycleJson]
+
+
 class BoardScoresJson(TypedDict):
     """What `scores.json` of a study's entry holds."""
 
@@ -145,7 +171,7 @@ class BoardScoresJson(TypedDict):
     seeds: int
     episodes: int
     policies: list[PolicyJson]
-    rows: list[TransferJson] | list[DifficultyJson] | list[SequenceJson]
+    rows: RowsJson
 
 
 def board_scores(
@@ -155,7 +181,7 @@ def board_scores(
 
     Args:
         protocol: its name.
-        kind: transfer, difficulty or sequence.
+        kind: transfer, difficulty, sequence or lifecycle.
         study: the roles.
         runs: the episodes of each run that the study names.
         label: what the cell of a spec is called, family first.
@@ -171,13 +197,11 @@ def board_scores(
         "seeds": min(map(len, trained), default=0),
         "episodes": sum(map(len, runs.values())),
         "policies": [_policy(condition, study, families, cells) for condition in study.conditions],
-        "rows": _rows(kind, study, families, cells),
+        "rows": list(_lifecycle(study, runs)) if kind == "lifecycle" else _rows(kind, study, families, cells),
     }
 
 
-def _rows(
-    kind: str, study: Study, families: Table, cells: Table
-) -> list[TransferJson] | list[DifficultyJson] | list[SequenceJson]:
+def _rows(kind: str, study: Study, families: Table, cells: Table) -> RowsJson:
     if kind == "transfer":
         return list(_transfer(study, families))
     return list(_difficulty(study, families, cells)) if kind == "difficulty" else [_sequence(study, families)]
@@ -257,6 +281,38 @@ def _transfer(study: Study, families: Table) -> Iterator[TransferJson]:
             "unseen_change": score_json(bootstrapped_difference(partial(_change_on, unseen), start, policy)),
             "distractors_change": None if against_plain is None else score_json(against_plain),
         }
+
+
+def _lifecycle(study: Study, runs: Mapping[str, Sequence[Episode]]) -> Iterator[LifecycleJson]:
+    initial = _initial(study)
+    played = {c: [runs[run.run] for run in entries] for c, entries in study.conditions.items()}
+    before = pack_table(*played[initial])
+    for condition in [c for c in study.conditions if c.role == "trained"]:
+        source, after = str(condition.source), played[condition]
+        changes = {
+            score.name: score_json(score) for score in transfer_scores(before, list(map(pack_table, after)), source)
+        }
+        own = {score.name: score for score in overall_of_packs(episodes_of_packs(after))}
+        yield {
+            "policy": condition.label,
+            "trained_on": source,
+            "seeds": len(after),
+            "initial": _of_packs(
+                "kept_score", {s.name: s for s in overall_of_packs(episodes_of_packs(played[initial]))}
+            ),
+            "held_in_score_change": changes["held_in_score_change"],
+            "held_in_gain_change": changes["held_in_gain_change"],
+            "held_out_score_change": changes["held_out_score_change"],
+            "held_out_gain_change": changes["held_out_gain_change"],
+            "kept_score": _of_packs("kept_score", own),
+            "cod_effect": _of_packs("cod_effect", own),
+            "stateful_gain": _of_packs("stateful_gain", own),
+            "ralph_effect": _of_packs("ralph_effect", own),
+        }
+
+
+def _of_packs(name: str, scores: Mapping[str, Score]) -> BoardScoreJson:
+    return score_json(scores.get(name) or undefined(name, "no packs of such settings were played"))
 
 
 def _difficulty(study: Study, families: Table, cells: Table) -> Iterator[DifficultyJson]:

@@ -104,3 +104,15 @@ def test_a_training_is_of_the_difficulty_that_its_role_says():
     assert found(study, origins, "difficulty-v2") == [
         "hard-1 is 'trained on Sokoban hard', but its training was on easy"
     ]
+
+
+def test_a_study_of_life_cycles_trains_on_packs():
+    study = Study("s", (StudyRun("start", "initial"), StudyRun("a", "trained", "Sokoban")))
+    single = record("a", "start", "Sokoban")
+    packs = {**single.sources[0]["spec"], "knobs": {"fact": "rule"}, "lifecycle": "cod-4"}
+    start = {"start": Origin(weights("start"), None)}
+    of_packs = replace(single, sources=({"spec": packs, "weight": 1.0},))
+    assert found(study, {**start, "a": Origin(weights("a"), of_packs)}, "lifecycle-transfer-v1") == []
+    assert found(study, {**start, "a": Origin(weights("a"), single)}, "lifecycle-transfer-v1") == [
+        "a was trained on single tasks; a study of this kind trains on packs (lifecycle cod-4, ...)"
+    ]

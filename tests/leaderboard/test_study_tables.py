@@ -17,6 +17,7 @@ from agentgen_bench.leaderboard.study_tables import study_table_json, study_tabl
 from agentgen_bench.scores.base import family
 from agentgen_bench.scores.study import Study, StudyRun
 from agentgen_bench.scores.study_board import board_scores
+from tests.scores.test_pack_transfer import run as packs_of
 from tests.scores.test_study_board import by_difficulty, graded, played
 
 EVIL = "<script>alert(1)</script> | a"
@@ -39,6 +40,26 @@ def transfer():
     for name, changed in after.items():
         runs.append((StudyRun(name, "trained", name), played(start | changed, name, 200)))
     return on_board("transfer", runs, model=EVIL)
+
+
+def test_a_study_of_packs_says_what_training_gave_to_memory_held_in_and_out():
+    runs = [
+        (StudyRun("start", "initial"), packs_of(0.2, 0.0)),
+        (StudyRun("a", "trained", "Sokoban"), packs_of(1.0, 0.5)),
+        (StudyRun("b", "trained", "WebShop"), packs_of(0.2, 0.0)),
+    ]
+    (table,) = study_tables([on_board("lifecycle", runs)])
+    first, second = table.rows  # most gained first
+    assert [row.labels["trained_on"] for row in table.rows] == ["Sokoban", "WebShop"]
+    assert first.scores["held_in_gain_change"].value == pytest.approx(0.4)
+    assert first.scores["held_out_gain_change"].value == pytest.approx(0.25)
+    assert first.scores["kept_score"].value == pytest.approx((0.5 + 0.25) / 2)
+    assert first.scores["initial"].value == pytest.approx(0.05)
+    assert second.scores["held_in_gain_change"].value == 0
+    assert first.scores["ralph_effect"].reason == "no packs of such settings were played"
+    (text,) = [line for line in markdown([], [table]).splitlines() if line.startswith("| [tiny]") and "Sokoban" in line]
+    assert "| +40.0 (" in text
+    assert "held-out gain of memory" in page([], [table])
 
 
 @pytest.fixture(scope="module")
