@@ -78,7 +78,7 @@ TRANSFER = [
     StudyRun("start", "initial"),
     *(run for name in FOUR for augmented in (False, True) for run in trained(name, augmented=augmented)),
 ]
-MINI = [StudyRun("start", "initial"), *trained("Sokoban"), *trained("ALFWorld")]
+MINI = [StudyRun("start", "initial"), *trained("ALFWorld")]
 DIFFICULTY = [
     StudyRun("start", "initial"),
     *(run for grade in ("easy", "medium", "hard") for run in trained("WebShop", difficulty=grade)),
@@ -117,6 +117,7 @@ def test_a_complete_study_lacks_nothing(name, runs):
             [*TRANSFER[:-1], replace(TRANSFER[-1], also=("x",))],
             f"{TRANSFER[-1].run} has 2 checkpoints; transfer-v1 counts 1",
         ),
+        ("transfer-mini-v1", MINI[:1], "no group of roles is filled; transfer-mini-v1 asks for at least one"),
         ("transfer-mini-v1", MINI[:-1], "'trained on ALFWorld' has 2 training seeds; transfer-mini-v1 asks for 3"),
         (
             "transfer-mini-v1",
@@ -150,6 +151,11 @@ def test_the_small_study_of_transfer_plays_levels_of_the_large_one():
     levels = dict(zip(large.labels, (cell.level_ids for cell in large.suite.cells), strict=True))
     for label, cell in zip(small.labels, small.suite.cells, strict=True):
         assert cell.level_ids == levels[label]
+
+
+def test_a_small_study_of_transfer_on_one_family_plays_all_of_them():
+    plan = load_protocol("transfer-mini-v1").plan_for(["ALFWorld"])
+    assert [cell.spec.family for cell in plan.cells] == ["Sokoban", "ALFWorld", "SciWorld"]
 
 
 def test_core_mini_is_nested_in_core():

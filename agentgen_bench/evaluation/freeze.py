@@ -236,14 +236,12 @@ def protocol_file(name: str) -> str:
     if name == "transfer-mini-v1":
         return protocol_text(
             "transfer",
-            "Training on Sokoban and on ALFWorld, and what it costs or gives on other families, on two CPU cores",
+            "Training on a family, and what it costs or gives on the others, on two CPU cores",
             suite,
             [label for label, _ in mini_study_settings()],
-            roles=[Condition("initial"), *(Condition("trained", family) for family in ("Sokoban", "ALFWorld"))],
-            optional=[
-                Condition("trained", "SciWorld"),
-                *(Condition("trained", family, augmented=True) for family in MINI_STEPS),
-            ],
+            roles=[Condition("initial")],
+            optional=[Condition("trained", family, augmented=True) for family in MINI_STEPS],
+            groups=[[Condition("trained", family)] for family in MINI_STEPS],
             temperature=0.4,
         )
     if name == "transfer-smoke":

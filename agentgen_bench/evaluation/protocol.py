@@ -35,7 +35,8 @@ class Protocol:
         labels: what each cell of the suite is called, family first: `Sokoban starter`.
         roles: each must be filled.
         optional: may be filled too, with as many seeds as the others.
-        groups: of these at least one must be filled, as a whole; runs play the cells of its families only.
+        groups: of these at least one must be filled, as a whole; where the question is difficulty, runs play the cells
+            of its families only.
         stages: families of which each is one stage, in any order; empty: no sequence.
         seeds: trainings of each role but the initial one, at least.
         checkpoints: of each training, the last ones count.
@@ -60,9 +61,9 @@ class Protocol:
     hash: str
 
     def cells_for(self, families: Iterable[str]) -> Suite:
-        """Return the suite of a study that trains on these families: all of it, unless groups are to choose from."""
+        """Return the suite of a study that trains on these families: all of it, or of difficulties theirs."""
         wanted = set(families)
-        if not self.groups or not wanted:
+        if self.kind != "difficulty" or not wanted:
             return self.suite
         cells = tuple(cell for cell in self.suite.cells if cell.spec.family in wanted)
         return Suite(self.suite.name, self.suite.description, cells, self.suite.hash)
