@@ -1,32 +1,31 @@
 #!/usr/bin/env bash
-# Remakes the study of docs/study.md from nothing, on CPU cores: the base, six trainings by GRPO, seven evaluations, the
-# scores, the entry of the board and its figure. Run from the repository's root:
+# Remakes the study of docs/study.md from nothing, on two CPU cores: the base, three trainings by GRPO, four
+# evaluations, the scores, the entry of the board and its figure. Run from the repository's root:
 #
 #   examples/reference_study.sh          the study, in runs/reference; stopped at any moment, it goes on where it was
 #   examples/reference_study.sh small    the same path in minutes, in runs/reference-small; no entry
 #   examples/reference_study.sh time     how long the study will take here, and nothing else
 #
-# Two policies are trained at a time, one core each; `time` counts with two cores and nothing else running.
+# Each part is shorter than two hours: the base, then pieces of the study, two at a time with a core each.
 set -euo pipefail
 form=${1:-whole}
 python examples/base_cpu.py --time
-[ "$form" = time ] && exit
-export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+[ "$form" != time ] || exit 0
 if [ "$form" = small ]; then
-  folder=runs/reference-small study=examples/studies/transfer-base-cpu-small.yaml
+  folder=runs/reference-small
   python examples/base_cpu.py --folder "$folder/base" --families sokoban,alfworld --play sokoban,alfworld \
     --levels 1000 --steps 150 --episodes 50
-else
-  folder=runs/reference study=examples/studies/transfer-base-cpu.yaml
-  OMP_NUM_THREADS=2 python examples/base_cpu.py --folder runs/base-cpu
+  agentgen-bench study examples/studies/transfer-base-cpu-small.yaml --output "$folder/study"
+  exit 0
 fi
-piece() { agentgen-bench study "$study" --output "$folder/study" --only "$1" 2> "$folder/$1.log" || { cat "$folder/$1.log"; exit 1; }; }
-piece initial
-piece on-sokoban & first=$!
-piece on-alfworld
+folder=runs/reference study=examples/studies/transfer-base-cpu.yaml
+python examples/base_cpu.py --folder runs/base-cpu
+export OMP_NUM_THREADS=1
+mkdir -p "$folder"
+agentgen-bench study "$study" --output "$folder/study" --only initial,on-alfworld-seed-0 2> "$folder/first.log" & first=$!
+agentgen-bench study "$study" --output "$folder/study" --only on-alfworld-seed-1 2> "$folder/second.log"
 wait "$first"
 agentgen-bench study "$study" --output "$folder/study"
-[ "$form" = small ] && exit
 agentgen-bench submit "$folder/study" --org agentgen-bench --model base-cpu-1.4m
 agentgen-bench leaderboard --update
 python examples/study_figure.py leaderboards/transfer-mini-v1/*_agentgen-bench__base-cpu-1.4m --output docs/study.svg
