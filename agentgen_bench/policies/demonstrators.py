@@ -21,6 +21,13 @@ FAMILY_DEMONSTRATORS: dict[str, tuple[str, str]] = {
     "ALFWorld": ("agentgen_bench.policies.alfworld_searcher", "ALFWorldListSearcher"),
     "SciWorld": ("agentgen_bench.policies.sciworld_reader", "SciWorldReader"),
 }
+# Who finds out the fact of a family's packs and writes it down (docs/lifecycle.md).
+FACT_FINDERS: dict[str, tuple[str, str]] = {
+    "Sokoban": ("agentgen_bench.policies.sokoban_rule_finder", "SokobanRuleFinder"),
+    "WebShop": ("agentgen_bench.policies.webshop_regular", "WebShopRegular"),
+    "ALFWorld": ("agentgen_bench.policies.alfworld_housekeeper", "ALFWorldHousekeeper"),
+    "SciWorld": ("agentgen_bench.policies.sciworld_assayer", "SciWorldAssayer"),
+}
 NO_ANSWER = Decision("", None, ParseReason.NO_ACTION)
 
 
@@ -38,6 +45,7 @@ class Demonstrator:
     """Plays every family as its own demonstrator does."""
 
     name = "demonstrator"
+    players = FAMILY_DEMONSTRATORS
 
     def __init__(self) -> None:
         """Create the policy; a family's own is made when one of its histories comes."""
@@ -53,13 +61,20 @@ class Demonstrator:
 
     def _of(self, family: str) -> Policy:
         if family not in self._by_family:
-            if family not in FAMILY_DEMONSTRATORS:
-                known = ", ".join(FAMILY_DEMONSTRATORS)
-                raise SpecError(f"{family} has no demonstrator; families with one: {known}. Name a policy instead")
-            module, player = FAMILY_DEMONSTRATORS[family]
+            if family not in self.players:
+                known = ", ".join(self.players)
+                raise SpecError(f"{family} has no {self.name}; families with one: {known}. Name a policy instead")
+            module, player = self.players[family]
             policy: Policy = getattr(import_module(module), player)()
             self._by_family[family] = policy
         return self._by_family[family]
+
+
+class FactFinder(Demonstrator):
+    """Plays every family's packs as the one does who finds out its fact and writes it down."""
+
+    name = "fact-finder"
+    players = FACT_FINDERS
 
 
 def shown(history: History, prompt: PromptConfig) -> History:

@@ -4,7 +4,7 @@ from importlib import import_module
 
 from agentgen_bench.checks import chosen
 from agentgen_bench.policies.base import Player, Policy, PrivilegedPolicy
-from agentgen_bench.policies.demonstrators import FAMILY_DEMONSTRATORS, Demonstrator, Imitable
+from agentgen_bench.policies.demonstrators import FACT_FINDERS, FAMILY_DEMONSTRATORS, Demonstrator, FactFinder, Imitable
 from agentgen_bench.policies.scripted import NoopPolicy, OraclePolicy, RandomPolicy
 from agentgen_bench.prompts import PromptConfig
 
@@ -14,16 +14,16 @@ FAMILY_PLAYERS: dict[str, tuple[str, str]] = {
     "webshop-reader": FAMILY_DEMONSTRATORS["WebShop"],
     "alfworld-list-searcher": FAMILY_DEMONSTRATORS["ALFWorld"],
     "sciworld-reader": FAMILY_DEMONSTRATORS["SciWorld"],
-    "alfworld-housekeeper": ("agentgen_bench.policies.alfworld_housekeeper", "ALFWorldHousekeeper"),
-    "sokoban-rule-finder": ("agentgen_bench.policies.sokoban_rule_finder", "SokobanRuleFinder"),
-    "sciworld-assayer": ("agentgen_bench.policies.sciworld_assayer", "SciWorldAssayer"),
-    "webshop-regular": ("agentgen_bench.policies.webshop_regular", "WebShopRegular"),
+    "alfworld-housekeeper": FACT_FINDERS["ALFWorld"],
+    "sokoban-rule-finder": FACT_FINDERS["Sokoban"],
+    "sciworld-assayer": FACT_FINDERS["SciWorld"],
+    "webshop-regular": FACT_FINDERS["WebShop"],
     "alfworld-searcher": ("agentgen_bench.policies.alfworld_searcher", "ALFWorldSearcher"),
     "webshop-first-hit": ("agentgen_bench.policies.webshop_shoppers", "BuyFirstHit"),
     "webshop-read-all-ten": ("agentgen_bench.policies.webshop_shoppers", "ReadAllTen"),
 }
 # Policies that decide from what a prompt may show, and whose clones can be asked to do so too.
-DEMONSTRATORS = (DEMONSTRATOR := Demonstrator.name, *FAMILY_PLAYERS)
+DEMONSTRATORS = (DEMONSTRATOR := Demonstrator.name, FactFinder.name, *FAMILY_PLAYERS)
 SCRIPTED = ("random", "noop", "oracle", *DEMONSTRATORS)
 
 
@@ -37,6 +37,8 @@ def scripted_policy(name: str, seed: int = 0) -> Policy | PrivilegedPolicy:
         return OraclePolicy()
     if name == DEMONSTRATOR:
         return Demonstrator()
+    if name == FactFinder.name:
+        return FactFinder()
     module, player = FAMILY_PLAYERS[chosen("policy", name, SCRIPTED)]
     policy: Policy = getattr(import_module(module), player)()
     return policy

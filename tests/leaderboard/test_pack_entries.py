@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from agentgen_bench import Answer, PromptConfig
+from agentgen_bench import Answer, PromptConfig, scripted_policy
 from agentgen_bench.evaluation.freeze import frozen_cell
 from agentgen_bench.evaluation.plan import suite_plan
 from agentgen_bench.evaluation.run import evaluate
@@ -88,6 +88,25 @@ def test_a_row_of_packs_has_its_columns_and_curves_wherever_it_is_shown(
     (written,) = csv.DictReader(StringIO(boards_csv([board])))
     assert float(written["memory_tokens"]) == 24
     assert float(written["cod_effect_low"]) == row.packs["cod_effect"].low
+
+
+def test_who_finds_out_facts_has_a_row_that_holds(tmp_path: Path) -> None:
+    packs = [LifecycleSpec(3, context, update="episode") for context in ("kept", "wiped")]
+    specs = [
+        TaskSpec(family, difficulty="easy", split="test", knobs=(("fact", fact),), lifecycle=pack)
+        for family, fact in (("Sokoban", "rule"), ("ALFWorld", "house"))
+        for pack in packs
+    ]
+    suite = from_text("facts-v1", to_text("for tests", tuple(frozen_cell(spec, 2) for spec in specs)))
+    evaluate(suite_plan(suite), scripted_policy("fact-finder"), PromptConfig(), tmp_path / "run")
+    entry = submit(
+        tmp_path / "run", org="Lab", model="f", date="2026-01-31", leaderboards=tmp_path / "b", suite=suite, workers=1
+    )
+    assert verify(entry, suite=suite, workers=1).holds
+    (row,) = read_boards(tmp_path / "b")[0].rows
+    assert row.packs["stateful_gain"].value is not None
+    assert row.packs["stateful_gain"].value > 0
+    assert row.packs["first_position"].value < row.packs["last_position"].value  # type: ignore[operator]
 
 
 def change(*path: Any, to: Any) -> Callable[[dict[str, Any]], None]:
