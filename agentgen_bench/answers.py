@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from agentgen_bench.families import family
-from agentgen_bench.parsing import MAX_ACTION_CHARS, Parsed, ParseReason, Reading, after_thought, read
+from agentgen_bench.parsing import MAX_ACTION_CHARS, Parsed, ParseReason, Reading, after_thought, flaw, read
 from agentgen_bench.parsing.context import read_context, whole_context, written_context
 from agentgen_bench.prompts import History, PromptConfig, numbered_commands
 from agentgen_bench.tools import Call, Tool, action_of, call_for, calls_in, tools_of
@@ -41,15 +41,8 @@ def read_answer(completion: str, history: History, config: PromptConfig, *, cut:
 def whole_action(text: str) -> Parsed:
     """Return the action that a text is as a whole, as agents and scripted policies give it, or why it is none."""
     action = text.strip()
-    if not action:
-        return Parsed(None, ParseReason.EMPTY)
-    if len(action) > MAX_ACTION_CHARS:
-        return Parsed(None, ParseReason.TOO_LONG)
-    try:
-        action.encode()
-    except UnicodeEncodeError:
-        return Parsed(None, ParseReason.NOT_ENCODABLE)
-    return Parsed(action, None)
+    reason = flaw(action, MAX_ACTION_CHARS) if action else ParseReason.EMPTY
+    return Parsed(action if reason is None else None, reason)
 
 
 def whole_answer(text: str, history: History) -> Reading:

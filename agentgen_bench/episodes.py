@@ -116,8 +116,9 @@ def to_line(episode: Episode) -> str:
         del data["facts"]
     if not episode.parts:
         del data["parts"]
-    # ASCII only: a completion may hold lone surrogates, which no encoding of a file accepts.
-    return json.dumps({"schema_version": SCHEMA_VERSION, **data}, allow_nan=False)
+    # ASCII only: a completion may hold lone surrogates, which no encoding of a file accepts. Nothing in a record holds
+    # itself; to look for that takes a tenth of the time.
+    return json.dumps({"schema_version": SCHEMA_VERSION, **data}, allow_nan=False, check_circular=False)
 
 
 def _step_json(step: Step) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from itertools import cycle
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from agentgen_bench.families import ToolStyle
-from agentgen_bench.parsing import MAX_ACTION_CHARS, Parsed, ParseReason
+from agentgen_bench.parsing import MAX_ACTION_CHARS, Parsed, ParseReason, flaw
 
 
 class ParameterJson(TypedDict):
@@ -157,13 +157,8 @@ def _action(call: Call, tools: Sequence[Tool]) -> Parsed:
     if not isinstance(value, str):
         return Parsed(None, ParseReason.BAD_ARGUMENTS)
     action = tool.pattern.replace("{}", value.strip())
-    if len(action) > MAX_ACTION_CHARS:
-        return Parsed(None, ParseReason.TOO_LONG)
-    try:
-        action.encode()
-    except UnicodeEncodeError:
-        return Parsed(None, ParseReason.NOT_ENCODABLE)
-    return Parsed(action, None) if action else Parsed(None, ParseReason.EMPTY_ACTION)
+    reason = flaw(action, MAX_ACTION_CHARS) if action else ParseReason.EMPTY_ACTION
+    return Parsed(action if reason is None else None, reason)
 
 
 def call_for(action: str, tools: Sequence[Tool]) -> Call | None:

@@ -49,6 +49,11 @@ def test_a_built_in_family_is_the_record_of_its_folder(name):
         assert version.vector_entry_point is None or families.load(version.vector_entry_point)
 
 
+@pytest.mark.parametrize("name", [*BUILT_IN, *EVALUATION_ONLY])
+def test_every_family_words_its_task_in_the_same_place(name):
+    assert callable(families.load(f"agentgen_bench.envs.{name.lower()}.text:task"))
+
+
 def test_the_built_in_families_come_first_and_in_their_order():
     assert families.names()[:4] == ["Sokoban", "WebShop", "ALFWorld", "SciWorld"]
 

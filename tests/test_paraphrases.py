@@ -8,15 +8,17 @@ import pytest
 
 from agentgen_bench import TaskSpec, make
 from agentgen_bench.contract import text_task
+from agentgen_bench.envs.alfworld import text as alfworld_text
 from agentgen_bench.envs.alfworld.paraphrases import FORMS as ALFWORLD
-from agentgen_bench.envs.alfworld.tasks import TASK_TYPES, read_task, task_sentence
+from agentgen_bench.envs.alfworld.tasks import TASK_TYPES, read_task
 from agentgen_bench.envs.paraphrasing import Form, original_of, paraphrased
 from agentgen_bench.envs.sciworld.paraphrases import FORMS as SCIWORLD
 from agentgen_bench.envs.sokoban.paraphrases import FORMS as SOKOBAN
+from agentgen_bench.envs.webshop import text as webshop_text
 from agentgen_bench.envs.webshop.levels import generated_level
 from agentgen_bench.envs.webshop.nouns import noun_finder
 from agentgen_bench.envs.webshop.vocabulary import TYPES
-from agentgen_bench.envs.webshop.wording import HELD_OUT, SEEN, Wishes, _item, request, with_articles
+from agentgen_bench.envs.webshop.wording import HELD_OUT, SEEN, Wishes, _item, with_articles
 from agentgen_bench.errors import SpecError
 from agentgen_bench.policies.names import scripted_policy
 from agentgen_bench.rollout import Job, play
@@ -36,7 +38,7 @@ def words_of(forms: tuple[Form, ...], task: str) -> set[str]:
 @pytest.mark.parametrize("task_type", TASK_TYPES)
 def test_the_goal_of_an_alfworld_task_is_read_back(task_type):
     for wording, thing, place in itertools.product((0, 1), ("apple", "glassbottle"), ("desk", "fridge")):
-        task = task_sentence(task_type, thing, place, wording)
+        task = alfworld_text.task(task_type, thing, place, wording)
         others = words_of(ALFWORLD, task)
         assert len(others) >= 3
         assert task not in others
@@ -108,7 +110,7 @@ def worded(wishes: Wishes, held_out: bool) -> set[str]:
         def pick(self, items):
             return items[self.place]
 
-    return {request(wishes, "varied", held_out, Each(k)) for k in range(len(HELD_OUT if held_out else SEEN))}
+    return {webshop_text.task(wishes, "varied", held_out, Each(k)) for k in range(len(HELD_OUT if held_out else SEEN))}
 
 
 @pytest.mark.parametrize("difficulty", ["easy", "medium"])

@@ -1,10 +1,10 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agentgen_bench.episodes import chain
+from agentgen_bench.episodes import Step, chain
 from agentgen_bench.errors import PolicyError
 from agentgen_bench.policies.base import Decision
 from agentgen_bench.policies.scripted import NoopPolicy, OraclePolicy, RandomPolicy
@@ -119,6 +119,21 @@ def test_the_hashes_chain_the_observations():
         second,
         chain(second, "2 of 2"),
     ]
+
+
+def test_a_step_records_all_of_a_decision_but_tokens_and_failure():
+    decided = {"completion": "<x>", "action": "up", "reason": "empty", "prompt_chars": 1, "prompt_tokens": 2}
+    decided |= {"completion_tokens": 3, "dropped_turns": 4, "finish_reason": "length", "marks": ("x",), "cost_usd": 0.5}
+    assert set(Decision._fields) - set(decided) == {"sample", "failure"}
+
+    class Fixed(NoopPolicy):
+        def act(self, histories):
+            return [Decision(**decided) for _ in histories]
+
+    (episode,) = play([Job(TaskSpec("Sokoban"), 0)], Fixed())
+    recorded = {"parse_reason" if name == "reason" else name: value for name, value in decided.items()}
+    assert recorded.keys() <= {field.name for field in fields(Step)}
+    assert {name: getattr(episode.steps[-1], name) for name in recorded} == recorded
 
 
 def test_a_compact_record_differs_in_the_texts_alone():

@@ -219,9 +219,13 @@ def test_demonstrations_of_another_version_are_read(bumped: Path, origin: str, c
 
 
 def test_prompts_of_a_family_that_is_not_here_cannot_be_written(bumped: Path, call: Callable[..., Outcome]) -> None:
-    code, _, err = call("collect", "--from", bumped / "foreign" / "collected")  # a prompt begins with its role
+    samples = bumped / "foreign" / "collected" / "samples.jsonl"
+    before = samples.read_bytes()
+    code, _, err = call("collect", "--from", samples.parent)  # a prompt begins with its role
     assert code == 2
     assert re.search(REFUSALS["foreign"], err)
+    assert "cannot be written anew without its own words" in err
+    assert samples.read_bytes() == before
 
 
 def test_a_study_of_the_family_by_name_plays_its_newest_version(

@@ -9,7 +9,7 @@ from typing import get_args
 from agentgen_bench.parsing.marks import freed
 from agentgen_bench.parsing.objects import object_actions
 from agentgen_bench.parsing.react import react_actions
-from agentgen_bench.parsing.reading import TAG, ActionFormat, Found, Parsed, ParseReason, Reading
+from agentgen_bench.parsing.reading import TAG, ActionFormat, Found, Parsed, ParseReason, Reading, flaw
 from agentgen_bench.parsing.tagged import tagged_actions
 from agentgen_bench.spaces import MAX_ACTION_CHARS
 
@@ -23,6 +23,7 @@ __all__ = [
     "Parsed",
     "Reading",
     "after_thought",
+    "flaw",
     "parse",
     "read",
     "without_stop",
@@ -116,10 +117,5 @@ def _chosen(found: Found) -> Reading:
     if not actions:
         return Reading(None, ParseReason.EMPTY_ACTION if written else found.reason)
     (action,) = actions
-    if len(action or "") > MAX_ACTION_CHARS:
-        return Reading(None, ParseReason.TOO_LONG)
-    try:
-        (action or "").encode()
-    except UnicodeEncodeError:
-        return Reading(None, ParseReason.NOT_ENCODABLE)
-    return actions[action]
+    reason = flaw(action or "", MAX_ACTION_CHARS)
+    return actions[action] if reason is None else Reading(None, reason)

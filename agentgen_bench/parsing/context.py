@@ -4,7 +4,7 @@ The context stands between two lines that say so, each there once; everything el
 protocols and action formats: a context has several lines, and no function call and no JSON string says it better.
 """
 
-from agentgen_bench.parsing.reading import ParseReason, Reading
+from agentgen_bench.parsing.reading import ParseReason, Reading, flaw
 
 CONTEXT_BEGIN = "=== CONTEXT ==="
 CONTEXT_END = "=== END OF CONTEXT ==="
@@ -45,13 +45,8 @@ def whole_context(text: str, max_chars: int) -> Reading:
     context = text.strip()
     if not context:
         return Reading(None, ParseReason.EMPTY_ACTION)
-    if len(context) > max_chars:
-        return Reading(None, ParseReason.TOO_LONG)
-    try:
-        context.encode()
-    except UnicodeEncodeError:
-        return Reading(None, ParseReason.NOT_ENCODABLE)
-    return Reading(context)
+    reason = flaw(context, max_chars)
+    return Reading(context if reason is None else None, reason)
 
 
 def written_context(thought: str, context: str) -> str:

@@ -45,6 +45,20 @@ class Reading(NamedTuple):
     marks: tuple[str, ...] = ()
 
 
+def flaw(text: str, max_chars: int) -> ParseReason | None:
+    """Return why a text can be no action (or context) of at most `max_chars`: it is too long, or no file can hold it.
+
+    Whether it may be empty is for the caller to say.
+    """
+    if len(text) > max_chars:
+        return ParseReason.TOO_LONG
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return ParseReason.NOT_ENCODABLE
+    return None
+
+
 class Candidate(NamedTuple):
     """A place where an action may stand, and the marks that were passed over to find it."""
 

@@ -22,7 +22,12 @@ class TokenSample(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What a policy decided at one step. `action` is None where the completion holds none; `reason` says why."""
+    """What a policy decided at one step. `action` is None where the completion holds none; `reason` says why.
+
+    A `Step` of the record has all of it but `sample` and `failure`, under the same names (`reason` as `parse_reason`),
+    and is no record that holds a Decision: lines of JSON and their readers are flat, versioned and older than what is
+    asked of a policy today. tests/test_rollout.py holds the two together.
+    """
 
     completion: str
     action: str | None

@@ -1,10 +1,13 @@
 """collect: play levels of the training split with a policy and turn what it solved into demonstrations."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from agentgen_bench import families
 from agentgen_bench.episodes import Episode, read_episodes
+from agentgen_bench.errors import UnavailableError
 from agentgen_bench.evaluation.folder import EPISODES
 from agentgen_bench.evaluation.histories import histories
 from agentgen_bench.evaluation.plan import Plan
@@ -14,6 +17,7 @@ from agentgen_bench.policies.demonstrators import Imitable
 from agentgen_bench.policies.names import DEMONSTRATORS, scripted_policy, to_be_imitated
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.rollout import DEFAULT_WORKERS
+from agentgen_bench.scores.base import family as family_of
 from agentgen_bench.train.demonstrations import SAMPLES, Demonstration, demonstrations, write_demonstrations
 from agentgen_bench.train.settings import refuse_held_out_levels
 
@@ -73,13 +77,24 @@ def collect_from(run: Path, prompt: PromptConfig, only_solved: bool = True) -> C
     Raises:
         SpecError: a demonstrator played the run, and these prompts do not show what it went by; or levels of the test
             split were played.
+        UnavailableError: a family of the run is not here. A record can be read without its family, but a prompt begins
+            with the family's own words, and to make some up would be to train on what nobody is asked.
     """
     for episode in read_episodes(run / EPISODES):
+        _check_is_here(family_of(episode.spec))
         if episode.policy in DEMONSTRATORS and _is_used(episode, only_solved):
             policy = scripted_policy(episode.policy)
             if isinstance(policy, Policy):
                 Imitable(policy, prompt).act(list(histories(episode)))
     return _written(run, prompt, only_solved)
+
+
+@cache
+def _check_is_here(name: str) -> None:
+    try:
+        families.family(name)
+    except UnavailableError as error:
+        raise UnavailableError(f"the prompts of {name} cannot be written anew without its own words: {error}") from None
 
 
 def _written(run: Path, prompt: PromptConfig, only_solved: bool) -> Collected:

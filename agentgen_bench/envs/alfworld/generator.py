@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from agentgen_bench.envs.alfworld import catalogue, tasks
+from agentgen_bench.envs.alfworld import catalogue, tasks, text
 from agentgen_bench.envs.alfworld.engine import Engine
 from agentgen_bench.envs.alfworld.gamefile import Dialect, Game
 from agentgen_bench.envs.alfworld.pddl import Fact
@@ -349,7 +349,7 @@ def _game(draft: Draft) -> Game:
     for name in sorted(set(draft.receptacles)):
         facts += _containment(name, frozenset(present))
     goal = tasks.task_goal(draft.task_type, draft.object_type, draft.destination)
-    sentence = tasks.task_sentence(draft.task_type, draft.object_type, draft.destination, draft.wording)
+    sentence = text.task(draft.task_type, draft.object_type, draft.destination, draft.wording)
     return Game(Dialect.V04, tuple(facts), goal, sentence)
 
 

@@ -79,11 +79,6 @@ def task_goal(task_type: str, object_type: str, destination: str) -> Goal:
     return PlaceGoal(object_type.lower(), destination.lower(), kind.states, kind.n_targets)
 
 
-def task_sentence(task_type: str, object_type: str, destination: str, wording: int) -> str:
-    """Return the official task sentence; `wording` picks one of its two forms."""
-    return TASK_TYPES[task_type].templates[wording].format(obj=object_type.lower(), recep=destination.lower())
-
-
 def read_task(sentence: str) -> Goal | None:
     """Return the goal that an official task sentence states, or None for free wording.
 

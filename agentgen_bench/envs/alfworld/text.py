@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from agentgen_bench.envs.alfworld import FAMILY, wording
 from agentgen_bench.envs.alfworld.memory import Memory
+from agentgen_bench.envs.alfworld.tasks import TASK_TYPES
 from agentgen_bench.text import ENTRY, Richness, Section, Spans, named, starts_of
 
 COMMANDS_HEADING = "Commands you can give now"
@@ -20,6 +21,11 @@ class Seen(NamedTuple):
     memory: Memory
     admissible: tuple[str, ...]
     steps_left: int
+
+
+def task(task_type: str, object_type: str, destination: str, form: int) -> str:
+    """Return the goal in words, the official sentence of a task type; `form` picks one of its two."""
+    return TASK_TYPES[task_type].templates[form].format(obj=object_type.lower(), recep=destination.lower())
 
 
 def sections(said: str, task: str, richness: Richness, seen: Seen | None, *, is_first: bool) -> tuple[Section, ...]:

@@ -7,14 +7,12 @@ from typing import ClassVar
 from agentgen_bench.checks import chosen
 from agentgen_bench.contract import Analysis, Info
 from agentgen_bench.envs.base import PARAPHRASES, Outcome, TextEnv, checked_range, read_action
-from agentgen_bench.envs.paraphrasing import paraphrased
 from agentgen_bench.envs.sciworld import FAMILY, levels, oracle, settings, substances, text
 from agentgen_bench.envs.sciworld.backend import Simulator
 from agentgen_bench.envs.sciworld.cell import SIMULATOR_VERSION
 from agentgen_bench.envs.sciworld.gold import GoldPath, gold_path, step_limit
 from agentgen_bench.envs.sciworld.levels import Level
 from agentgen_bench.envs.sciworld.oracle import Executed, Plan
-from agentgen_bench.envs.sciworld.paraphrases import FORMS
 from agentgen_bench.envs.sciworld.phrases import phrases
 from agentgen_bench.envs.sciworld.planning import generate_gold, plan_from
 from agentgen_bench.envs.sciworld.seat import Answer
@@ -208,7 +206,7 @@ class SciWorldEnv(TextEnv):
         described = self._simulator.description()
         content = [SIMULATOR_VERSION, *self._current, described, self._answer.feedback]
         self.level_id: str = f"sciworld:{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]}"
-        self.task: str = paraphrased(FORMS, described, self._paraphrase, "sciworld", self.level_id)
+        self.task: str = text.task(described, self._paraphrase, self.level_id)
         self._asked = None if self.fact_seed is None else substances.asked(described)
         self._shortest = 0  # where a fact holds, the fewest actions of whoever knows it
         if self.fact_seed is not None:

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from agentgen_bench.envs.paraphrasing import paraphrased
 from agentgen_bench.envs.sciworld import FAMILY
+from agentgen_bench.envs.sciworld.paraphrases import FORMS
 from agentgen_bench.text import ENTRY, Command, Richness, Section, Spans, named, starts_of
 
 REMEMBERED_ROOMS = 2
@@ -55,6 +57,11 @@ class Nearby(NamedTuple):
     templates: Sequence[str]
     objects: Sequence[str]
     memory: dict[str, str]
+
+
+def task(described: str, paraphrase: int, level_id: str) -> str:
+    """Return the goal in words: the simulator's own, or those that `paraphrase` (from 1) and the level choose."""
+    return paraphrased(FORMS, described, paraphrase, "sciworld", level_id)
 
 
 def sections(task: str | None, answer: str, view: View | None, nearby: Nearby | None) -> tuple[Section, ...]:

@@ -41,6 +41,13 @@ VOCABULARIES = {
 }
 
 
+def task(n_boxes: int, target: str) -> str:
+    """Return the goal in words; `target` is the board's word for a target."""
+    if n_boxes == 1:
+        return f"Push the box onto the {target}."
+    return f"Push the {n_boxes} boxes onto the {n_boxes} {target}s."
+
+
 @lru_cache(maxsize=16)
 def _names(size: int) -> tuple[str, ...]:
     """Return `(row, column)` for every cell of the board, row by row."""
@@ -115,7 +122,7 @@ class LevelText:
         target = self.words.target
         self._kind_words = ("wall", "floor", target, "box", f"box on {target}", "you", f"you on {target}")
         self._targets = [self._index[cell] for cell in cells_of(level.goals)]
-        self.task: str = paraphrased(FORMS, self._task(), paraphrase, "sokoban", level.level_id)
+        self.task: str = paraphrased(FORMS, task(self.n_boxes, target), paraphrase, "sokoban", level.level_id)
         self._heading = Section(f"{self.task} {self._how_to_move()}\n\n", Richness.BASE, "task")
         legend = (f"\n\n{self._legend_text()}\n{ACTIONS_HEADING}", Listing(_COMMANDS), ".\n")
         self._legend = Section(legend, Richness.BASE, "task")
@@ -233,11 +240,6 @@ class LevelText:
             f"{grid}{surroundings}\nBoxes and what is next to them:\n{boxes_text}\n"
             f"\n{self._target_word}s and what is next to them:\n{targets_text}\n{offsets}"
         )
-
-    def _task(self) -> str:
-        if self.n_boxes == 1:
-            return f"Push the box onto the {self.words.target}."
-        return f"Push the {self.n_boxes} boxes onto the {self.n_boxes} {self.words.target}s."
 
     def _how_to_move(self) -> str:
         if self.rule != USUAL:

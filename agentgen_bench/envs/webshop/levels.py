@@ -12,9 +12,10 @@ from agentgen_bench.envs.webshop.oracle import choices
 from agentgen_bench.envs.webshop.product import DEFAULT_PRICE, Product
 from agentgen_bench.envs.webshop.reward import Goal
 from agentgen_bench.envs.webshop.shop import Shop
+from agentgen_bench.envs.webshop.text import task
 from agentgen_bench.envs.webshop.vocabulary import TYPES
 from agentgen_bench.envs.webshop.vocabulary.kinds import attribute
-from agentgen_bench.envs.webshop.wording import Phrasing, Wishes, request
+from agentgen_bench.envs.webshop.wording import Phrasing, Wishes
 from agentgen_bench.errors import DataError
 from agentgen_bench.seeding import stream
 
@@ -49,12 +50,12 @@ def generated_level(
     phrases = {option.name: option.phrase for option in kind.options}
     wishes = Wishes(kind, tuple(wished), tuple((name, value, phrases[name]) for name, value in picked), cap)
     attributes = tuple(attribute(value) for _, value in wished)
-    text = request(wishes, phrasing, held_out, draws)
-    level = level_of(shop, cluster.target, text, attributes, tuple(picked), cap or NO_CAP, nouns)
+    instruction = task(wishes, phrasing, held_out, draws)
+    level = level_of(shop, cluster.target, instruction, attributes, tuple(picked), cap or NO_CAP, nouns)
     if not paraphrase:
         return level
     others = Draws(stream("webshop", "paraphrase", paraphrase, level.level_id), LEVEL_DRAWS)
-    return level._replace(goal=level.goal._replace(instruction=request(wishes, "varied", held_out, others)))
+    return level._replace(goal=level.goal._replace(instruction=task(wishes, "varied", held_out, others)))
 
 
 def official_level(shop: Shop, seed: int, split: str, human: bool, nouns: NounFinder) -> Level:

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, get_args
 
 from agentgen_bench.envs.webshop.product import Product, Review
 from agentgen_bench.envs.webshop.session import HITS_PER_PAGE, Page, Session, Shelves, ShopRules, item_buttons
+from agentgen_bench.envs.webshop.wording import task as task
 from agentgen_bench.text import Button, Entry, Richness, Section, Source, Spans
 
 PageFormat = Literal["text", "text_rich"]

@@ -59,8 +59,8 @@ HELD_OUT = (
 )
 
 
-def request(wishes: Wishes, phrasing: Phrasing, held_out: bool, draws: Draws) -> str:
-    """Return a request in words; `plain` is the form of the original's synthetic goals."""
+def task(wishes: Wishes, phrasing: Phrasing, held_out: bool, draws: Draws) -> str:
+    """Return the goal, a request, in words; `plain` is the form of the original's synthetic goals."""
     if phrasing == "plain":
         return _plain_request(wishes)
     template = draws.pick(HELD_OUT if held_out else SEEN)
