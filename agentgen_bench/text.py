@@ -155,11 +155,6 @@ class Section(_Fields):
         return section
 
     @property
-    def is_plain(self) -> bool:
-        """Whether nothing is said of what the text is made of: it is one span of plain text."""
-        return self._spans is None
-
-    @property
     def spans(self) -> Spans:
         """What the text is made of; joined they are the text."""
         spans = self._spans
@@ -195,6 +190,21 @@ def entries(sections: Sequence[Section], sources: Collection[str]) -> list[tuple
         # An entry is empty: most spans need no second look.
         found += [(i, k) for k, span in enumerate(spans, 1) if not span and type(span) is Entry]
     return found
+
+
+def mapped(sections: Sequence[Section], change: Callable[[Spans], Spans]) -> tuple[Section, ...]:
+    """Return the sections with their spans changed; the same object where `change` gives back what it got."""
+    found: list[Section] = []
+    for section in sections:
+        spans = section._spans
+        if spans is not None:
+            if type(spans) is not tuple:
+                spans = section.spans
+            other = change(spans)
+            if other is not spans:
+                section = section.with_spans(other)
+        found.append(section)
+    return tuple(found)
 
 
 plain_section: partial[Section] = partial(tuple.__new__, Section)

@@ -98,7 +98,7 @@ class Distractors(TextWrapper, RecordConstructorArgs):
         """Execute the action in the bare environment and add to what it answers."""
         observation, reward, terminated, truncated, found = self.env.step(action)
         self._step += 1
-        observation, info = self._with_distractors(observation, cast(Info, found))
+        observation, info = self._with_distractors(observation, found)  # type: ignore[arg-type]
         return observation, reward, terminated, truncated, info
 
     def render(self) -> Any:

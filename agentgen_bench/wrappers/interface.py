@@ -15,7 +15,7 @@ from agentgen_bench.families import family
 from agentgen_bench.seeding import stream
 from agentgen_bench.spaces import TextSpace
 from agentgen_bench.spec import ACCEPTS, ALIASES, InterfaceSpec
-from agentgen_bench.text import Section, Spans, render
+from agentgen_bench.text import Spans, mapped, render
 from agentgen_bench.wrappers.aliases import Named, command_translator, either_reader, naming, span_translator
 
 EXTRA_CHARS = 4096  # what longer words may add to an observation; lists of commands are the most that is rewritten
@@ -158,7 +158,7 @@ class Interface(TextWrapper, RecordConstructorArgs):
         if type(action) is not str:
             action = checked_action(action)
         observation, reward, terminated, truncated, found = self.env.step(self.original(action))
-        observation, info = self._renamed(observation, cast(Info, found))
+        observation, info = self._renamed(observation, found)  # type: ignore[arg-type]
         return observation, reward, terminated, truncated, info
 
     def analysis(self) -> Analysis:
@@ -176,10 +176,7 @@ class Interface(TextWrapper, RecordConstructorArgs):
     def _renamed(self, observation: str, info: Info) -> tuple[str, Info]:
         if self._shows_aliases:
             translators = self._translators
-            spans = translators.spans
-            sections = tuple(
-                [section if section.is_plain else _renamed_section(section, spans) for section in info["sections"]]
-            )
+            sections = mapped(info["sections"], translators.spans)
             info = {
                 **info,
                 "sections": sections,
@@ -189,10 +186,3 @@ class Interface(TextWrapper, RecordConstructorArgs):
             observation = render(sections)
         self._observation = observation
         return observation, info
-
-
-def _renamed_section(section: Section, translate: Callable[[Spans], Spans]) -> Section:
-    """Return the section with its actions under their aliases; the same object where it names none."""
-    spans = section.spans
-    renamed = translate(spans)
-    return section if renamed is spans else section.with_spans(renamed)
