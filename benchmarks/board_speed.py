@@ -1,16 +1,17 @@
 """How long `agentgen-bench leaderboard` takes over many entries: cold, and from what was kept of them.
 
-    python benchmarks/board_speed.py [--entries 200] [--cold 10] [--board leaderboards/core-v1] [--folder FOLDER]
+    python benchmarks/board_speed.py [--entries 200] [--cold 10] [--compared 30] [--board leaderboards/core-v1]
 
 Makes a board of the real rows and of mixtures of them: each ten episodes in a row are those of one of the real rows,
 drawn by a seed, so every entry has 6,000 real episodes and is no copy of another by the board's rule; all mixtures
 claim to be models, so all of them are compared with all. Prints seconds of wall clock and of CPU:
 
 cold      `--cold` entries with an empty cache: every episode is read, every pair compared
-compared  all entries; their sums are kept, as a cold run keeps them (here put together from those of the parts, so that
-          the benchmark does not read 200 entries), but no pair was compared yet
-warm      the same again: digests, metadata, results and kept sums are read
-one more  after an entry was added
+compared  `--compared` entries; their sums are kept, as a cold run keeps them (here put together from those of the
+          parts, so that the benchmark does not read 200 entries), but no pair was compared yet
+warm      all entries: digests, metadata, results and kept sums are read. 200 entries are 20,000 pairs, minutes that a
+          board pays row by row as it grows: here it is kept of each pair that nothing is alike
+one more  after an entry was added, which is compared with all
 """
 
 import argparse
@@ -26,16 +27,22 @@ import tempfile
 import time
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
+from itertools import permutations
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import patch
 
+from agentgen_bench.leaderboard import kept
 from agentgen_bench.leaderboard.entry import EPISODES, METADATA, README, RESULTS
 from agentgen_bench.leaderboard.kept import Kept
+from agentgen_bench.leaderboard.likeness import Alike, AsOracle, Contestant
 from agentgen_bench.leaderboard.safe import read_gzip_lines
 from agentgen_bench.leaderboard.sums import COUNTS, Reading, SettingSums, read_lines
 from agentgen_bench.scores.base import family
 
+FAMILIES = ("ALFWorld", "SciWorld", "Sokoban", "WebShop")
 LIMIT_S = 10.0  # warm, 200 entries, two cores
 PART = 10  # episodes
 HEAD = bytes((0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255))  # of a gzip file without a name or a time
@@ -46,6 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--entries", type=int, default=200, help="how many, the real ones included")
     parser.add_argument("--cold", type=int, default=10, help="of how many to read every episode")
+    parser.add_argument("--compared", type=int, default=30, help="of how many to compare every pair")
     parser.add_argument("--board", type=Path, default=Path("leaderboards/core-v1"), help="a suite's folder")
     parser.add_argument("--folder", type=Path, help="where to make the board (default: a temporary folder)")
     args = parser.parse_args()
@@ -54,8 +62,11 @@ def main() -> None:
         if args.cold:
             make(args.board, place / "few", args.cold, place / "no cache")
             table(place / "few", place / "cold cache", args.cold, "cold")
+        if args.compared:
+            make(args.board, place / "some", args.compared, place / "pairs cache")
+            table(place / "some", place / "pairs cache", args.compared, "compared")
         make(args.board, place / "all", args.entries, place / "cache")
-        table(place / "all", place / "cache", args.entries, "compared")
+        keep_pairs(place / "all" / args.board.name, place / "cache")
         warm = table(place / "all", place / "cache", args.entries, "warm")
         make(args.board, place / "all", args.entries + 1, place / "cache")
         table(place / "all", place / "cache", args.entries + 1, "one more")
@@ -104,13 +115,30 @@ def _parts(path: Path) -> Iterator[Part]:
 
 def make(board: Path, leaderboards: Path, entries: int, cache_folder: Path) -> None:
     """Write a board of the real entries and mixtures, and keep their sums."""
-    target, kept = leaderboards / board.name, Kept(cache_folder / "boards")
+    target, found = leaderboards / board.name, Kept(cache_folder / "boards")
     for number, path in enumerate(real(board)):
         if not (target / path.name).exists():
             shutil.copytree(path, target / path.name)
-            keep(kept, path, parts(board)[number])
+            keep(found, path, parts(board)[number])
     for number in range(len(real(board)), entries):
-        mixture(board, target, number, kept)
+        mixture(board, target, number, found)
+
+
+def keep_pairs(board: Path, cache_folder: Path) -> None:
+    """Keep of every pair of entries, and of each beside the oracle's, that nothing is alike."""
+    entries = [Contestant(path.name, ("", path.name), "transformers", list, digest(path)) for path in real(board)]
+    (oracle,) = (one for one in entries if one.entry.endswith("__oracle"))
+    found = Kept(cache_folder / "boards")
+    with (
+        patch.object(kept, "alike", lambda one, other: [Alike(name, 400, 0) for name in FAMILIES]),
+        patch.object(kept, "as_oracle", lambda one, oracle: [AsOracle(name, 0, 1500, False) for name in FAMILIES]),
+    ):
+        for one, other in permutations(entries, 2):
+            found.alike(one, other)
+        for one in entries:
+            for kind in ("transformers", "oracle"):  # what is kept tells models and scripts apart
+                found.as_oracle(replace(one, kind=kind), oracle)
+    found.flush()
 
 
 def real(board: Path) -> list[Path]:
@@ -118,7 +146,7 @@ def real(board: Path) -> list[Path]:
     return sorted(path for path in board.iterdir() if path.is_dir())
 
 
-def mixture(board: Path, target: Path, number: int, kept: Kept) -> None:
+def mixture(board: Path, target: Path, number: int, found: Kept) -> None:
     """Write the entry of that number: each part from one of the real rows."""
     folder = target / f"20260101_bench__mixture-{number:04}"
     if (folder / RESULTS).exists():
@@ -137,10 +165,10 @@ def mixture(board: Path, target: Path, number: int, kept: Kept) -> None:
     changed = [f"{key}: {names[key]}" if (key := line.partition(":")[0]) in names else line for line in metadata]
     (folder / METADATA).write_text("\n".join(changed) + "\n")
     (folder / README).write_text("A mixture of real rows, for a benchmark.\n")
-    (folder / RESULTS).write_text(json.dumps(results(source, keep(kept, folder, picks))))
+    (folder / RESULTS).write_text(json.dumps(results(source, keep(found, folder, picks))))
 
 
-def keep(kept: Kept, folder: Path, picks: Sequence[Part]) -> Reading:
+def keep(found: Kept, folder: Path, picks: Sequence[Part]) -> Reading:
     """Keep what was read of an entry's parts, put together, and return it."""
     specs, levels = {}, {}
     for pick in picks:
@@ -155,7 +183,7 @@ def keep(kept: Kept, folder: Path, picks: Sequence[Part]) -> Reading:
             specs[key], tuple(ordered), *zip(*(levels[key][level] for level in ordered), strict=True)
         )
     reading = Reading(sums, [played for pick in picks for played in pick.reading.played])
-    kept.keep(digest(folder), reading)
+    found.keep(digest(folder), reading)
     return reading
 
 

@@ -25,10 +25,10 @@ from agentgen_bench.rollout import Job, play
 from agentgen_bench.spec import TaskSpec
 
 CHUNK = 40  # episodes of one setting that a process replays at a time
-CHUNK_STEPS = 8_000  # in fewer episodes where they are long
+CHUNK_STEPS = 2_000  # in fewer episodes where they are long: workers end together, and a busy machine keeps the limit
 HELD_STEPS = 40_000  # recorded steps of unfilled chunks, of all settings together: some 30 MB
-CHUNK_LIMIT_S = 900.0  # for a chunk in a process of its own: 100 ms for each step of a full one
-ENVIRONMENTS = 8  # that a process has open at once
+CHUNK_LIMIT_S = 900.0  # for a chunk in a process of its own: 450 ms for each step of a full one
+ENVIRONMENTS = 1  # that a process has open at once: records need no batches, and SciWorld changes seats in no time
 TEXTS = ("sections", "first_sections")  # compact records leave them out
 START_FIELDS = ("level_id", "task", "max_steps", "first_hash", "first_chars", "first_admissible")
 STEP_FIELDS = tuple(field.name for field in fields(Step) if field.name not in TEXTS)

@@ -143,6 +143,19 @@ def test_actions_are_read_and_listed_as_the_simulator_reads_and_lists_them(seats
     assert world(seats[0]) == world(seats[1])
 
 
+def test_one_call_shows_what_three_do_and_changes_nothing(seats):
+    named = task_named("2-1")
+    level = Level(named.name, 3, simplifications(named, "easy", None))
+    of_both(seats[:1], lambda seat: seat.load(level))
+    for action in ("open cupboard", "pick up thermometer", "xyzzy"):
+        of_both(seats[:1], lambda seat, action=action: seat.step(action))
+        before = world(seats[0])
+        (one,) = of_both(seats[:1], lambda seat: seat.view())
+        (three,) = of_both(seats[:1], lambda seat: (seat.desk.look(), seat.desk.inventory(), seat.listing()))
+        assert one == three
+        assert world(seats[0])[:2] == before[:2]
+
+
 def test_the_makers_have_all_tasks_once():
     assert sorted(name for maker in MAKERS for name in maker.tasks) == sorted(task.name for task in TASKS)
 

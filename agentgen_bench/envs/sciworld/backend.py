@@ -14,7 +14,7 @@ from typing import TypeVar
 from agentgen_bench.envs.sciworld.cell import Cell, simulator_folder
 from agentgen_bench.envs.sciworld.java import JVM, JavaError, start_jvm
 from agentgen_bench.envs.sciworld.levels import Level
-from agentgen_bench.envs.sciworld.seat import Answer, Listing, Seat
+from agentgen_bench.envs.sciworld.seat import Answer, Listing, Seat, View
 
 ATTEMPTS = 3
 
@@ -55,6 +55,12 @@ class Simulator:
     def inventory(self) -> str:
         """Return what the agent carries; changes nothing."""
         return self._run(lambda seat: str(seat.desk.inventory()))
+
+    def view(self) -> View:
+        """Return `look`, `inventory` and what `objects` and `commands` list, in one call; changes nothing."""
+        view = self._run(lambda seat: seat.view())
+        self._listing = view.listing
+        return view
 
     def description(self) -> str:
         """Return the task in words."""

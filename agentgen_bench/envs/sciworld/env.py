@@ -251,7 +251,12 @@ class SciWorldEnv(TextEnv):
     def _see(self) -> None:
         """Fetch what the observation shows besides the answer: at lean, nothing."""
         if self.richness >= Richness.BASE:
-            self._view = text.View(self._simulator.look(), self._simulator.inventory())
+            is_asked = self._ambiguity == "menu" and self._choices > 0
+            if self._admissible == "visible" and not is_asked:  # then what is listed is asked for too
+                look, inventory, _ = self._simulator.view()
+            else:
+                look, inventory = self._simulator.look(), self._simulator.inventory()
+            self._view = text.View(look, inventory)
             self._memory = text.remembered(self._memory, self._view.look)
 
     def _sections(self) -> tuple[Section, ...]:

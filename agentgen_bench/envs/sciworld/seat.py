@@ -42,6 +42,14 @@ class Listing(NamedTuple):
     commands: tuple[str, ...]
 
 
+class View(NamedTuple):
+    """What the agent sees, carries, can name and do."""
+
+    look: str
+    inventory: str
+    listing: Listing
+
+
 class Seat:
     """A simulator object in a cell, with the global state that belongs to it."""
 
@@ -110,8 +118,12 @@ class Seat:
 
     def listing(self) -> Listing:
         """Return what can be named and done in the present state; changes nothing."""
-        objects, commands = str(self.desk.listing()).split(PART[:-1])
-        return Listing(tuple(sorted(_lines(objects))), tuple(sorted(set(_lines(commands[1:])))))
+        return _listing(str(self.desk.listing()))
+
+    def view(self) -> View:
+        """Return what is seen, carried, and `listing`, in one call; changes nothing."""
+        look, inventory, listing = str(self.desk.view()).split(PART, 2)
+        return View(look, inventory, _listing(listing))
 
     def all_commands(self) -> list[str]:
         """Return every valid action as the simulator lists them, sorted; changes nothing."""
@@ -155,6 +167,11 @@ def _answer(text: str) -> Answer:
     """Read what the desk returns: score, completion and choices in lines, then the feedback."""
     score, completed, choices, feedback = str(text).split("\n", 3)
     return Answer(feedback, round(100 * float(score)), completed == "true", accepted=True, choices=int(choices))
+
+
+def _listing(text: str) -> Listing:
+    objects, commands = text.split(PART[:-1])
+    return Listing(tuple(sorted(_lines(objects))), tuple(sorted(set(_lines(commands[1:])))))
 
 
 def _lines(text: Any) -> list[str]:

@@ -126,6 +126,11 @@ public final class Desk {
         return agent.freeActionInventory();
     }
 
+    /** Return the look, the inventory and the listing, parted: what is asked after each step, in one call. */
+    public String view() {
+        return String.join("\n" + PART + "\n", look(), inventory(), listing());
+    }
+
     public String description() {
         return agent.getTaskDescription();
     }
