@@ -461,9 +461,9 @@ def _same(expected: object, found: object, what: str) -> None:
         raise ContractError(f"{what}: expected {_short(expected)}, found {_short(found)}")
 
 
-def _short(value: object, limit: int = 200) -> str:
+def _short(value: object) -> str:
     text = repr(value)
-    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 def _plain(value: Any) -> Any:

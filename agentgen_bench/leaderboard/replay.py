@@ -192,6 +192,6 @@ def _differing_field(names: Sequence[str], old: object, new: object) -> str | No
     return None
 
 
-def _short(value: object, limit: int = 80) -> str:
+def _short(value: object) -> str:
     text = " ".join(str(value).split())
-    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+    return text if len(text) <= 80 else f"{text[:77]}..."

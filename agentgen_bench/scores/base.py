@@ -64,9 +64,9 @@ class Score:
         if (self.value is None) != (self.reason is not None):
             raise ScoreError(f"the score {self.name!r} needs either a value or a reason why it has none")
 
-    def within(self, interval: Interval, n: int | None = None) -> "Score":
-        """Return a copy with this interval (and this `n`, where given)."""
-        return replace(self, low=interval.low, high=interval.high, n=self.n if n is None else n)
+    def within(self, interval: Interval) -> "Score":
+        """Return a copy with this interval."""
+        return replace(self, low=interval.low, high=interval.high)
 
     def to_json(self) -> ScoreJson:
         """Return plain values, always the same keys in the same order."""

@@ -45,9 +45,9 @@ class Clusters(NamedTuple):
         return ratio
 
 
-def resampled(levels: int, rng: np.random.Generator, resamples: int = RESAMPLES) -> npt.NDArray[np.int64]:
-    """Return indices of levels drawn with replacement, shape (resamples, levels)."""
-    return rng.integers(levels, size=(resamples, levels), dtype=np.int64)
+def resampled(levels: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Return indices of levels drawn with replacement, shape (RESAMPLES, levels)."""
+    return rng.integers(levels, size=(RESAMPLES, levels), dtype=np.int64)
 
 
 def level_picks(levels: Sequence[str]) -> npt.NDArray[np.int64]:

@@ -1,6 +1,6 @@
 """Difficulty generalization: training on one difficulty, success on another (arXiv 2603.12011), and the plain slope."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from agentgen_bench.families import DIFFICULTIES
 from agentgen_bench.scores.base import NO_INTERVAL, Interval, Score, mean, undefined
@@ -39,26 +39,23 @@ def recovery(
     return Score(name, (trained[target] - initial[target]) / denominator, n=1)
 
 
-def difficulty_slope(
-    rates: Mapping[str, Rates], difficulties: Sequence[str] = DIFFICULTIES
-) -> tuple[dict[str, Score], Score]:
+def difficulty_slope(rates: Mapping[str, Rates]) -> tuple[dict[str, Score], Score]:
     """Return success per difficulty and the drop from the first to the last, paired over environments.
 
     Only environments evaluated on every difficulty count, so that each mean is over the same ones.
 
     Args:
         rates: success by environment and difficulty.
-        difficulties: from easy to hard.
     """
-    complete = [e for e in sorted(rates) if all(level in rates[e] for level in difficulties)]
+    complete = [e for e in sorted(rates) if all(level in rates[e] for level in DIFFICULTIES)]
     left_out = tuple(f"{e}: not evaluated on every difficulty" for e in sorted(rates) if e not in complete)
-    reason = f"no environment was evaluated on all of {', '.join(difficulties)}"
+    reason = f"no environment was evaluated on all of {', '.join(DIFFICULTIES)}"
     if not complete:
-        levels = {level: undefined(f"success_{level}", reason, left_out=left_out) for level in difficulties}
+        levels = {level: undefined(f"success_{level}", reason, left_out=left_out) for level in DIFFICULTIES}
         return levels, undefined("difficulty_drop", reason, left_out=left_out)
     levels = {
         level: Score(f"success_{level}", mean([rates[e][level] for e in complete]), n=len(complete), left_out=left_out)
-        for level in difficulties
+        for level in DIFFICULTIES
     }
-    drop = mean([rates[e][difficulties[0]] - rates[e][difficulties[-1]] for e in complete])
+    drop = mean([rates[e][DIFFICULTIES[0]] - rates[e][DIFFICULTIES[-1]] for e in complete])
     return levels, Score("difficulty_drop", drop, n=len(complete), left_out=left_out)

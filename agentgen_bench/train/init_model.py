@@ -135,10 +135,10 @@ def check_possible(folder: Path) -> None:
         raise MissingDependencyError(f"init-model needs torch and transformers: {install_hint('transformers')}")
 
 
-def environment_text(specs: Sequence[TaskSpec], episodes: int = 4, seed: int = 0) -> list[str]:
+def environment_text(specs: Sequence[TaskSpec], episodes: int = 4) -> list[str]:
     """Return the prompts that random play of each setting shows, for training a tokenizer; sorted, no duplicates."""
     refuse_held_out_levels(specs, "training a tokenizer")
-    reader = _Reader(RandomPolicy(seed))
+    reader = _Reader(RandomPolicy(0))
     jobs = (Job(spec, level) for spec in specs for level in range(episodes))
     failed = [episode for episode in play(jobs, reader, record_text=False) if episode.error is not None]
     if failed:
