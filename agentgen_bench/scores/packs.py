@@ -114,7 +114,7 @@ def _scored(key: str, packs: Mapping[str, Rows], episodes: Sequence[Episode]) ->
     effect = cod_effect if pack["strategy"] == "cod" else ralph_effect
     twin = twin_of(key, packs) if pack["context"] == "kept" else None
     gain = None
-    if twin is not None and (shared := sorted(set(packs[key]) & set(packs[twin]))):
+    if twin is not None and (shared := [one for one in sorted(packs[key]) if packs[key][one] and packs[twin].get(one)]):
         kept, wiped = ([packs[setting][level] for level in shared] for setting in (key, twin))
         gain = stateful_gain(kept, wiped, stream("scores", "packs", key))
     return PackScores(

@@ -68,3 +68,10 @@ def test_a_crashed_pack_fails_at_every_position() -> None:
     crashed = replace(pack("cod-2", 1, 1, 1), ending="error", error="boom")
     found = overall(pack("cod-2", 0, 1, 1), crashed)
     assert (found["kept_score"], found["cod_effect"]) == (0.5, 0)
+
+
+def test_settings_whose_packs_all_crashed_have_no_scores_of_packs() -> None:
+    crashed = [replace(pack(kind, 0, 1, 1), ending="error", error="boom") for kind in ("cod-2", "cod-2-wiped")]
+    found = results(crashed)["packs"]
+    assert found["overall"] == {}
+    assert [setting["scores"]["cod_effect"]["value"] for setting in found["settings"]] == [None, None]
