@@ -153,7 +153,7 @@ def mixture(board: Path, target: Path, number: int, found: Kept) -> None:
         return
     rows, rng = parts(board), random.Random(number)
     picks = [rows[rng.randrange(len(rows))][i] for i in range(len(rows[0]))]
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)  # a run that was cut off goes on in --folder
     checksum = size = 0
     for pick in picks:
         checksum, size = zlib.crc32(pick.text, checksum), size + len(pick.text)
