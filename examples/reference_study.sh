@@ -14,7 +14,7 @@ python examples/base_cpu.py --time
 if [ "$form" = small ]; then
   folder=runs/reference-small
   python examples/base_cpu.py --folder "$folder/base" --families sokoban,alfworld --play sokoban,alfworld \
-    --levels 1000 --steps 150 --episodes 50
+    --levels 1000 --steps 80 --episodes 50
   agentgen-bench study examples/studies/transfer-base-cpu-small.yaml --output "$folder/study"
   exit 0
 fi
