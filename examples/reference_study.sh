@@ -3,7 +3,8 @@
 # evaluations, the scores, the entry of the board and its figure. Run from the repository's root:
 #
 #   examples/reference_study.sh          the study, in runs/reference; stopped at any moment, it goes on where it was
-#   examples/reference_study.sh small    the same path in minutes, in runs/reference-small; no entry
+#   examples/reference_study.sh small    the same path in minutes, in runs/reference-small, from a base that solves
+#                                        nothing yet; no entry
 #   examples/reference_study.sh time     how long the study will take here, and nothing else
 #
 # Each part is shorter than two hours: the base, then pieces of the study, two at a time with a core each.

@@ -18,7 +18,8 @@ def level(rows):
 
 
 def rows_of(level):
-    (board,) = LevelText(level, "xsb", Richness.LEAN).sections(level.boxes, level.player)
+    text = LevelText(level, "xsb", Richness.LEAN)
+    (board,) = text.sections(level.boxes, level.player, text.place(level.boxes))
     return board.text.split("\n")
 
 
