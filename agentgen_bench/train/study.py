@@ -155,23 +155,22 @@ def run_study(
         SpecError: settings of a training are wrong, or it leaves fewer checkpoints than are to be evaluated.
     """
     check_settings(plan)
-    runs_of_plan = [f"{policy.name}-seed-{seed}" for seed in plan.seeds for policy in plan.policies]
-    for name in only:
-        chosen("policy", name, [INITIAL, *(policy.name for policy in plan.policies), *runs_of_plan], where="only: ")
+    asked = asked_runs(plan, only)
+    needed = _with_ancestors(plan, asked)
     _open(plan, output)
     for line in not_of_its_protocol(plan):
         say(f"{plan.evaluation.suite}: {line}; the study can be run, but not submitted")
     models = {INITIAL: initial_model(plan, output, say)}
     runs = []
-    if not only or INITIAL in only:
+    if INITIAL in asked:
         runs = [StudyRun(_run(plan, models[INITIAL], output, INITIAL, say), INITIAL)]
     for seed in plan.seeds:
         stage = 0
         for policy in plan.policies:
-            if only and policy.name not in _with_ancestors(plan, only, seed):
+            name = run_name(policy.name, seed)
+            if name not in needed:
                 continue
-            name = f"{policy.name}-seed-{seed}"
-            start = models[INITIAL] if policy.start == INITIAL else models[f"{policy.start}-seed-{seed}"]
+            start = models[INITIAL] if policy.start == INITIAL else models[run_name(policy.start, seed)]
             config = training_config(plan, policy, seed, start, output / "train" / name)
             if isinstance(config, SftConfig):
                 models[name] = _cloned(plan, plan.cloning, policy.specs, config, say)
@@ -193,13 +192,29 @@ def run_study(
     return output / SCORES
 
 
-def _with_ancestors(plan: StudyPlan, names: Sequence[str], seed: int) -> set[str]:
-    """Return the policies that are named with this seed or without any, and those that they start from."""
-    wanted = {*names, *(name.removesuffix(f"-seed-{seed}") for name in names)}
+def run_name(policy: str, seed: int) -> str:
+    """Return the name of a policy's run with one training seed."""
+    return f"{policy}-seed-{seed}"
+
+
+def asked_runs(plan: StudyPlan, only: Sequence[str]) -> set[str]:
+    """Return the runs that a piece of a study names: by policy, by policy and seed, or "initial"; of no names: all.
+
+    Raises:
+        SpecError: a name is none of the study's.
+    """
+    runs = {run_name(policy.name, seed): policy.name for seed in plan.seeds for policy in plan.policies}
+    names = [INITIAL, *(policy.name for policy in plan.policies), *runs]
+    asked = {chosen("policy", name, names, where="only: ") for name in only} or set(names)
+    return {run for run, policy in {INITIAL: INITIAL, **runs}.items() if asked & {run, policy}}
+
+
+def _with_ancestors(plan: StudyPlan, runs: set[str]) -> set[str]:
+    """Return the runs and those that they start from."""
+    needed = set(runs)
     for policy in reversed(plan.policies):  # a policy starts from one before it
-        if policy.name in wanted:
-            wanted.add(policy.start)
-    return wanted
+        needed |= {run_name(policy.start, seed) for seed in plan.seeds if run_name(policy.name, seed) in needed}
+    return needed
 
 
 def planned_study(plan: StudyPlan) -> Study:
@@ -209,7 +224,7 @@ def planned_study(plan: StudyPlan) -> Study:
         stage = 0
         for policy in plan.policies:
             stage += policy.role == "stage"
-            name = f"runs/{policy.name}-seed-{seed}"
+            name = f"runs/{run_name(policy.name, seed)}"
             also = [f"{name}-{number}" for number in range(1, plan.evaluation.checkpoints)]
             runs.append(_run_of(policy, seed, stage, name, also))
     return Study(plan.name, tuple(runs))

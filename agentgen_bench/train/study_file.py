@@ -28,9 +28,9 @@ key.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import yaml
 
@@ -48,6 +48,8 @@ from agentgen_bench.train.presets import load_preset
 from agentgen_bench.train.settings import Source, refuse_held_out_levels, to_json
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from agentgen_bench.train.grpo_config import Config
 
 INITIAL = "initial"
@@ -61,18 +63,22 @@ KEYS = (
 class Cloning:
     """Training on demonstrations: of how many levels of each source, who plays them, how they are learned from."""
 
+    where: ClassVar[str] = "cloning"  # the key of the file
+
     levels: int = 0  # 0: no cloning
     demonstrator: str = DEMONSTRATOR  # by the name that --policy takes
     sft: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Raise SpecError for a demonstrator that is not known."""
-        chosen("demonstrator", self.demonstrator, SCRIPTED)
+        chosen("demonstrator", self.demonstrator, SCRIPTED, where=f"{self.where}: ")
 
 
 @dataclass(frozen=True)
 class Initial(Cloning):
     """The policy before training: a model as it is, or one made on the spot; and what it clones, if anything."""
+
+    where: ClassVar[str] = INITIAL
 
     model: str | None = None
     make: Mapping[str, Any] = field(default_factory=dict)  # ModelShape
@@ -310,8 +316,8 @@ def curriculum_plan(config: "Config", seeds: tuple[int, ...], episodes: int) -> 
     )
 
 
-def _fields(kind: type) -> tuple[str, ...]:
-    return tuple(kind.__dataclass_fields__)  # type: ignore[attr-defined]
+def _fields(kind: "type[DataclassInstance]") -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def _mapping(entry: Any, where: str) -> Mapping[str, Any]:
