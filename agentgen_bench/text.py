@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from enum import IntEnum
 from functools import partial
+from itertools import repeat
 from typing import Any, Literal, NamedTuple, get_args
 
 from agentgen_bench.errors import SpecError
@@ -138,6 +139,7 @@ class Section(_Fields):
     """
 
     _spans: Spans | Reader | None = None
+    _places: tuple[int, ...] | None = None
 
     def __new__(cls, content: str | Spans, richness: Richness, source: Source, read: Reader | None = None) -> "Section":
         """Create the section of a text, or of the spans it is made of.
@@ -162,6 +164,16 @@ class Section(_Fields):
             spans = self._spans = (self.text,) if spans is None else spans(self.text)  # type: ignore[operator]
         return spans
 
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Where a distractor may stand: the number of spans before each place."""
+        places = self._places
+        if places is None:
+            # An entry is empty: most spans need no second look.
+            places = tuple([k for k, span in enumerate(self.spans, 1) if not span and type(span) is Entry])
+            self._places = places
+        return places
+
     def with_spans(self, spans: Spans) -> "Section":
         """Return the section with other spans."""
         _, richness, source = self
@@ -182,13 +194,8 @@ def entries(sections: Sequence[Section], sources: Collection[str]) -> list[tuple
     """Return where the sections of these sources have room for a distractor: section, and spans before the place."""
     found: list[tuple[int, int]] = []
     for i, section in enumerate(sections):
-        spans = section._spans
-        if spans is None or section[2] not in sources:
-            continue
-        if type(spans) is not tuple:
-            spans = section.spans
-        # An entry is empty: most spans need no second look.
-        found += [(i, k) for k, span in enumerate(spans, 1) if not span and type(span) is Entry]
+        if section._spans is not None and section[2] in sources:
+            found += zip(repeat(i), section.places)
     return found
 
 

@@ -6,6 +6,7 @@ invented (banks/things.txt) is in no family's world, and never named in a goal.
 
 from collections.abc import Callable, Collection, Sequence
 from functools import cache
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -186,26 +187,47 @@ def _webshop(sections: Sequence[Section], volume: int, words: Words, draws: Draw
 
 
 def _products(spots: list[Spot], separator: str, volume: int, words: Words, draws: Draws) -> list[Piece]:
-    titles, count, n_spots = bank("webshop_items"), n_entries(volume), len(spots)
-    pieces = []
+    endings, count, n_spots, n_statuses = _endings(separator), n_entries(volume), len(spots), len(_STATUS)
+    first, stride, n = words.orders[0]
+    k, n_titles = (first + draws.step * count * stride) % n, len(endings)
     start = "\n\n" if separator == "\n" else separator
-    for j, (where, status, _) in enumerate(draws.rows[:count], draws.step * count):
-        number, which = divmod(words.orders[0].at(j), len(titles))
-        text = f"{start}AD{number:04d}{separator}{titles[which]}{separator}{_STATUS[int(status * len(_STATUS))]}"
-        pieces.append((spots[int(where * n_spots)], text))
+    pieces = []
+    for where, status, _ in draws.rows[:count]:
+        ending = endings[k % n_titles][int(status * n_statuses)]
+        pieces.append((spots[int(where * n_spots)], f"{start}AD{k // n_titles:04d}{ending}"))
+        k = (k + stride) % n
     return pieces
 
 
+@cache
+def _endings(separator: str) -> tuple[tuple[str, ...], ...]:
+    """Return what follows a product's number, for each title and status."""
+    return tuple(
+        [tuple([f"{separator}{title}{separator}{status}" for status in _STATUS]) for title in bank("webshop_items")]
+    )
+
+
 def _remarks(spots: list[Spot], separator: str, volume: int, words: Words, draws: Draws) -> list[Piece]:
-    texts = []
-    for name, order, count in (
-        ("webshop_trivia", words.orders[1], n_trivia(volume)),
-        ("webshop_adverts", words.orders[2], n_adverts(volume)),
-    ):
-        bank_texts, first = bank(name), draws.step * count
-        texts += [bank_texts[order.at(j)] for j in range(first, first + count)]
-    n_spots = len(spots)
-    return [(spots[int(row[0] * n_spots)], separator + text) for row, text in zip(draws.rows, texts, strict=False)]
+    rows, n_spots, pieces = iter(draws.rows), len(spots), []
+    for texts, count, number in _remark_texts(separator, volume):
+        first, stride, n = words.orders[number]
+        k = (first + draws.step * count * stride) % n
+        for row in islice(rows, count):
+            pieces.append((spots[int(row[0] * n_spots)], texts[k]))
+            k = (k + stride) % n
+    return pieces
+
+
+@cache
+def _remark_texts(separator: str, volume: int) -> tuple[tuple[tuple[str, ...], int, int], ...]:
+    """Return each bank's texts behind the separator, how many of them a page gets, and the number of their order."""
+    counts = {"webshop_trivia": n_trivia(volume), "webshop_adverts": n_adverts(volume)}
+    return tuple(
+        [
+            (tuple([separator + text for text in bank(name)]), count, number)
+            for number, (name, count) in enumerate(counts.items(), 1)
+        ]
+    )
 
 
 def _n_webshop(volume: int) -> int:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from operator import itemgetter
 
-from agentgen_bench.text import Richness, Section, Spans, entries, plain_section
+from agentgen_bench.text import Richness, Section, entries, plain_section
 
 OPEN = ("state", "history")  # the sources whose sections may be split, and have distractors beside them
 _LEAN = Richness.LEAN
@@ -83,51 +83,43 @@ def inserted(sections: tuple[Section, ...], pieces: Sequence[Piece]) -> tuple[Se
         (index, place), text = pieces[0]
         at = index + (place > 0)
         return (*sections[:at], distractor(text), *sections[at:])
+    if not pieces:
+        return sections
     result: list[Section] = []
-    i = start = 0  # the sections before i are in, and the first `start` spans of section i
-    place = -1  # of the last piece in section i
-    spans: Spans = ()  # of section i
-    for (index, at), text in sorted(pieces, key=_SPOT):
-        if index != i or place < 0:
-            if place >= 0:
-                _close(result, sections[i], spans, start)
-                i += 1
-            result += sections[i:index]
-            section = sections[index]
-            i, start, place, spans = index, 0, -1, section.spans if section[0] else ()
-        at = min(at, len(spans))
-        if at == place:
+    section, i, start, last = sections[0], -1, END, -1  # section i is in up to span `start`; `last` piece's place in it
+    for (index, place), text in sorted(pieces, key=_SPOT):
+        if index != i:
+            result += _rest(section, start)
+            result += sections[i + 1 : index]
+            section, i, start, last = sections[index], index, 0, -1
+        if place == last or (place == END and 0 < last == len(section.spans)):
             result[-1] = distractor(result[-1][0] + text)
             continue
-        if start < at:
-            _add(result, sections[i], spans, start, at)
-            start = at
-        result.append(distractor(text))
-        place = at
-    if place >= 0:
-        _close(result, sections[i], spans, start)
-        i += 1
-    return (*result, *sections[i:])
+        if place == END:
+            result += _rest(section, start)
+        elif before := "".join(part := section.spans[start:place]):
+            half = plain_section((before, section[1], section[2]))  # as `with_spans` makes it, without the call
+            half._spans = part
+            result.append(half)
+        result.append(plain_section((text, _LEAN, "distractor")))
+        start = last = place
+    result += _rest(section, start)
+    return (*result, *sections[i + 1 :])
 
 
 _SPOT = itemgetter(0)
 
 
+def _rest(section: Section, start: int) -> tuple[Section, ...]:
+    """Return the section without its first `start` spans, none where no text is left of it."""
+    if start == 0:
+        return (section,)
+    if start == END:
+        return ()
+    rest = section.with_spans(section.spans[start:])
+    return (rest,) if rest[0] else ()
+
+
 def distractor(text: str) -> Section:
     """Return a text as a distractor, seen at every richness."""
     return plain_section((text, _LEAN, "distractor"))
-
-
-def _close(result: list[Section], section: Section, spans: Spans, start: int) -> None:
-    """Add what is left of a section whose first `start` spans are in; an empty one has no spans."""
-    if start < len(spans):
-        _add(result, section, spans, start, len(spans))
-    elif not spans:
-        result.append(section)
-
-
-def _add(result: list[Section], section: Section, spans: Spans, start: int, stop: int) -> None:
-    """Add the spans of a section from `start` to `stop` where they hold any text."""
-    part = section if stop - start == len(spans) else section.with_spans(spans[start:stop])
-    if part[0]:
-        result.append(part)

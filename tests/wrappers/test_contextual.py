@@ -1,6 +1,8 @@
 """What distractors look like beside a family's text, on fixed observations: reviewed as golden files."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agentgen_bench import Section, render
 from agentgen_bench.envs.alfworld.text import feedback_spans
@@ -97,6 +99,31 @@ def test_the_end_need_not_be_counted():
     sections = (Section(("a", ENTRY, "b"), LEAN, "state"), Section("c", LEAN, "state"))
     pieces = [((0, 2), "1"), ((0, END), "2"), ((1, 1), "3"), ((1, END), "4")]
     assert [section.text for section in inserted(sections, pieces)] == ["a", "1", "b", "2", "c", "34"]
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(("", "a", "bc", ENTRY)), max_size=5).map(tuple), min_size=1, max_size=4),
+    st.lists(
+        st.tuples(st.integers(0, 3), st.sampled_from((0, 1, 2, 3, 4, 5, END)), st.sampled_from("xyz")), max_size=8
+    ),
+)
+def test_what_is_put_in_stands_at_its_place_and_nothing_else_moves(spans, pieces):
+    sections = tuple(Section(each, BASE, "state") for each in spans)
+    own = [((i % len(spans), min(place, len(spans[i % len(spans)]))), text) for i, place, text in pieces]
+    expected = ""
+    for i, each in enumerate(spans):
+        for k in range(len(each) + 1):
+            expected += "".join(text for spot, text in own if spot == (i, k)) + "".join(each[k : k + 1])
+    put = inserted(sections, own)
+    assert render(put) == expected
+    assert render(part for part in put if part.source == "state") == render(sections)
+    assert all("".join(part.spans) == part.text for part in put)
+
+
+def test_a_section_knows_its_places():
+    section = Section(("One.", ENTRY, " Two.", ENTRY, ""), BASE, "state")
+    assert section.places == (2, 4)
+    assert Section("One.", BASE, "state").places == ()
 
 
 def test_a_section_without_text_stays():
