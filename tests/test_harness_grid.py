@@ -53,6 +53,7 @@ def test_a_harness_whose_input_is_another_ones_is_left_out():
     [
         ([("colour", ("red",))], "harness axis 'colour' is unknown or named twice; choose among: protocol"),
         ([("protocol", ("chat",)), ("protocol", ("window",))], "harness axis 'protocol' is unknown or named twice"),
+        ([("action_format", ("tagged", "tags"))], "unknown action_format 'tags'; choose among: tagged, react"),
         ([("protocol", ("chat",))], "the grid holds 1 harnesses, it needs two"),
         ([("action_format", ("tagged", "choice"))], "it needs two; left out: choice: action_format 'choice' numbers"),
     ],

@@ -54,7 +54,7 @@ def check_policy(args: argparse.Namespace) -> None:
 def agent_from_args(args: argparse.Namespace, prompt: PromptConfig) -> AgentPolicy:
     """Return the policy of `--agent`."""
     _check_alone(args)
-    return load_agent(args.agent, prompt, timeout_s=args.agent_timeout, say=say)
+    return load_agent(args.agent, prompt, timeout_s=args.agent_timeout, processes=args.agent_processes, say=say)
 
 
 def _check_alone(args: argparse.Namespace) -> None:
@@ -76,6 +76,11 @@ def add_agent_options(group: "argparse._ArgumentGroup") -> None:
         metavar="SECONDS",
         default=DEFAULT_TIMEOUT_S,
         help=f"seconds for one answer of --agent, after which its episode has failed (default: {DEFAULT_TIMEOUT_S:g})",
+    )
+    group.add_argument(
+        "--agent-processes",
+        action="store_true",
+        help="each agent in a process of its own, which a time-out ends, in place of a thread",
     )
 
 

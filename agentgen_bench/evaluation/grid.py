@@ -9,11 +9,18 @@ from typing import Any, NamedTuple
 
 from agentgen_bench.errors import DataError, RunError, SpecError
 from agentgen_bench.evaluation.folder import write_json
-from agentgen_bench.prompts import PromptConfig
+from agentgen_bench.parsing import ACTION_FORMATS
+from agentgen_bench.prompts import ACTION_HINTS, PROTOCOLS, REPEAT_HINTS, PromptConfig
 
 GRID = "grid.json"
 AXES = ("protocol", "action_format", "action_hints", "repeat_hints", "history_length", "thinking")
 Axes = Sequence[tuple[str, Sequence[Any]]]
+WORDS: Mapping[str, Sequence[str]] = {
+    "protocol": PROTOCOLS,
+    "action_format": ACTION_FORMATS,
+    "action_hints": ACTION_HINTS,
+    "repeat_hints": REPEAT_HINTS,
+}
 
 
 class Grid(NamedTuple):
@@ -30,12 +37,16 @@ def harness_grid(base: PromptConfig, axes: Axes) -> Grid:
     one that gives a model the same input as an earlier one (a history length where the whole chat is shown).
 
     Raises:
-        SpecError: an axis is unknown or named twice, or fewer than two harnesses are left.
+        SpecError: an axis or a value of one is unknown, an axis is named twice, or fewer than two harnesses are left.
     """
     names = [name for name, _ in axes]
     for name in names:
         if name not in AXES or names.count(name) > 1:
             raise SpecError(f"harness axis {name!r} is unknown or named twice; choose among: {', '.join(AXES)}")
+    for name, values in axes:
+        for value in values:
+            if name in WORDS and value not in WORDS[name]:
+                raise SpecError(f"unknown {name} {value!r}; choose among: {', '.join(WORDS[name])}")
     harnesses: dict[str, PromptConfig] = {}
     left_out: list[str] = []
     seen: dict[PromptConfig, str] = {}

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from agentgen_bench.errors import SpecError
+from agentgen_bench.policies.agent_processes import AgentProcesses
 from agentgen_bench.policies.agents import DEFAULT_TIMEOUT_S, AgentInfo, AgentPolicy
 from agentgen_bench.prompts import PromptConfig
 
@@ -23,34 +24,51 @@ class _Function:
         self.act = function
 
 
+class FoundAgent(NamedTuple):
+    """What makes agents, how they are named, and the file that it stands in."""
+
+    factory: Callable[[], Any]
+    name: str
+    file: Path | None
+
+
 def load_agent(
     address: str,
     prompt: PromptConfig,
     *,
     timeout_s: float = DEFAULT_TIMEOUT_S,
+    processes: bool = False,
     say: Callable[[str], None] | None = None,
 ) -> AgentPolicy:
     """Return the policy of `module:name` or `file.py:name`: a class, a factory, or a function that acts.
 
     A function that takes two arguments acts itself, `act(observation, info)`; a class, or a function without
-    arguments, makes an agent. Modules are found in the working directory too.
+    arguments, makes an agent. Modules are found in the working directory too. With `processes` each agent has a
+    process of its own in place of a thread.
 
     Raises:
         SpecError: there is no such module or name, or it is neither; or a time limit that is none.
     """
+    if not 0 < timeout_s < threading.TIMEOUT_MAX:
+        raise SpecError(f"the agent's time-out is {timeout_s:g} s; give a positive number of seconds")
+    found = agent_at(address)
+    digest = None if found.file is None else hashlib.sha256(found.file.read_bytes()).hexdigest()
+    factory = AgentProcesses(address) if processes else found.factory
+    return AgentPolicy(factory, prompt, name=found.name, timeout_s=timeout_s, source_hash=digest, say=say)
+
+
+def agent_at(address: str) -> FoundAgent:
+    """Return what `module:name` or `file.py:name` stands for; raises SpecError as `load_agent` does."""
     where, colon, name = address.rpartition(":")
     if not colon or not where or not name:
         raise SpecError(f"--agent is {address!r}; write module:factory or path/to/file.py:factory")
-    if not 0 < timeout_s < threading.TIMEOUT_MAX:
-        raise SpecError(f"the agent's time-out is {timeout_s:g} s; give a positive number of seconds")
     module = _module(where)
     found = getattr(module, name, None)
     if not callable(found):
         raise SpecError(f"{where} has no class or function {name!r}")
     file = getattr(module, "__file__", None)
-    digest = None if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest()
     label = f"{Path(where).stem if where.endswith('.py') else where}.{name}"
-    return AgentPolicy(_factory(found, address), prompt, name=label, timeout_s=timeout_s, source_hash=digest, say=say)
+    return FoundAgent(_factory(found, address), label, None if file is None else Path(file))
 
 
 def _module(where: str) -> ModuleType:

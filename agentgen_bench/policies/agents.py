@@ -12,9 +12,10 @@ from typing import Any, NamedTuple, TypedDict
 
 from agentgen_bench.answers import read_answer, tools_for, whole_answer
 from agentgen_bench.errors import PolicyError
+from agentgen_bench.policies.agent_processes import AgentProcesses
 from agentgen_bench.policies.asking import Answered, Asking, Request
 from agentgen_bench.policies.base import Decision, Description
-from agentgen_bench.policies.seats import Loop, Seat
+from agentgen_bench.policies.seats import AgentFailureError, Loop, NotAnAgentError, Seat, shown
 from agentgen_bench.prompts import History, MessageJson, PromptConfig, messages
 from agentgen_bench.tools import ToolJson
 
@@ -60,7 +61,7 @@ class AgentPolicy:
 
     def __init__(
         self,
-        factory: Callable[[], Any],
+        factory: Callable[[], Any] | AgentProcesses,
         prompt_config: PromptConfig,
         *,
         name: str,
@@ -72,7 +73,8 @@ class AgentPolicy:
 
         Args:
             factory: called without arguments; returns an object with `act(observation, info) -> str | Answer` and
-                optionally `reset(task, info)` and `close()`, each of which may be a coroutine function.
+                optionally `reset(task, info)` and `close()`, each of which may be a coroutine function. Or the
+                processes that such agents are to be made in.
             prompt_config: what an agent is shown, and how a completion is read.
             name: of the agent, for the record.
             timeout_s: seconds for one answer, the making of the agent included in the first.
@@ -102,22 +104,25 @@ class AgentPolicy:
         if not history.turns and int(history.key[-1]) > 1:
             self.end(episode)  # the next task or part of a pack
         if episode not in self._seats:
-            self._seats[episode] = Seat(self._factory, self._loop)
+            self._seats[episode] = self._seat()
         answer = self._seats[episode].ask(history.observation, info_of(history, self._prompt))
         return Asked(episode, history, answer, monotonic() + self._timeout_s)
 
     def decided(self, asked: "Asked") -> Decision:
         """Return the decision, once there is an answer or its time is over."""
         try:
-            value = asked.answer.result(max(0.0, asked.deadline - monotonic()))
+            answer = as_answer(asked.answer.result(max(0.0, asked.deadline - monotonic())))
+        except NotAnAgentError as error:
+            raise PolicyError(f"{self.name}: {error}") from None
         except BaseException as error:
             if asked.answer.done() and asked.answer.exception() is error:
-                return _failed(f"the agent raised {type(error).__name__}: {error}")
+                said = "" if isinstance(error, AgentFailureError) else f"the agent raised {type(error).__name__}: "
+                return _failed(f"{said}{error}")
             if not isinstance(error, FutureTimeoutError):
                 raise  # of this thread: Ctrl-C
             self.abandon(asked.number)
             return _failed(f"TimeoutError: the agent gave no answer within {self._timeout_s:g} s")
-        return decision_of(value, asked.history, self._prompt, self.name)
+        return decision_of(answer, asked.history, self._prompt)
 
     def abandon(self, episode: int) -> None:
         """Leave an agent that is answering to itself."""
@@ -127,6 +132,11 @@ class AgentPolicy:
         """Close the episode's agent."""
         if (seat := self._seats.pop(episode, None)) is not None and (trouble := seat.leave()) is not None:
             self._say(f"{self.name}: close() failed: {trouble}")
+
+    def _seat(self) -> Seat:
+        if isinstance(self._factory, AgentProcesses):
+            return self._factory.seat(self._loop)
+        return Seat(self._factory, self._loop)
 
     def describe(self) -> Description:
         """Return kind, prompt and time limit."""
@@ -189,14 +199,17 @@ def info_of(history: History, prompt: PromptConfig) -> AgentInfo:
     }
 
 
-def decision_of(value: Any, history: History, prompt: PromptConfig, name: str) -> Decision:
-    """Return the decision of an agent's return value; raises PolicyError where it is none."""
+def as_answer(value: Any) -> Answer:
+    """Return what `act` returned as an answer; raises NotAnAgentError where it is none."""
     answer = Answer(value) if isinstance(value, str) else value
     if not isinstance(answer, Answer) or not isinstance(answer.text, str):
-        raise PolicyError(
-            f"{name}: act returned {_short(value)}; return the action as a str, or an agentgen_bench.Answer"
-        )
-    _check_spent(answer, name)
+        raise NotAnAgentError(f"act returned {shown(value)}; return the action as a str, or an agentgen_bench.Answer")
+    _check_spent(answer)
+    return answer
+
+
+def decision_of(answer: Answer, history: History, prompt: PromptConfig) -> Decision:
+    """Return the decision that an agent's answer holds."""
     text = answer.text
     reading = read_answer(text, history, prompt) if answer.is_completion else whole_answer(text, history)
     return Decision(
@@ -210,20 +223,15 @@ def decision_of(value: Any, history: History, prompt: PromptConfig, name: str) -
     )
 
 
-def _check_spent(answer: Answer, name: str) -> None:
+def _check_spent(answer: Answer) -> None:
     for field in ("prompt_tokens", "completion_tokens"):
         value = getattr(answer, field)
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise PolicyError(f"{name}: an answer's {field} is {_short(value)}; give a count, 0 or more")
+            raise NotAnAgentError(f"an answer's {field} is {shown(value)}; give a count, 0 or more")
     cost = answer.cost_usd
     if not isinstance(cost, (int, float)) or isinstance(cost, bool) or not 0 <= cost < float("inf"):
-        raise PolicyError(f"{name}: an answer's cost_usd is {_short(cost)}; give US dollars, 0 or more")
+        raise NotAnAgentError(f"an answer's cost_usd is {shown(cost)}; give US dollars, 0 or more")
 
 
 def _failed(failure: str) -> Decision:
     return Decision("", None, failure=failure)
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return f"{text if len(text) <= 80 else text[:77] + '...'} ({type(value).__name__})"

@@ -13,7 +13,17 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any
 
+from agentgen_bench.errors import PolicyError
+
 CLOSE_TIMEOUT_S = 10.0
+
+
+class NotAnAgentError(PolicyError):
+    """What was made is no agent, or does not answer as one; says in what."""
+
+
+class AgentFailureError(Exception):
+    """What an agent in another process did in place of answering, in words."""
 
 
 class Loop:
@@ -86,7 +96,7 @@ class Seat:
 
     def _answer(self, observation: str, info: Any) -> Any:
         if self._agent is None:
-            self._agent = self._call(self._factory)
+            self._agent = checked_agent(self._call(self._factory))
             if (reset := getattr(self._agent, "reset", None)) is not None:
                 self._call(reset, info["task"], info)
         return self._call(self._agent.act, observation, info)
@@ -97,3 +107,16 @@ class Seat:
             return value
         self._awaited = self._loop.submit(value)
         return self._awaited.result()
+
+
+def checked_agent(made: Any) -> Any:
+    """Return what a factory made; raises NotAnAgentError where it cannot act."""
+    if not callable(getattr(made, "act", None)):
+        raise NotAnAgentError(f"the factory made {shown(made)}; an agent has act(observation, info)")
+    return made
+
+
+def shown(value: Any) -> str:
+    """Return a value and its type, for a message."""
+    text = repr(value)
+    return f"{text if len(text) <= 80 else text[:77] + '...'} ({type(value).__name__})"

@@ -1,6 +1,7 @@
 """Agents that tests load by name."""
 
 import asyncio
+import os
 import time
 
 from agentgen_bench import Answer
@@ -77,6 +78,31 @@ async def waits(observation, info):
 class CannotClose(FollowsTheList):
     def close(self):
         raise OSError("the door is stuck")
+
+
+def sleeps_on(observation, info):
+    if "Count to 2" in info["task"]:
+        time.sleep(600)
+    return info["admissible_commands"][0]
+
+
+class HasNoAct:
+    pass
+
+
+class Dies(FollowsTheList):
+    def act(self, observation, info):
+        print("this goes to standard error")
+        if "Count to 2" in info["task"]:
+            os._exit(3)
+        return super().act(observation, info)
+
+
+class Where(FollowsTheList):
+    """Reports its process as what it spent."""
+
+    def act(self, observation, info):
+        return Answer(info["admissible_commands"][0], cost_usd=os.getpid())
 
 
 def of_three(a, b, c):

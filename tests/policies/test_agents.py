@@ -1,6 +1,10 @@
 """Agents of the user's own, in the loop that policies play in."""
 
+import gc
 import json
+import os
+import signal
+import subprocess
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,9 +29,9 @@ JOBS = [Job(TaskSpec("Sokoban", split="test"), seed) for seed in range(4)]
 EXAMPLE = Path(__file__).parents[2] / "examples" / "own_agent.py"
 
 
-def played(name, jobs=JOBS, prompt=FULL, make_env=lambda spec: CountingEnv(), **options):
+def played(name, jobs=JOBS, prompt=FULL, make_env=lambda spec: CountingEnv(), workers=32, **options):
     policy = load_agent(f"{HERE}:{name}", prompt, **options)
-    return sorted(play(jobs, policy, make_env=make_env), key=lambda episode: episode.seed)
+    return sorted(play(jobs, policy, workers=workers, make_env=make_env), key=lambda episode: episode.seed)
 
 
 @pytest.fixture(autouse=True)
@@ -104,12 +108,60 @@ def test_a_failing_close_is_said_and_changes_nothing():
     ("name", "message"),
     [
         ("counts_seven_wrong", r"act returned 7 \(int\); return the action as a str, or an agentgen_bench.Answer"),
+        ("HasNoAct", r"the factory made <.*HasNoAct object .*; an agent has act\(observation, info\)"),
         ("costs_nothing_sensible", r"cost_usd is nan \(float\); give US dollars, 0 or more"),
     ],
 )
 def test_a_wrong_return_is_one_clear_error(name, message):
     with pytest.raises(PolicyError, match=message):
         played(name)
+
+
+def test_in_processes_agents_play_as_in_threads():
+    episodes = played("Awaits", processes=True, workers=2)
+    assert [to_line(episode) for episode in episodes] == [to_line(episode) for episode in played("Awaits")]
+
+
+def test_agents_that_play_at_once_have_a_process_each_and_later_ones_take_those_that_are_free():
+    processes = {step.cost_usd for episode in played("Where", processes=True, workers=2) for step in episode.steps}
+    assert len(processes) == 2
+    assert os.getpid() not in processes
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The processes that are started, in order."""
+    found, start = [], subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda *given, **named: found.append(start(*given, **named)) or found[-1])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("breaks_at_two", "the agent raised KeyError: 'my memory'"),
+        ("Dies", "the agent's process ended with exit code 3"),
+    ],
+)
+def test_what_happens_in_a_process_is_its_episodes_failure_and_no_other(name, error, started):
+    episodes = played(name, JOBS[:2], processes=True, workers=1)
+    assert [(episode.success, episode.error) for episode in episodes] == [(True, None), (False, error)]
+    gc.collect()
+    assert None not in [process.poll() for process in started]
+
+
+def test_a_time_out_ends_the_process(started):
+    policy = load_agent(f"{HERE}:sleeps_on", FULL, processes=True)
+    episodes = play(JOBS[:2], policy, workers=1, make_env=lambda spec: CountingEnv())
+    assert next(episodes).success  # the process has been started, however long that takes here
+    policy._timeout_s = 0.2
+    assert next(episodes).error == "TimeoutError: the agent gave no answer within 0.2 s"
+    assert [process.poll() for process in started] == [-signal.SIGKILL]
+
+
+def test_a_wrong_return_in_a_process_is_the_same_clear_error():
+    with pytest.raises(PolicyError, match=r"counts_seven_wrong: act returned 7 \(int\); return the action as a str"):
+        played("counts_seven_wrong", JOBS[:1], processes=True)
 
 
 class Wrong:
