@@ -1,21 +1,34 @@
 """agentgen-bench init-model: make a small model with random weights and a tokenizer of its own."""
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 from agentgen_bench.cli.options import integer
 from agentgen_bench.cli.outputs import check_folder
 from agentgen_bench.cli.training_options import add_environment_options, spec_changes
+from agentgen_bench.errors import SpecError
 from agentgen_bench.train.choices import sources
 from agentgen_bench.train.demonstrations import read_demonstrations
-from agentgen_bench.train.init_model import TOKENIZERS, ModelShape, check_possible, environment_text, init_model
+from agentgen_bench.train.grow_model import grow_model
+from agentgen_bench.train.init_model import (
+    TOKENIZERS,
+    InitSummary,
+    ModelShape,
+    check_possible,
+    environment_text,
+    init_model,
+)
 from agentgen_bench.train.presets import load_preset, preset_names
 from agentgen_bench.train.settings import weighted
 
 EXAMPLES = """examples:
   agentgen-bench init-model models/tiny --envs sokoban --richness lean
   agentgen-bench init-model models/small --envs sokoban,alfworld --layers 6 --hidden-size 256 --context-tokens 4096
+  agentgen-bench init-model models/more-words --grow models/small --data data/packs
+      the model as it is, with the words of these demonstrations that its tokenizer would spell
 """
+SHAPE = ("layers", "hidden_size", "context_tokens", "tokenizer")  # of the model that grows
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -33,6 +46,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_environment_options(parser, "envs")
     group = parser.add_argument_group("model")
     group.add_argument("--preset", choices=preset_names(), help="take shape and environments from a preset")
+    group.add_argument(
+        "--grow", metavar="MODEL", type=Path, help="start from this folder and add the words of --data to its tokenizer"
+    )
     group.add_argument("--layers", type=integer(1), help=f"layers (default: {own.layers})")
     group.add_argument("--hidden-size", type=integer(1), help=f"a multiple of 32 (default: {own.hidden_size})")
     group.add_argument("--vocab-size", type=integer(1), help=f"tokens at most (default: {own.vocab_size})")
@@ -58,6 +74,27 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Make the model and say how large it is."""
     check_folder(args.output)
+    summary = _made(args) if args.grow is None else _grown(args)
+    print(f"{summary.path}: {summary.parameters:,} parameters, {summary.vocab_size} tokens in the vocabulary")
+    return 0
+
+
+def _grown(args: argparse.Namespace) -> InitSummary:
+    for name in SHAPE:
+        if getattr(args, name) is not None:
+            raise SpecError(f"--{name.replace('_', '-')} is that of the model that grows; leave it out beside --grow")
+    if args.preset or args.envs or not args.data:
+        raise SpecError("--grow takes its new words from --data alone; name demonstrations, no --envs and no --preset")
+    return grow_model(args.output, args.grow, _shown(args.data), args.vocab_size, args.seed)
+
+
+def _shown(folders: Iterable[Path]) -> list[str]:
+    """Return the texts of demonstrations."""
+    items = [item for path in folders for item in read_demonstrations(path)]
+    return [message.content for item in items for message in (*item.prompt, *item.completion)]
+
+
+def _made(args: argparse.Namespace) -> InitSummary:
     preset = load_preset(args.preset) if args.preset else {}
     shape = dict(preset.get("init_model") or {})
     for name in ("layers", "hidden_size", "vocab_size", "context_tokens", "tokenizer"):
@@ -67,13 +104,5 @@ def run(args: argparse.Namespace) -> int:
     check_possible(args.output)
     chosen = sources(weighted(args.envs or "sokoban"), spec_changes(args), args.set, preset.get("environments"))
     specs = [source.spec for source in chosen]
-    shown = [
-        message.content
-        for path in args.data
-        for item in read_demonstrations(path)
-        for message in (*item.prompt, *item.completion)
-    ]
-    texts = [*environment_text(specs, args.episodes), *shown]
-    summary = init_model(args.output, texts, model_shape, args.seed, specs)
-    print(f"{summary.path}: {summary.parameters:,} parameters, {summary.vocab_size} tokens in the vocabulary")
-    return 0
+    texts = [*environment_text(specs, args.episodes), *_shown(args.data)]
+    return init_model(args.output, texts, model_shape, args.seed, specs)

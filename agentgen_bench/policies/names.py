@@ -19,6 +19,7 @@ FAMILY_PLAYERS: dict[str, tuple[str, str]] = {
     "sciworld-assayer": FACT_FINDERS["SciWorld"],
     "webshop-regular": FACT_FINDERS["WebShop"],
     "alfworld-searcher": ("agentgen_bench.policies.alfworld_searcher", "ALFWorldSearcher"),
+    "sokoban-word-finder": ("agentgen_bench.policies.sokoban_word_finder", "SokobanWordFinder"),
     "webshop-first-hit": ("agentgen_bench.policies.webshop_shoppers", "BuyFirstHit"),
     "webshop-read-all-ten": ("agentgen_bench.policies.webshop_shoppers", "ReadAllTen"),
 }
