@@ -9,7 +9,8 @@ import pytest
 
 from agentgen_bench.envs.sciworld.backend import shared_jvm
 from agentgen_bench.envs.sciworld.cell import DESK, simulator_folder
-from agentgen_bench.envs.sciworld.levels import Level
+from agentgen_bench.envs.sciworld.gold import gold_path
+from agentgen_bench.envs.sciworld.levels import Level, level_order
 from agentgen_bench.envs.sciworld.registration import MAKERS, registration
 from agentgen_bench.envs.sciworld.seat import Seat
 from agentgen_bench.envs.sciworld.settings import TASKS, simplifications, task_named
@@ -140,6 +141,38 @@ def test_actions_are_read_and_listed_as_the_simulator_reads_and_lists_them(seats
         action = ODD[i // 3] if i % 3 == 1 else draw.choice([c for c in pool if not c.startswith("focus")])
         ours, stock = of_both(seats, lambda seat, action=action: seat.step(action))
         assert ours == stock, action
+    assert world(seats[0]) == world(seats[1])
+
+
+def goals_met(seat):
+    """Return of each goal, in order, the simulator's kind and whether it is met."""
+    agent = seat.cell.loader.loadClass("Desk").getDeclaredField("agent")
+    agent.setAccessible(True)
+    lines = agent.get(seat.desk).task().goalSequence().getProgressString().split("\n")
+    cells = [line.split("\t") for line in lines if line.count("\t") >= 3]
+    return [(kind.strip(), met == "true") for _, met, kind, *_ in cells]
+
+
+@pytest.mark.parametrize(
+    ("task", "quick"),
+    [
+        ("5-2", {"GoalLifeStageAnywhere", "GoalSpecificObjectInDirectContainer"}),
+        ("9-1", {"GoalActivateDeviceWithName", "GoalDeactivateDeviceWithName", "GoalSpecificObjectInDirectContainer"}),
+        *(pytest.param(t.id, set(), marks=slow) for t in TASKS if t.group == "long"),
+    ],
+)
+def test_goals_are_met_when_the_simulators_are(seats, task, quick):
+    named = task_named(task)
+    level = Level(*level_order("hard", "test", named.name)[0], simplifications(named, "hard", None))
+    path = gold_path(level).actions
+    of_both(seats, lambda seat: seat.load(level))
+    for action in path:
+        ours, stock = of_both(seats, lambda seat, action=action: seat.step(action))
+        assert ours == stock, action
+    ours, stock = of_both(seats, goals_met)
+    assert [met for _, met in ours] == [met for _, met in stock]
+    assert quick <= {kind for kind, met in stock if met}
+    assert not quick & {kind for kind, _ in ours}  # or nothing was compared
     assert world(seats[0]) == world(seats[1])
 
 

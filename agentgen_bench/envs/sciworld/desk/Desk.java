@@ -92,6 +92,7 @@ public final class Desk {
             return "ERROR: Task (" + task + "): " + made._2();
         }
         this.simplifications = simplifications;
+        QuickGoals.install(made._1().get().goalSequence());
         agent = new QuickInterface(world._1(), world._2(), made._1().get(), simplifications);
         return "";
     }
