@@ -17,6 +17,7 @@ from typing import NamedTuple
 from agentgen_bench.answers import read_answer
 from agentgen_bench.episodes import Episode, Step
 from agentgen_bench.leaderboard.equal import same
+from agentgen_bench.leaderboard.limits import limited
 from agentgen_bench.leaderboard.records import name_of, packed
 from agentgen_bench.parsing import ParseReason
 from agentgen_bench.policies.base import Decision, Description
@@ -27,7 +28,12 @@ from agentgen_bench.spec import TaskSpec
 CHUNK = 40  # episodes of one setting that a process replays at a time
 CHUNK_STEPS = 2_000  # in fewer episodes where they are long: workers end together, and a busy machine keeps the limit
 HELD_STEPS = 40_000  # recorded steps of unfilled chunks, of all settings together: some 30 MB
-CHUNK_LIMIT_S = 900.0  # for a chunk in a process of its own: 450 ms for each step of a full one
+CHUNK_LIMIT_S = 900.0  # of CPU time, for a chunk in a process of its own: 450 ms for each step of a full one
+STILL_LIMIT_S = 900.0  # in which a chunk takes hardly any CPU time: it waits for what will not come
+PROCESS_ENDED = (
+    f"a replaying process was ended: by the limit of {CHUNK_LIMIT_S:.0f} s of CPU time for {CHUNK} episodes, because "
+    f"it stood still for {STILL_LIMIT_S:.0f} s, or from outside; is there memory enough? Try fewer workers"
+)
 ENVIRONMENTS = 1  # that a process has open at once: records need no batches, and SciWorld changes seats in no time
 TEXTS = ("sections", "first_sections")  # compact records leave them out
 START_FIELDS = ("level_id", "task", "max_steps", "first_hash", "first_chars", "first_admissible")
@@ -112,10 +118,10 @@ def replay_all(
 ) -> Iterator[Replayed]:
     """Yield the outcome of each chunk, over `workers` processes (default: all cores); records are taken as needed.
 
-    With one worker everything happens in this process, without the limit of `CHUNK_LIMIT_S`.
+    With one worker everything happens in this process, without the limits of a chunk.
 
     Raises:
-        BrokenProcessPool: a process was ended, from outside or by that limit.
+        BrokenProcessPool: a process was ended, from outside or by those limits.
     """
     workers = workers or os.cpu_count() or 1
     chunks = _chunks(episodes)
@@ -129,7 +135,7 @@ def replay_all(
         try:
             while True:
                 ready = islice(chunks, 2 * workers - len(running))
-                running |= {pool.submit(_limited, chunk, config, CHUNK_LIMIT_S) for chunk in ready}
+                running |= {pool.submit(_limited, chunk, config, CHUNK_LIMIT_S, STILL_LIMIT_S) for chunk in ready}
                 if not running:
                     return
                 done, running = wait(running, return_when=FIRST_COMPLETED)
@@ -139,16 +145,10 @@ def replay_all(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _limited(chunk: Sequence[Episode], config: PromptConfig | None, limit_s: float) -> Replayed:
-    """Replay a chunk in a process of its own, which ends where that takes too long, whatever it hangs in."""
-    if not hasattr(signal, "setitimer"):  # Windows
+def _limited(chunk: Sequence[Episode], config: PromptConfig | None, cpu_s: float, still_s: float) -> Replayed:
+    """Replay a chunk in a process of its own, which ends where that costs too much, whatever it hangs in."""
+    with limited(cpu_s, still_s):
         return replay_chunk(chunk, config)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, limit_s)
-    try:
-        return replay_chunk(chunk, config)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def difference(recorded: Episode, replayed: Episode) -> str | None:

@@ -18,7 +18,7 @@ from agentgen_bench.evaluation.protocol import Protocol, load_protocol
 from agentgen_bench.leaderboard.entry import FRESH_RESULTS, SCORES, digests
 from agentgen_bench.leaderboard.equal import first_difference
 from agentgen_bench.leaderboard.records import SCRIPTED_KINDS, for_replay, prompt_of
-from agentgen_bench.leaderboard.replay import Replayed, replay_all
+from agentgen_bench.leaderboard.replay import PROCESS_ENDED, Replayed, replay_all
 from agentgen_bench.leaderboard.safe import read_json
 from agentgen_bench.leaderboard.study_chain import chain_problems
 from agentgen_bench.leaderboard.study_entry import StudyMetadata, is_study, read_study_metadata
@@ -69,7 +69,7 @@ def verify_study(
         try:
             _verify(path, protocol, found, workers, on_replayed, elsewhere or Path(temporary))
         except BrokenProcessPool:
-            found.problems.append("a replaying process was ended from outside; is there memory enough?")
+            found.problems.append(PROCESS_ENDED)
         except EntryError as error:
             found.problems.append(str(error))
         except Exception as error:  # noqa: BLE001 - a stranger's files: what we did not think of must not hide the rest

@@ -19,7 +19,7 @@ from agentgen_bench.leaderboard.entry import FRESH_RESULTS, RESULTS, Metadata, d
 from agentgen_bench.leaderboard.equal import first_difference
 from agentgen_bench.leaderboard.fresh import fresh_results, read_fresh_episodes
 from agentgen_bench.leaderboard.records import for_replay, prompt_of, read_entry_episodes
-from agentgen_bench.leaderboard.replay import CHUNK, CHUNK_LIMIT_S, Replayed, replay_all
+from agentgen_bench.leaderboard.replay import PROCESS_ENDED, Replayed, replay_all
 from agentgen_bench.leaderboard.safe import read_json
 from agentgen_bench.make import check_available
 from agentgen_bench.scores.packs import writing_places
@@ -117,10 +117,7 @@ def verify(
         if digests(path) != found.digests:
             found.problems.append(f"{path} was changed while it was verified")
     except BrokenProcessPool:
-        found.problems.append(
-            f"a replaying process was ended: by the limit of {CHUNK_LIMIT_S:.0f} s for {CHUNK} episodes, or from "
-            "outside; is there memory enough? Try fewer workers"
-        )
+        found.problems.append(PROCESS_ENDED)
     except EntryError as error:
         found.problems.append(str(error))
     except Exception as error:  # noqa: BLE001 - a stranger's files: what we did not think of must not hide other findings
