@@ -1,7 +1,7 @@
 """An episode under way in one environment: what a policy may know of it, what it decided, and the record at its end."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, cast
 
 import gymnasium as gym
@@ -54,6 +54,7 @@ class Running:
     observation: str
     info: Info
     link: str
+    conversation: "_Conversation"  # the one at hand
     turns: list[Turn] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)  # those begun of a pack of solve and update episodes
@@ -65,19 +66,22 @@ class Running:
         """Return all that a policy may know at this step."""
         spec, seed, repeat = self.job[:3]
         step = len(self.steps) + 1
-        part = self.parts[-1] if self.parts else Part(0, self.info["task"], self.max_steps)
-        return History(
+        whole = History(
             key=(self.first_info["level_id"], seed, repeat, step),
             family=spec.family,
-            task=part.task,
-            step=step - part.start,
-            max_steps=part.max_steps,
+            task=self.info["task"],
+            step=step,
+            max_steps=self.max_steps,
             observation=self.observation,
             turns=tuple(self.turns),
             admissible_commands=self.info["admissible_commands"],
             action_templates=self.action_templates,
-            context=part.context,
-            context_chars=part.context_chars,
+        )
+        if not self.parts:
+            return whole
+        start, task, max_steps, context, context_chars = self.parts[-1]
+        return replace(
+            whole, task=task, step=step - start, max_steps=max_steps, context=context, context_chars=context_chars
         )
 
     def advance(self, decision: Decision) -> None:
@@ -93,13 +97,15 @@ class Running:
             self.fail(error)
             return
         info = cast(Info, found)
-        if _conversation(info) == _conversation(self.info):
+        conversation = _conversation(info)
+        if conversation == self.conversation:
             ids = () if decision.sample is None else decision.sample.completion_ids
             commands = tuple(self.info["admissible_commands"])
             self.turns.append(Turn(self.observation, decision.action, decision.completion, commands, ids))
         else:  # the next task or part of a pack: what the agent keeps of the last is its note or context
             self.turns.clear()
             self.parts += _parts(info)
+            self.conversation = conversation
         self.observation, self.info = observation, info
         self.link = chain(self.link, observation)
         self.steps.append(self._step(decision, float(reward)))
@@ -193,6 +199,7 @@ def begin(job: Job, env: gym.Env[str, str], policy_name: str, record_text: bool,
         observation=observation,
         info=info,
         link=chain("", observation),
+        conversation=_conversation(info),
         parts=_parts(info),
     )
 
@@ -223,7 +230,10 @@ def _parts(info: Info) -> list[Part]:
     return [info["part"]] if "part" in info else []
 
 
-def _conversation(info: Info) -> tuple[int | None, int]:
+_Conversation = tuple[int | None, int]
+
+
+def _conversation(info: Info) -> _Conversation:
     """Return what tells one conversation of an episode from the next: the task of a pack, and where its part began."""
     return info.get("task_number"), info["part"].start if "part" in info else 0
 

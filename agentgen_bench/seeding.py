@@ -6,6 +6,7 @@ whole key. `seed + index` would let neighbouring episodes and splits share level
 
 import hashlib
 import json
+from json.encoder import encode_basestring_ascii as _quoted
 
 import numpy as np
 
@@ -17,7 +18,13 @@ def key_digest(*key: str | int) -> bytes:
         >>> key_digest("sokoban", "test", 7).hex()[:12]
         '5e724a0c71a4'
     """
-    return hashlib.sha256(json.dumps(key, ensure_ascii=True).encode()).digest()
+    text = ", ".join([_quoted(part) if type(part) is str else _number(part) for part in key])
+    return hashlib.sha256(f"[{text}]".encode()).digest()
+
+
+def _number(part: str | int) -> str:
+    """Return a part of a key that is no plain string as JSON; raises TypeError where it is not JSON's."""
+    return int.__repr__(part) if type(part) is int else json.dumps(part)
 
 
 def stream(*key: str | int) -> np.random.Generator:

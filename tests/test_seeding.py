@@ -1,10 +1,15 @@
+import hashlib
+import json
 import subprocess
 import sys
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agentgen_bench.seeding import key_digest, seed_from, stream
+from agentgen_bench.text import Richness
 
 keys = st.lists(st.text(max_size=5) | st.integers(), min_size=1, max_size=3).map(tuple)
 
@@ -29,3 +34,13 @@ def test_a_stream_is_the_same_in_another_process_under_another_hash_seed():
 
 def test_seed_from_fits_gymnasium():
     assert 0 <= seed_from("a") < 2**31
+
+
+@given(st.lists(st.text() | st.integers() | st.booleans() | st.sampled_from(Richness), max_size=4).map(tuple))
+def test_a_key_is_hashed_as_its_json(key):
+    assert key_digest(*key) == hashlib.sha256(json.dumps(key).encode()).digest()
+
+
+def test_what_json_cannot_hold_is_no_part_of_a_key():
+    with pytest.raises(TypeError, match="int64 is not JSON serializable"):
+        key_digest("level", np.int64(3))
