@@ -59,7 +59,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--date",
         metavar="DATE",
-        help="lm-eval, hf-eval-results, every-eval-ever: when it was evaluated, ISO 8601 (default: the entry's)",
+        help="lm-eval, hf-eval-results, every-eval-ever: when it was evaluated, ISO 8601 (default: as the entry "
+        "says, or the start of the run's last session)",
     )
     hub = parser.add_argument_group("hf-eval-results")
     hub.add_argument("--dataset-id", metavar="ORG/NAME", help="the benchmark's dataset on the Hub (required)")

@@ -11,6 +11,7 @@ from agentgen_bench.errors import RunError
 from agentgen_bench.evaluation.folder import EPISODES, MANIFEST, read_manifest
 from agentgen_bench.evaluation.plan import Plan, plan_from_json, suite_plan
 from agentgen_bench.evaluation.protocol import Protocol, load_protocol
+from agentgen_bench.evaluation.sessions import sessions_of
 from agentgen_bench.leaderboard.entry import METADATA, metadata_from_json, read_metadata
 from agentgen_bench.leaderboard.records import read_entry_episodes
 from agentgen_bench.leaderboard.safe import read_yaml
@@ -26,7 +27,7 @@ class Source:
 
     name: str  # of the folder
     model: str
-    date: str | None  # ISO 8601, where something recorded it: manifests hold no clock
+    date: str | None  # ISO 8601: of an entry its own, of a run the start of its last session; None of older runs
     suite: str | None
     suite_hash: str | None
     repeats: int
@@ -102,7 +103,7 @@ def _run_source(path: Path) -> Source:
     return Source(
         name=path.resolve().name,
         model=str(policy.get("model", policy["name"])),
-        date=None,
+        date=sessions[-1]["started"] if (sessions := sessions_of(manifest)) else None,
         suite=plan.suite_name,
         suite_hash=plan.suite_hash,
         repeats=plan.repeats,

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,9 +92,17 @@ def test_the_task_hash_covers_every_sample(files, written):
 
 
 def test_without_a_date_nothing_is_dated(talk):
-    names = sorted(lm_eval_files(read_source(talk)))
-    assert names[0] == "lab__talker/results_undated.json"
-    assert json.loads(lm_eval_files(read_source(talk))[names[0]])["date"] is None
+    files = lm_eval_files(replace(read_source(talk), date=None))
+    assert json.loads(files["lab__talker/results_undated.json"])["date"] is None
+
+
+def test_a_run_is_dated_by_the_start_of_its_last_session(talk, tmp_path):
+    shutil.copytree(talk, tmp_path / "talk")
+    manifest = json.loads((talk / "manifest.json").read_text())
+    first = {**manifest["sessions"][0], "started": "2026-01-30T12:00:00+00:00"}
+    manifest["sessions"] = [first, {**first, "started": "2026-01-31T00:00:00+00:00"}]
+    (tmp_path / "talk" / "manifest.json").write_text(json.dumps(manifest))
+    assert RESULTS in lm_eval_files(read_source(tmp_path / "talk"))
 
 
 @pytest.mark.parametrize("model", ["..", ".", "../.."])

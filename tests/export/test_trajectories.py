@@ -1,6 +1,7 @@
 """Trajectories, chats and records of Every Eval Ever; where its reader is installed, ATIF is validated by it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -145,11 +146,10 @@ def test_details_of_every_eval_ever_are_strings(talk):
 
 def test_without_a_date_there_is_no_record(talk):
     with pytest.raises(SpecError, match="add --date 2026-01-31"):
-        every_eval_ever_files(read_source(talk))
+        every_eval_ever_files(replace(read_source(talk), date=None))
 
 
 @pytest.mark.parametrize("name", ["atif", "chat", "every-eval-ever"])
 def test_the_verb_writes_them(name, shown, tmp_path, capsys):
-    dated = ["--date", "2026-01-31"] if name == "every-eval-ever" else []
-    assert main(["export", str(shown), "--format", name, "--output", str(tmp_path), *dated]) == 0
+    assert main(["export", str(shown), "--format", name, "--output", str(tmp_path)]) == 0
     assert len(capsys.readouterr().out.splitlines()) == {"atif": 4, "chat": 1, "every-eval-ever": 1}[name]
