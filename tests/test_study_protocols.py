@@ -12,7 +12,7 @@ from agentgen_bench.scores.study import Study, StudyRun
 from agentgen_bench.suites import load_suite
 
 FOUR = ("Sokoban", "WebShop", "ALFWorld", "SciWorld")
-REAL = [name for name in PROTOCOLS if name not in ("transfer-smoke", "lifecycle-transfer-v1")]
+REAL = [name for name in PROTOCOLS if name not in ("transfer-smoke", "lifecycle-smoke", "lifecycle-transfer-v1")]
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)

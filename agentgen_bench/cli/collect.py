@@ -57,7 +57,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_prompt_options(parser)
     group = parser.add_argument_group("run")
     group.add_argument("--levels", type=integer(1), default=100, help="levels of each environment (default: 100)")
-    group.add_argument("--unsolved", action="store_true", help="use the steps of unsolved episodes too")
+    group.add_argument(
+        "--unsolved",
+        action="store_true",
+        help="use the steps of unsolved episodes too; of packs, which are used task by task, those of unsolved tasks",
+    )
     group.add_argument("--from", dest="recorded", metavar="RUN", type=Path, help="use the episodes of a recorded run")
     group.add_argument(
         "--output",

@@ -44,7 +44,9 @@ SMOKE_LEVELS = {"ALFWorld": 10, "WebShop": 10, "SciWorld": 5}  # a SciWorld step
 
 MINI_LEVELS = 50  # with three repeats 1,800 episodes
 SMOKE_STUDY_LEVELS = 6
+SMOKE_STUDY_PACKS = 3
 STUDY_LEVELS = 250  # a study plays them with each of 16 to 37 policies
+SMOKE_TRAINED = ("Sokoban", "ALFWorld")
 MINI_STEPS = {"Sokoban": None, "ALFWorld": 15, "SciWorld": 15}  # None: the cell's own limit, which is short
 UNSEEN = "Blocks"  # the world that nobody trains on
 
@@ -58,6 +60,7 @@ PROTOCOLS = (
     "difficulty-v2",
     "sequence-v1",
     "lifecycle-transfer-v1",
+    "lifecycle-smoke",
 )
 
 Definition = tuple[str, list[tuple[TaskSpec, int]]]
@@ -148,6 +151,10 @@ def definitions() -> dict[str, Definition]:
             "again",
             [(spec, FACT_PACKS[str(spec.lifecycle)]) for _, spec in lifecycle_study_settings()],
         ),
+        "lifecycle-smoke": (
+            "A study of training on packs in minutes, to see that everything works",
+            [(spec, SMOKE_STUDY_PACKS) for _, spec in lifecycle_smoke_settings()],
+        ),
         "transfer-smoke": (
             "A study of transfer in minutes, to see that everything works",
             [(spec, SMOKE_STUDY_LEVELS) for _, spec in smoke_study_settings()],
@@ -188,8 +195,10 @@ def study_settings(grades: Sequence[str], unseen: Sequence[str]) -> list[tuple[s
 def smoke_study_settings() -> list[tuple[str, TaskSpec]]:
     """Return the cells of the protocol that shows the path and concludes nothing, as (label, setting)."""
     starter = starter_settings()
-    families = ("Sokoban", "ALFWorld")
-    return [*((f"{family} starter", starter[family]) for family in families), (f"{UNSEEN} easy", _spec(UNSEEN, "easy"))]
+    return [
+        *((f"{family} starter", starter[family]) for family in SMOKE_TRAINED),
+        (f"{UNSEEN} easy", _spec(UNSEEN, "easy")),
+    ]
 
 
 def mini_study_settings() -> list[tuple[str, TaskSpec]]:
@@ -212,6 +221,15 @@ def lifecycle_study_settings() -> list[tuple[str, TaskSpec]]:
         (f"{family} {preset}", _with_fact(family, preset))
         for family in FACTS
         for preset in ("cod-4", "cod-4-wiped", "ralph-sample-4")
+    ]
+
+
+def lifecycle_smoke_settings() -> list[tuple[str, TaskSpec]]:
+    """Return the cells of the protocol that shows the path of packs and concludes nothing, as (label, setting)."""
+    return [
+        (f"{family} {preset}", _with_fact(family, preset).with_(richness="lean"))
+        for family in SMOKE_TRAINED
+        for preset in ("cod-4", "cod-4-wiped")
     ]
 
 
@@ -252,7 +270,7 @@ def protocol_file(name: str) -> str:
             [label for label, _ in smoke_study_settings()],
             roles=[
                 Condition("initial"),
-                *(Condition("trained", family) for family in ("Sokoban", "ALFWorld")),
+                *(Condition("trained", family) for family in SMOKE_TRAINED),
                 Condition("trained", "Sokoban", augmented=True),
             ],
             seeds=2,
@@ -266,6 +284,16 @@ def protocol_file(name: str) -> str:
             [label for label, _ in lifecycle_study_settings()],
             roles=[Condition("initial"), *trained],
             temperature=1.0,  # as in training (arXiv 2606.20002)
+        )
+    if name == "lifecycle-smoke":
+        return protocol_text(
+            "lifecycle",
+            "A study of training on packs in minutes, to see that everything works; it concludes nothing",
+            suite,
+            [label for label, _ in lifecycle_smoke_settings()],
+            roles=[Condition("initial"), *(Condition("trained", family) for family in SMOKE_TRAINED)],
+            seeds=2,
+            temperature=1.0,
         )
     if name == "difficulty-v2":
         return protocol_text(

@@ -106,11 +106,11 @@ def _written(run: Path, prompt: PromptConfig, only_solved: bool) -> Collected:
             played += 1
             if _is_used(episode, only_solved):
                 used += 1
-                yield from demonstrations(episode, prompt)
+                yield from demonstrations(episode, prompt, only_solved=only_solved)
 
     samples = write_demonstrations(run / SAMPLES, items())
     return Collected(run / SAMPLES, samples, played, used)
 
 
 def _is_used(episode: Episode, only_solved: bool) -> bool:
-    return episode.ending != "error" and (episode.success or not only_solved)
+    return episode.ending != "error" and (episode.success or "lifecycle" in episode.spec or not only_solved)

@@ -18,6 +18,7 @@ from agentgen_bench.errors import DataError, RunError
 from agentgen_bench.evaluation.histories import histories
 from agentgen_bench.knobs import SpecJson
 from agentgen_bench.prompts import History, Message, MessageJson, PromptConfig, messages
+from agentgen_bench.scores.packs import writing_places
 from agentgen_bench.spec import TaskSpec
 from agentgen_bench.tools import Tool
 from agentgen_bench.train.settings import LEARNED_SPLITS, refuse_held_out_levels
@@ -49,10 +50,12 @@ class Demonstration(NamedTuple):
         return answer not in self.unwanted
 
 
-def demonstrations(episode: Episode, config: PromptConfig) -> Iterator[Demonstration]:
+def demonstrations(episode: Episode, config: PromptConfig, *, only_solved: bool = False) -> Iterator[Demonstration]:
     """Yield the steps of an episode whose action was valid, as prompts and completions under `config`.
 
-    In a growing chat they are one demonstration; in packs, whose tasks begin a chat anew, one for each task.
+    In a growing chat they are one demonstration; in packs, whose tasks begin a chat anew, one for each task. With
+    `only_solved` those of an episode that was solved; of a pack, those of its solved tasks and all that wrote what was
+    kept: what an unsolved task taught is what the next one is solved by.
 
     Raises:
         DataError: the episode is a compact record, without texts.
@@ -62,13 +65,17 @@ def demonstrations(episode: Episode, config: PromptConfig) -> Iterator[Demonstra
         raise DataError("the episode was recorded without its texts; record it anew, without --compact")
     spec = TaskSpec.from_json(episode.spec)
     refuse_held_out_levels([spec], "collecting demonstrations")
-    steps = list(zip(histories(episode), episode.steps, strict=True))
+    worth = _worth(episode) if only_solved else [True] * len(episode.steps)
+    steps = [
+        (history, step, is_worth and step.is_action_valid)
+        for history, step, is_worth in zip(histories(episode), episode.steps, worth, strict=True)
+    ]
     if config.protocol != "window":
         yield from _chats(spec, episode.level_id, steps, config)
         return
-    for history, step in steps:
+    for history, step, is_used in steps:
         completion = completion_text(step, history, config)
-        if completion is not None and step.is_action_valid:
+        if completion is not None and is_used:
             yield Demonstration(
                 environment=spec.family.lower(),
                 level_id=episode.level_id,
@@ -81,16 +88,26 @@ def demonstrations(episode: Episode, config: PromptConfig) -> Iterator[Demonstra
             )
 
 
+def _worth(episode: Episode) -> list[bool]:
+    """Return of each step whether it led to something: its task was solved, or it wrote what a pack keeps."""
+    if "lifecycle" not in episode.spec:
+        return [episode.success] * len(episode.steps)
+    ends = [*(task.start for task in episode.tasks[1:]), len(episode.steps)]
+    solved = [task.score >= 1.0 for task, end in zip(episode.tasks, ends, strict=True) for _ in range(task.start, end)]
+    writing = writing_places(episode)
+    return [is_solved or place in writing for place, is_solved in enumerate(solved)]
+
+
 def _chats(
-    spec: TaskSpec, level_id: str, steps: Sequence[tuple[History, Step]], config: PromptConfig
+    spec: TaskSpec, level_id: str, steps: Sequence[tuple[History, Step, bool]], config: PromptConfig
 ) -> Iterator[Demonstration]:
-    """Yield the steps as chats; one begins at each step that has no past turns."""
-    starts = [i for i, (history, _) in enumerate(steps) if not history.turns]
+    """Yield the steps as chats; one begins at each step that has no past turns. The flag: whether it is imitated."""
+    starts = [i for i, (history, _, _) in enumerate(steps) if not history.turns]
     for start, end in zip(starts, [*starts[1:], len(steps)], strict=True):
         own = steps[start:end]
-        written = [completion_text(step, history, config) for history, step in own]
-        answers = [step.completion if text is None else text for text, (_, step) in zip(written, own, strict=True)]
-        unwanted = tuple(i for i, (_, step) in enumerate(own) if written[i] is None or not step.is_action_valid)
+        written = [completion_text(step, history, config) for history, step, _ in own]
+        answers = [step.completion if text is None else text for text, (_, step, _) in zip(written, own, strict=True)]
+        unwanted = tuple(i for i, (_, _, is_used) in enumerate(own) if written[i] is None or not is_used)
         if len(unwanted) == len(own):
             continue
         last = own[-1][0]

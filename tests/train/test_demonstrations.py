@@ -7,6 +7,7 @@ from agentgen_bench.evaluation.histories import histories
 from agentgen_bench.evaluation.plan import single_plan
 from agentgen_bench.evaluation.run import evaluate
 from agentgen_bench.policies.scripted import OraclePolicy, RandomPolicy
+from agentgen_bench.policies.sokoban_rule_finder import SokobanRuleFinder
 from agentgen_bench.prompts import Message, PromptConfig
 from agentgen_bench.rollout import Job, play
 from agentgen_bench.spec import TaskSpec
@@ -115,3 +116,35 @@ def test_a_missing_or_damaged_file_is_named(tmp_path):
     (tmp_path / "samples.jsonl").write_text("{}\n")
     with pytest.raises(DataError, match=r"samples.jsonl, line 1 is not a demonstration"):
         list(read_demonstrations(tmp_path))
+
+
+FACTS = TaskSpec("Sokoban", "lean", "easy", split="train", knobs=(("fact", "rule"),))
+CHAT = PromptConfig(protocol="chat", action_hints="none")
+
+
+@pytest.mark.parametrize("lifecycle", ["cod-4", "pack-4"])
+@pytest.mark.parametrize("config", [CHAT, PromptConfig()], ids=["chat", "window"])
+def test_of_a_pack_count_its_solved_tasks_and_what_was_kept(lifecycle, config):
+    spec = FACTS.with_(lifecycle=lifecycle)
+    packs = list(play([Job(spec, seed) for seed in range(4)], SokobanRuleFinder(), workers=1))
+    assert not any(pack.success for pack in packs)
+    for pack in packs:
+        starts = [*(task.start for task in pack.tasks), len(pack.steps)]
+        solved = {i for i, task in enumerate(pack.tasks) if task.score == 1.0}
+        kept = {start - 1 for start, task in zip(starts[1:], pack.tasks, strict=True) if task.note is not None}
+        used = [place for i in solved for place in range(starts[i], starts[i + 1]) if pack.steps[place].is_action_valid]
+        answers = [
+            message
+            for one in demonstrations(pack, config, only_solved=True)
+            for i, message in enumerate(m for m in one.completion if m.role == "assistant")
+            if one.is_wanted(i)
+        ]
+        assert len(answers) == len({*used, *kept})
+
+
+def test_collecting_takes_of_unsolved_packs_what_was_solved(tmp_path):
+    plan = single_plan([FACTS.with_(lifecycle="cod-4")], 4)
+    some = collect(plan, SokobanRuleFinder(), CHAT, tmp_path / "packs")
+    every = collect_from(tmp_path / "packs", CHAT, only_solved=False)
+    assert (some.used, every.used) == (4, 4)
+    assert 4 < some.samples < every.samples <= 28

@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 from dataclasses import replace
 from functools import partial
@@ -42,8 +43,8 @@ def test_every_shipped_study_is_well_formed(path):
 
 
 def test_every_full_study_has_a_tiny_variant():
-    of_protocols = {"transfer-smoke", "transfer-base-cpu", "transfer-base-cpu-small"}  # small as they are
-    names = {path.stem for path in STUDIES.glob("*.yaml")} - of_protocols
+    small = {"transfer-smoke", "transfer-base-cpu", "transfer-base-cpu-small", "lifecycle-smoke", "memory-cpu"}
+    names = {path.stem for path in STUDIES.glob("*.yaml")} - small
     full = {name for name in names if not name.endswith("-tiny")}
     assert full == {"difficulty", "sequential", "transfer", "transfer-no-thinking"}
     assert {f"{name}-tiny" for name in full} == names - full
@@ -117,7 +118,8 @@ def test_what_a_study_lacks_of_its_protocol_is_known_before_it_runs(tmp_path):
         "'trained on Sokoban medium' has 1 training seeds; difficulty-v2 asks for 3",
         "the role 'trained on Sokoban hard' is missing",
     ]
-    assert not_of_its_protocol(read_plan(STUDIES / "transfer-smoke.yaml")) == []
+    for name in ("transfer-smoke", "lifecycle-smoke"):
+        assert not_of_its_protocol(read_plan(STUDIES / f"{name}.yaml")) == []
 
 
 def test_the_paper_evaluates_the_last_four_checkpoints():
@@ -321,3 +323,23 @@ def test_a_study_is_run_played_on_fresh_levels_submitted_and_verified(tmp_path, 
     entry = capsys.readouterr().out.strip()
     assert main(["verify", entry, "--workers", "1"]) == 0
     assert "holds; 252 episodes" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_study_of_packs_is_run_scored_submitted_verified_and_on_the_board(tmp_path, capsys):
+    assert main(["study", str(STUDIES / "lifecycle-smoke.yaml"), "--output", str(tmp_path / "study")]) == 0
+    scored = capsys.readouterr().out
+    for family in ("Sokoban", "ALFWorld"):
+        for score in ("held_in_gain_change", "held_out_gain_change"):
+            assert re.search(rf"trained on {family} +{score} +-?[0-9.]+ pp .* levels and seeds", scored)
+    own = ["--leaderboards", str(tmp_path / "board")]
+    claims = ["--org", "Lab", "--model", "smoke", "--workers", "1"]
+    assert main(["submit", str(tmp_path / "study"), *claims, *own]) == 0
+    assert main(["verify", capsys.readouterr().out.strip().splitlines()[0], "--workers", "1"]) == 0
+    assert "holds; 60 episodes" in capsys.readouterr().out
+    assert main(["leaderboard", *own]) == 0
+    board = capsys.readouterr().out
+    assert "### lifecycle-smoke: what training on packs gives to memory" in board
+    header, _, *rows = [line.split(" | ") for line in board.splitlines() if line.startswith("|")]
+    assert [row[header.index("trained on")] for row in rows] == ["Sokoban", "ALFWorld"]
+    assert all("to" in row[header.index("held-in gain of memory")] for row in rows)
