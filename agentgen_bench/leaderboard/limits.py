@@ -7,10 +7,11 @@ Not covered: Windows, which has no such timers. Where there is no `/proc`, child
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import NamedTuple
 
 CHECK_S = 5.0  # between two looks; a look reads one line for each process of the machine
 MOVES_S = 1.0  # of CPU time: less, for as long as `still_s`, is no work on however busy a machine
@@ -62,25 +63,38 @@ class _Watch:
 def family_cpu_s() -> float:
     """Return the CPU time of this process, of its descendants that live, and of its children that have ended, in s."""
     ended = os.times()
-    return time.process_time() + ended.children_user + ended.children_system + _living_cpu_s()
+    found = running()
+    living = sum(found[pid].cpu_s for pid in descendants(os.getpid(), found))
+    return time.process_time() + ended.children_user + ended.children_system + living
 
 
-def _living_cpu_s() -> float:
-    """Return the CPU time of the living descendants, and of those of theirs that have ended."""
-    found = dict(_processes())
-    mine = {os.getpid()}
-    while more := {pid for pid, (parent, _) in found.items() if parent in mine} - mine:
-        mine |= more
-    ticks = sum(found[pid][1] for pid in mine - {os.getpid()})
-    return ticks / os.sysconf("SC_CLK_TCK")
+class Running(NamedTuple):
+    """A living process: its parent's id, its name, the CPU time of it and of those of its children that have ended."""
+
+    parent: int
+    name: str
+    cpu_s: float
 
 
-def _processes() -> Iterator[tuple[int, tuple[int, int]]]:
-    """Yield of each process of the machine its id, its parent's, and the clock ticks that it took (proc(5))."""
+def running() -> dict[int, Running]:
+    """Return the processes of this machine by their ids; none where there is no `/proc` (proc(5))."""
+    found: dict[int, Running] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             text = path.read_text(errors="replace")
         except OSError:  # it has just ended
             continue
-        after_name = text.rpartition(")")[2].split()  # the name may hold spaces
-        yield int(path.parent.name), (int(after_name[1]), sum(map(int, after_name[11:15])))
+        before, _, after = text.rpartition(")")  # the name, in brackets, may hold spaces
+        fields = after.split()
+        ticks = sum(map(int, fields[11:15]))
+        name = before.partition("(")[2]
+        found[int(path.parent.name)] = Running(int(fields[1]), name, ticks / os.sysconf("SC_CLK_TCK"))
+    return found
+
+
+def descendants(pid: int, found: Mapping[int, Running]) -> set[int]:
+    """Return the ids of a process's children, of theirs, and so on."""
+    family = {pid}
+    while more := {one for one, process in found.items() if process.parent in family} - family:
+        family |= more
+    return family - {pid}
