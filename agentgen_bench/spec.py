@@ -1,6 +1,7 @@
 """TaskSpec: everything that decides an environment, convertible to an env id with kwargs, and to JSON."""
 
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -210,7 +211,7 @@ class TaskSpec:
             richness: str | int | Richness = Richness.BASE,
             difficulty: str = "easy",
             split: str = "train",
-            knobs: Iterable[tuple[str, Knob | list[Any]]] = (),
+            knobs: Iterable[tuple[str, Knob | list[Any] | os.PathLike[str]]] = (),
             distractors: str | DistractorSpec = "none",
             interface: str | InterfaceSpec = "original",
             lifecycle: str | LifecycleSpec = "none",
@@ -395,7 +396,9 @@ class TaskSpec:
 
 
 def _frozen(value: Any) -> Knob:
-    """Return `value` with lists turned into tuples, so that a spec is hashable."""
+    """Return `value` with lists turned into tuples, so that a spec is hashable, and paths into strings."""
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
     if isinstance(value, (list, tuple)):
         return tuple(_frozen(item) for item in value)
     if value is not None and not isinstance(value, (str, int, float, bool)):

@@ -1,5 +1,10 @@
 """`gym.make` and `gym.make_vec` with the knobs of wrappers, and answers that are the same in all families."""
 
+import inspect
+import re
+from dataclasses import is_dataclass
+from pathlib import Path
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -7,8 +12,9 @@ import pytest
 import agentgen_bench
 from agentgen_bench import DistractorSpec, TaskSpec, make
 from agentgen_bench.cli import main
-from agentgen_bench.errors import ActionError, SpecError
+from agentgen_bench.errors import ActionError, DataError, PolicyError, SpecError
 from agentgen_bench.families import BUILT_IN
+from agentgen_bench.policies.sampling import Sampling
 
 KNOBS = {"distractors": "paper-v1", "interface": "opaque"}
 
@@ -135,3 +141,52 @@ def test_every_exported_name_is_there_and_documented():
     for name in agentgen_bench.__all__:
         assert getattr(agentgen_bench, name).__doc__, name
     assert set(agentgen_bench.__all__) <= set(dir(agentgen_bench))
+
+
+def exported_functions():
+    """Yield each exported function, and each public method of an exported class but those of its record, by name."""
+    for name in agentgen_bench.__all__:
+        value = getattr(agentgen_bench, name)
+        if inspect.isfunction(value):
+            yield name, value
+        for method, function in inspect.getmembers(value, inspect.isfunction) if inspect.isclass(value) else ():
+            if not method.startswith("_") or (method == "__init__" and not is_dataclass(value)):
+                yield f"{name}.{method}", function
+
+
+def test_who_takes_a_path_takes_a_string_too():
+    takers = {
+        (name, parameter.name): str(parameter.annotation)
+        for name, function in exported_functions()
+        for parameter in inspect.signature(function).parameters.values()
+        if "Path" in str(parameter.annotation)
+    }
+    assert takers == dict.fromkeys(
+        [("evaluate", "path"), ("load_policy", "model"), ("read_run", "path")], "str | os.PathLike[str]"
+    )
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_run_is_written_and_read_under_a_path_of_either_kind(kind, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plan = agentgen_bench.single_plan([TaskSpec("Sokoban")], 1)
+    policy = agentgen_bench.scripted_policy("noop")
+    agentgen_bench.evaluate(plan, policy, agentgen_bench.PromptConfig(), kind("runs/one"))
+    run = agentgen_bench.read_run(kind("runs/one"))
+    assert (run.path, len(run.episodes)) == (Path("runs/one"), 1)
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_model_folder_may_be_a_path(kind, tmp_path):
+    with pytest.raises(PolicyError, match=re.escape(str(tmp_path))):
+        agentgen_bench.load_policy(
+            kind(tmp_path), agentgen_bench.PromptConfig(), Sampling(), backend="transformers", say=lambda line: None
+        )
+
+
+@pytest.mark.parametrize("door", [gym.make, make, lambda env_id, **knobs: gym.make_vec(env_id, num_envs=2, **knobs)])
+def test_a_knob_may_be_a_path(door, tmp_path):
+    with pytest.raises(DataError, match=re.escape(str(tmp_path))):
+        door(ids("WebShop"), difficulty="paper", data=tmp_path)
+    with pytest.raises(SpecError, match="plain values only, got b'/x'"):
+        door(ids("WebShop"), difficulty="paper", data=b"/x")

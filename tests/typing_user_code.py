@@ -70,4 +70,4 @@ def by_the_loop(path: Path) -> list[Episode]:
     """Play, evaluate, read back."""
     episodes = list(play([Job(DISTRACTED, seed) for seed in range(2)], First()))
     evaluate(single_plan([SPEC], 2), First(), PromptConfig(), path)
-    return [*episodes, *read_run(path).episodes]
+    return [*episodes, *read_run(str(path)).episodes]

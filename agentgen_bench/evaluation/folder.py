@@ -1,6 +1,7 @@
 """The run folder as it is read, and its small files: manifest.json, results.json."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,15 +54,16 @@ class Run:
         return len(self.episodes) == self.plan.n_episodes
 
 
-def read_run(path: Path, *, texts: bool = True) -> Run:
+def read_run(path: str | os.PathLike[str], *, texts: bool = True) -> Run:
     """Return the run in a folder; raises RunError where it is none, DataError where a file is damaged.
 
     Without `texts` its episodes are compact: of thousands, the observations' texts would fill the memory.
     """
-    manifest = read_manifest(path)
-    found = read_episodes(path / EPISODES) if (path / EPISODES).exists() else iter(())
+    folder = Path(path)
+    manifest = read_manifest(folder)
+    found = read_episodes(folder / EPISODES) if (folder / EPISODES).exists() else iter(())
     episodes = tuple(episode if texts else episode.compact() for episode in found)
-    return Run(path, manifest, plan_from_json(manifest["plan"]), episodes)
+    return Run(folder, manifest, plan_from_json(manifest["plan"]), episodes)
 
 
 def read_manifest(path: Path) -> ManifestJson:

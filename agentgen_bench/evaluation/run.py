@@ -1,5 +1,6 @@
 """evaluate: play what is missing of a plan, record it, compute the results."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,7 @@ def evaluate(
     plan: Plan,
     policy: Player,
     prompt: PromptConfig,
-    path: Path,
+    path: str | os.PathLike[str],
     *,
     workers: int = DEFAULT_WORKERS,
     resume: bool = False,
@@ -54,7 +55,7 @@ def evaluate(
     check_makeable(plan)
     check_playable(plan)
     settings = manifest(plan, policy, prompt, record_text, command)
-    with open_run(path, settings, plan, resume=resume, retry_errors=retry_errors) as recorder:
+    with open_run(Path(path), settings, plan, resume=resume, retry_errors=retry_errors) as recorder:
         if on_start is not None:
             on_start(recorder.done)
         with recorder.telling_what_is_safe():

@@ -1,5 +1,6 @@
 """From what a user names (a model folder, a server) to a policy, saying which back end took it and why."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
@@ -32,7 +33,7 @@ class Choice(NamedTuple):
 
 
 def load_policy(
-    model: str,
+    model: str | os.PathLike[str],
     prompt_config: PromptConfig,
     sampling: Sampling,
     *,
@@ -59,14 +60,14 @@ def load_policy(
         PolicyError: the model or the server cannot be used.
         MissingDependencyError: the back end is not installed.
     """
-    wanted = Wanted(model, prompt_config, sampling, with_logprobs=with_logprobs, say=say or to_stderr)
+    wanted = Wanted(os.fspath(model), prompt_config, sampling, with_logprobs=with_logprobs, say=say or to_stderr)
     if server is not None:
         return _served(replace(wanted, server=server), "openai" if backend == "auto" else backend)
     choice = choose_backend(backend)
     found = back_end(choice.backend)
     if found.behind_server:
         raise PolicyError(f"the backend {found.name!r} asks a server; name it with --base-url URL")
-    wanted.say(f"model {model}: {choice.backend} ({choice.reason})")
+    wanted.say(f"model {wanted.model}: {choice.backend} ({choice.reason})")
     return _policy(found, replace(wanted, resources=resources or Resources()))
 
 
