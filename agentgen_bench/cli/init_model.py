@@ -95,14 +95,14 @@ def _shown(folders: Iterable[Path]) -> list[str]:
 
 
 def _made(args: argparse.Namespace) -> InitSummary:
-    preset = load_preset(args.preset) if args.preset else {}
-    shape = dict(preset.get("init_model") or {})
+    preset = load_preset(args.preset)
+    shape = dict(preset.init_model)
     for name in ("layers", "hidden_size", "vocab_size", "context_tokens", "tokenizer"):
         if getattr(args, name) is not None:
             shape[name] = getattr(args, name)
     model_shape = ModelShape(**shape)
     check_possible(args.output)
-    chosen = sources(weighted(args.envs or "sokoban"), spec_changes(args), args.set, preset.get("environments"))
+    chosen = sources(weighted(args.envs or "sokoban"), spec_changes(args), args.set, preset.environments)
     specs = [source.spec for source in chosen]
     texts = [*environment_text(specs, args.episodes), *_shown(args.data)]
     return init_model(args.output, texts, model_shape, args.seed, specs)

@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -158,7 +158,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_sft(args: argparse.Namespace) -> int:
-    preset = dict(load_preset(args.preset)["sft"]) if args.preset else {}
+    preset = dict(load_preset(args.preset).sft)
     mix = args.mix or preset.pop("mix", None)
     preset.pop("mix", None)
     settings = {**checked(SftConfig, preset, f"preset {args.preset}"), **given(args, SftConfig)}
@@ -185,7 +185,7 @@ def _record_demonstrations(args: argparse.Namespace) -> None:
     """Record the demonstrations that the options ask for, where that is not done."""
     folder = Path(_demonstrations(args))
     if not (folder / SAMPLES).exists():
-        presets = load_preset(args.preset)["environments"] if args.preset else {}
+        presets = load_preset(args.preset).environments
         specs = [source.spec for source in sources(weighted(args.envs), spec_changes(args), args.set, presets)]
         policy = scripted_policy(args.demonstrator)
         plan = single_plan(specs, args.levels)
@@ -246,11 +246,11 @@ def _run_grpo(args: argparse.Namespace) -> int:
     return 0
 
 
-def _grpo_config(args: argparse.Namespace, names: str, above_preset: dict[str, Any]) -> GrpoConfig:
+def _grpo_config(args: argparse.Namespace, names: str, above_preset: Mapping[str, Any]) -> GrpoConfig:
     """Return the settings: options stand above `above_preset`, that above the preset, that above the defaults."""
-    preset = load_preset(args.preset) if args.preset else {"grpo": {}, "environments": {}}
-    chosen = sources(weighted(names), spec_changes(args), args.set, preset["environments"])
-    settings = {**checked(GrpoConfig, preset["grpo"], f"preset {args.preset}"), **above_preset}
+    preset = load_preset(args.preset)
+    chosen = sources(weighted(names), spec_changes(args), args.set, preset.environments)
+    settings = {**checked(GrpoConfig, preset.grpo, f"preset {args.preset}"), **above_preset}
     settings |= {**given(args, GrpoConfig), "model": args.model, "output": args.output}
     return GrpoConfig(**settings, sources=chosen)
 
@@ -258,7 +258,7 @@ def _grpo_config(args: argparse.Namespace, names: str, above_preset: dict[str, A
 def _run_trl(args: argparse.Namespace) -> int:
     if not args.envs:
         raise SpecError("name what to train on: --envs LIST")
-    preset = load_preset(args.preset)["grpo"] if args.preset else {}
+    preset = load_preset(args.preset).grpo
     for name, value in FIXED.items():
         if preset.get(name, value) != value:
             _say_once(

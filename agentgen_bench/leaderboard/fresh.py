@@ -6,7 +6,6 @@ others. When the text was published, and that the weights were fixed before, no 
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from agentgen_bench.episodes import Episode
 from agentgen_bench.errors import EntryError, SpecError
@@ -14,7 +13,7 @@ from agentgen_bench.evaluation.fresh import fresh_suite
 from agentgen_bench.leaderboard.entry import FRESH_EPISODES, Metadata
 from agentgen_bench.leaderboard.records import checked_episodes
 from agentgen_bench.leaderboard.safe import read_gzip_lines
-from agentgen_bench.scores.fresh import fresh_comparison
+from agentgen_bench.scores.fresh import FreshJson, fresh_comparison
 from agentgen_bench.suites import Suite
 
 
@@ -49,6 +48,6 @@ def drawn_suite(metadata: Metadata, suite: Suite) -> Suite:
     return drawn
 
 
-def fresh_results(frozen: Iterable[Episode], fresh: Iterable[Episode]) -> dict[str, Any]:
+def fresh_results(frozen: Iterable[Episode], fresh: Iterable[Episode]) -> FreshJson:
     """Return the content of fresh.json."""
     return fresh_comparison(frozen, fresh).to_json()

@@ -103,10 +103,32 @@ def outcomes(sums: Sums) -> Outcomes:
     }
 
 
-def sums_json(sums: Sums) -> list[dict[str, Any]]:
+class SettingSumsJson(TypedDict):
+    """A `SettingSums` as plain values."""
+
+    spec: Mapping[str, Any]
+    levels: Sequence[str]
+    solved: Sequence[int]
+    played: Sequence[int]
+    steps: Sequence[int]
+    prompt_tokens: Sequence[int]
+    completion_tokens: Sequence[int]
+
+
+def sums_json(sums: Sums) -> list[SettingSumsJson]:
     """Return plain values."""
-    names = ("spec", "levels", *COUNTS)
-    return [{name: getattr(one, name) for name in names} for one in sums.values()]
+    return [
+        {
+            "spec": one.spec,
+            "levels": one.levels,
+            "solved": one.solved,
+            "played": one.played,
+            "steps": one.steps,
+            "prompt_tokens": one.prompt_tokens,
+            "completion_tokens": one.completion_tokens,
+        }
+        for one in sums.values()
+    ]
 
 
 def sums_from_json(data: Any) -> Sums:

@@ -5,7 +5,7 @@ the actions, nor that the token counts are right.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -193,7 +193,7 @@ def _counted(unparsed: bool, reason: str | None, reward: float, valid: bool) -> 
     return Step(None if unparsed else "", "", reason, reward, 0.0, valid, "", {}, 0, 0, 0, 0, 0)
 
 
-def _score_problems(claimed: dict[str, Any], episodes: list[Episode], fresh: list[Episode]) -> list[str]:
+def _score_problems(claimed: Mapping[str, object], episodes: list[Episode], fresh: list[Episode]) -> list[str]:
     """Return where the files of scores are not what the episodes give."""
     computed = {RESULTS: results(episodes)} | ({FRESH_RESULTS: fresh_results(episodes, fresh)} if fresh else {})
     pairs = ((name, json.loads(json_text(value))) for name, value in computed.items())

@@ -16,11 +16,11 @@ Nothing is redrawn as a whole, so settings that are all solved or all failed sti
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 from agentgen_bench.episodes import Episode
 from agentgen_bench.errors import ScoreError
-from agentgen_bench.scores.base import NO_INTERVAL, Interval, Score, by_setting, level_key, scores_json, setting_label
+from agentgen_bench.scores.base import NO_INTERVAL, Interval, Score, ScoreJson, by_setting, level_key, setting_label
 from agentgen_bench.scores.success import overall, rate, succeeded
 from agentgen_bench.seeding import stream
 
@@ -30,6 +30,25 @@ class Term(NamedTuple):
 
     weight: float
     estimate: Score
+
+
+class FreshSettingJson(TypedDict):
+    """What fresh.json says of one setting."""
+
+    setting: str
+    frozen: ScoreJson
+    fresh: ScoreJson
+    change: ScoreJson
+
+
+class FreshJson(TypedDict):
+    """What fresh.json holds; the scores are means over the settings."""
+
+    frozen: ScoreJson
+    fresh: ScoreJson
+    change: ScoreJson
+    settings: list[FreshSettingJson]
+    left_out: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +64,22 @@ class FreshComparison:
         """The mean change over the settings."""
         return self.scores[-1]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> FreshJson:
         """Return plain values."""
+        frozen, fresh, change = [score.to_json() for score in self.scores]
+        settings = [_setting_json(label, scores) for label, scores in self.settings]
         return {
-            **scores_json(self.scores),
-            "settings": [{"setting": label, **scores_json(scores)} for label, scores in self.settings],
+            "frozen": frozen,
+            "fresh": fresh,
+            "change": change,
+            "settings": settings,
             "left_out": list(self.left_out),
         }
+
+
+def _setting_json(label: str, scores: Iterable[Score]) -> FreshSettingJson:
+    frozen, fresh, change = [score.to_json() for score in scores]
+    return {"setting": label, "frozen": frozen, "fresh": fresh, "change": change}
 
 
 def fresh_comparison(frozen: Iterable[Episode], fresh: Iterable[Episode]) -> FreshComparison:

@@ -61,9 +61,9 @@ def overall_of_packs(settings: Mapping[str, Sequence[Episode]]) -> list[Score]:
     """Return the means over settings of packs, in the order of `OVERALL`; what no setting gives is left out."""
     rows = {key: pack_rows(episodes) for key, episodes in settings.items()}
     packs = {key: pack_of(json.loads(key)) for key in settings}
-    kept = [key for key, pack in packs.items() if pack["context"] == "kept"]
-    different = {key: rows[key] for key in kept if packs[key]["strategy"] == "cod"}
-    repeated = {key: rows[key] for key in kept if packs[key]["strategy"] != "cod"}
+    kept = [key for key, pack in packs.items() if pack.context == "kept"]
+    different = {key: rows[key] for key in kept if packs[key].strategy == "cod"}
+    repeated = {key: rows[key] for key in kept if packs[key].strategy != "cod"}
     found = {
         "kept_score": [_each(own, mean) for own in different.values()],
         "first_position": [_each(own, lambda row: row[0]) for own in different.values()],

@@ -61,7 +61,7 @@ def transfer_scores(before: Table, after: Sequence[Table], source: str) -> list[
 
 def _is_kept(key: str) -> bool:
     pack = pack_of(json.loads(key))
-    return bool(pack["context"] == "kept" and pack["strategy"] == "cod")
+    return pack.context == "kept" and pack.strategy == "cod"
 
 
 def _changes(key: str, measure: str, before: Table, after: Sequence[Table]) -> _Changes:

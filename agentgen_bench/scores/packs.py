@@ -85,17 +85,26 @@ def task_scores(episode: Episode) -> tuple[float, ...]:
     return () if episode.ending == "error" else tuple(task.score for task in episode.tasks)
 
 
-def pack_of(spec: Mapping[str, Any]) -> dict[str, Any]:
+class PackKind(NamedTuple):
+    """What a setting says of its packs, as far as scores tell them apart."""
+
+    context: str  # one of `knobs.CONTEXTS`
+    strategy: str  # one of `knobs.STRATEGIES`
+    but_context: str  # all that is said but the context, as canonical JSON: twins differ in the context alone
+
+
+def pack_of(spec: Mapping[str, Any]) -> PackKind:
     """Return what a setting in JSON form says of its packs, defaults included.
 
     A preset that is not known here stands for itself, but for the context, which presets are named by.
     """
     pack = spec["lifecycle"]
-    if isinstance(pack, Mapping):
-        return {**PACK_DEFAULTS, **pack}
-    name, _, context = str(pack).rpartition("-")
-    unknown = {"preset": name, "context": context} if context in CONTEXTS else {"preset": pack}
-    return {**PACK_DEFAULTS, **PACKS.get(str(pack), unknown)}
+    if not isinstance(pack, Mapping):
+        name, _, context = str(pack).rpartition("-")
+        unknown = {"preset": name, "context": context} if context in CONTEXTS else {"preset": pack}
+        pack = PACKS.get(str(pack), unknown)
+    said = {**PACK_DEFAULTS, **pack}
+    return PackKind(said.pop("context"), said["strategy"], canonical_json(said))
 
 
 def episodes_of_packs(runs: Iterable[Iterable[Episode]]) -> dict[str, list[Episode]]:
@@ -111,8 +120,8 @@ def episodes_of_packs(runs: Iterable[Iterable[Episode]]) -> dict[str, list[Episo
 def _scored(key: str, packs: Mapping[str, Rows], episodes: Sequence[Episode]) -> PackScores:
     rows = list(packs[key].values())
     pack = pack_of(json.loads(key))
-    effect = cod_effect if pack["strategy"] == "cod" else ralph_effect
-    twin = twin_of(key, packs) if pack["context"] == "kept" else None
+    effect = cod_effect if pack.strategy == "cod" else ralph_effect
+    twin = twin_of(key, packs) if pack.context == "kept" else None
     gain = None
     if twin is not None and (shared := [one for one in sorted(packs[key]) if packs[key][one] and packs[twin].get(one)]):
         kept, wiped = ([packs[setting][level] for level in shared] for setting in (key, twin))
@@ -133,7 +142,7 @@ def _changes(key: str, before: Mapping[str, Rows], after: Mapping[str, Rows]) ->
         "score_change": [mean(new) - mean(old) for old, new in pairs],
         "effect_change": [(new[-1] - new[0]) - (old[-1] - old[0]) for old, new in pairs],
     }
-    twin = twin_of(key, after) if pack_of(json.loads(key))["context"] == "kept" else None
+    twin = twin_of(key, after) if pack_of(json.loads(key)).context == "kept" else None
     if twin is not None and twin in before:
         both = [level for level in own if before[twin].get(level) and after[twin].get(level)]
         gains = [[mean(side[key][level]) - mean(side[twin][level]) for level in both] for side in (before, after)]
@@ -148,14 +157,13 @@ def twin_of(key: str, packs: Iterable[str]) -> str | None:
     """Return of some settings (by key) the one that differs in its wiped context alone; None where it is not there."""
     own = _but_context(json.loads(key))
     for other in packs:
-        if pack_of(json.loads(other))["context"] == "wiped" and _but_context(json.loads(other)) == own:
+        if pack_of(json.loads(other)).context == "wiped" and _but_context(json.loads(other)) == own:
             return other
     return None
 
 
 def _but_context(spec: Mapping[str, Any]) -> str:
-    pack = {name: value for name, value in pack_of(spec).items() if name != "context"}
-    return canonical_json({**spec, "lifecycle": pack})
+    return canonical_json({**spec, "lifecycle": pack_of(spec).but_context})
 
 
 def _memory(key: str, episodes: Sequence[Episode]) -> Iterator[Score]:

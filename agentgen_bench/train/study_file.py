@@ -44,7 +44,7 @@ from agentgen_bench.rollout import DEFAULT_WORKERS
 from agentgen_bench.scores.study import ROLES
 from agentgen_bench.spec import TaskSpec
 from agentgen_bench.train.choices import SPEC_FIELDS, sources
-from agentgen_bench.train.presets import load_preset
+from agentgen_bench.train.presets import Preset, load_preset
 from agentgen_bench.train.settings import Source, refuse_held_out_levels, to_json
 
 if TYPE_CHECKING:
@@ -218,12 +218,12 @@ def _read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
 
 def _plan(data: Mapping[str, Any], path: Path) -> StudyPlan:
     grpo = dict(data.get("grpo") or {})
-    preset = load_preset(grpo.pop("preset")) if "preset" in grpo else {"grpo": {}, "environments": {}}
+    preset = load_preset(grpo.pop("preset", None))
     training = {name: _spec(entry, preset, f"environment {name}") for name, entry in data["environments"].items()}
     initial = dict(data["initial"])
     if isinstance(initial.get("model"), str) and initial["model"].startswith("."):
         initial["model"] = str((path.parent / initial["model"]).resolve())
-    settings = {**preset["grpo"], **grpo}
+    settings = {**preset.grpo, **grpo}
     own = {name: settings.pop(name) for name in _fields(PromptConfig) if name in settings}
     return StudyPlan(
         name=str(data["study"]),
@@ -262,13 +262,13 @@ def _evaluation(given: Mapping[str, Any]) -> Evaluation:
     return Evaluation(**{**given, **decided})
 
 
-def _spec(entry: Mapping[str, Any], preset: Mapping[str, Any], where: str) -> TaskSpec:
+def _spec(entry: Mapping[str, Any], preset: Preset, where: str) -> TaskSpec:
     _only(entry, ("env", "knobs", *SPEC_FIELDS), where)
     if "env" not in entry:
         raise SpecError(f"{where}: the key 'env' is missing; it names a family or an id")
     changes = {name: entry[name] for name in SPEC_FIELDS if name in entry}
     knobs = list((entry.get("knobs") or {}).items())
-    (source,) = sources([(str(entry["env"]), 1.0)], changes, knobs, preset["environments"])
+    (source,) = sources([(str(entry["env"]), 1.0)], changes, knobs, preset.environments)
     return source.spec
 
 

@@ -9,7 +9,7 @@ from agentgen_bench.train import grpo, sft
 from agentgen_bench.train.choices import checked, options, sources
 from agentgen_bench.train.init_model import environment_text
 from agentgen_bench.train.optimizing import learning_rate
-from agentgen_bench.train.presets import KEYS, load_preset, preset_names
+from agentgen_bench.train.presets import Preset, load_preset, preset_names
 from agentgen_bench.train.settings import Source, field_docs, weighted
 
 
@@ -21,23 +21,27 @@ def test_every_setting_has_a_docstring(config):
 @pytest.mark.parametrize("name", preset_names())
 def test_a_preset_names_settings_that_exist(name):
     preset = load_preset(name)
-    assert set(preset) == set(KEYS)
-    mixed = {key: value for key, value in preset["sft"].items() if key != "mix"}
-    assert checked(grpo.Config, preset["grpo"], name) == preset["grpo"]
+    assert preset.about
+    mixed = {key: value for key, value in preset.sft.items() if key != "mix"}
+    assert checked(grpo.Config, preset.grpo, name) == preset.grpo
     assert checked(sft.Config, mixed, name) == mixed
-    assert set(preset["environments"]) <= set(BUILT_IN)
+    assert set(preset.environments) <= set(BUILT_IN)
+
+
+def test_no_preset_has_no_settings():
+    assert load_preset(None) == Preset()
 
 
 def test_the_preset_of_the_first_paper_has_its_numbers():
     preset = load_preset("paper-2601.18217")
-    built = grpo.Config(model="m", output="o", sources=sources([("sokoban", 1)], {}), **preset["grpo"])
+    built = grpo.Config(model="m", output="o", sources=sources([("sokoban", 1)], {}), **preset.grpo)
     assert built.steps * built.levels_per_step * built.group_size == 150 * 128
     assert (built.learning_rate, built.kl_coef, built.clip_low, built.clip_high) == (1e-6, 0.01, 0.2, 0.2)
     assert (built.success_reward, built.invalid_penalty, built.save_every) == (10.0, 0.1, 15)
 
 
 def test_a_preset_decides_what_the_command_line_leaves_open():
-    preset = load_preset("paper-2601.18217")["environments"]
+    preset = load_preset("paper-2601.18217").environments
     (source,) = sources([("sokoban", 2.0)], {"richness": "rich"}, [("sokoban.size", 7)], preset)
     assert (source.weight, source.spec.difficulty, dict(source.spec.knobs)) == (
         2.0,
