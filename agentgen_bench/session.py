@@ -64,7 +64,6 @@ class Session:
         policy: str = "session",
         repeat: int = 0,
         level_id: str | None = None,
-        record_text: bool = True,
     ) -> None:
         """Prepare a session; the environment is made by `start`.
 
@@ -75,13 +74,11 @@ class Session:
             policy: the name of who answers, for the record.
             repeat: which of several episodes on the level this is, for the record.
             level_id: the level that the seed must give; None: any.
-            record_text: whether the record holds the observations' texts, or their hashes alone.
         """
         spec = TaskSpec.from_env_id(spec) if isinstance(spec, str) else spec
         self._job = Job(spec, seed, repeat, level_id)
         self.prompt = prompt
         self.policy = policy
-        self._record_text = record_text
         self._running: Running | None = None
         self._episode: Episode | None = None
 
@@ -95,7 +92,6 @@ class Session:
         prompt: PromptConfig = DEFAULT_PROMPT,
         policy: str = "session",
         repeat: int = 0,
-        record_text: bool = True,
     ) -> Self:
         """Return the session of a frozen level: number `index` of cell number `cell`, both from 0, of a shipped suite.
 
@@ -112,7 +108,6 @@ class Session:
             policy=policy,
             repeat=repeat,
             level_id=chosen.level_ids[number],
-            record_text=record_text,
         )
 
     @property
@@ -150,7 +145,7 @@ class Session:
         env = None
         try:
             env = make(self._job.spec)
-            self._running = begin(self._job, env, self.policy, self._record_text)
+            self._running = begin(self._job, env, self.policy, record_text=True)
         except Exception as error:
             if env is not None:
                 env.close()

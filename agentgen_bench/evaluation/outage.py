@@ -18,9 +18,8 @@ class Outage:
     What is held when the run stops is not recorded: it is played when the run goes on.
     """
 
-    def __init__(self, most_in_a_row: int = MOST_IN_A_ROW) -> None:
-        """Begin; `most_in_a_row` crashes of environments stop the run."""
-        self._most = most_in_a_row
+    def __init__(self) -> None:
+        """Begin; `MOST_IN_A_ROW` crashes of environments stop the run."""
         self._held: list[Episode] = []
         self._has_crashed = False
 
@@ -34,9 +33,9 @@ class Outage:
             isinstance(error, OSError) and error.errno in NO_ROOM
         ):
             raise RunError(f"the run cannot go on: {_described(error)}; {_ADVICE}") from error
-        if len(self._held) + 1 >= self._most:
+        if len(self._held) + 1 >= MOST_IN_A_ROW:
             raise RunError(
-                f"the run cannot go on: {self._most} episodes in a row crashed and are not recorded, the last with "
+                f"the run cannot go on: {MOST_IN_A_ROW} episodes in a row crashed and are not recorded, the last with "
                 f"{_described(error)}; {_ADVICE}"
             ) from error
         self._has_crashed = True

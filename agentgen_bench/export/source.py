@@ -10,7 +10,7 @@ from agentgen_bench.episodes import Episode, canonical_json, read_episodes
 from agentgen_bench.errors import RunError
 from agentgen_bench.evaluation.folder import EPISODES, MANIFEST, read_manifest
 from agentgen_bench.evaluation.plan import Plan, plan_from_json, suite_plan
-from agentgen_bench.evaluation.protocol import Protocol, load_protocol
+from agentgen_bench.evaluation.protocol import load_protocol
 from agentgen_bench.evaluation.sessions import sessions_of
 from agentgen_bench.leaderboard.entry import METADATA, metadata_from_json, read_metadata
 from agentgen_bench.leaderboard.records import read_entry_episodes
@@ -62,19 +62,18 @@ def read_source(path: Path, suite: Suite | None = None) -> Source:
     raise RunError(f"{path} is neither a run folder ({MANIFEST}) nor a leaderboard entry ({METADATA})")
 
 
-def study_sources(path: Path, elsewhere: Path, protocol: Protocol | None = None) -> dict[str, Source]:
+def study_sources(path: Path, elsewhere: Path) -> dict[str, Source]:
     """Return the source of each run of a study's entry, by the run's name.
 
     Args:
         path: the entry's folder.
         elsewhere: the folder for episodes that do not lie in the entry.
-        protocol: the entry's protocol (default: the shipped one).
 
     Raises:
         EntryError: a file of it is not as it must be, or episodes cannot be fetched.
     """
     path = path.absolute()
-    protocol = load_protocol(path.parent.name) if protocol is None else protocol
+    protocol = load_protocol(path.parent.name)
     metadata = read_study_metadata(path, protocol)
     suite = study_suite(protocol, metadata)
     found = {}

@@ -185,7 +185,6 @@ def problems(
     merged: Path,
     *,
     changed: Iterable[str] = (),
-    today: date | None = None,
     replay: bool = True,
     workers: int | None = None,
     on_entry: Callable[[Path], None] | None = None,
@@ -196,7 +195,6 @@ def problems(
         base: the leaderboards before.
         merged: the leaderboards as merging would leave them.
         changed: all paths that the pull request touches, relative to the repository.
-        today: the day of the check (default: today, UTC).
         replay: whether to replay the entries; who has just made them has done so.
         workers: processes of each replay (default: all cores).
         on_entry: told of each entry before it is replayed.
@@ -208,7 +206,7 @@ def problems(
         found += trail_problems(base, merged)
         found += stray_files(base, merged)
         found += readme_problems(base, merged)
-        found += name_problems(base, merged, today or datetime.now(UTC).date())
+        found += name_problems(base, merged, datetime.now(UTC).date())
         found += [f"{name} is removed; that is for maintainers to do" for name in removed_entries(base, merged)]
         found += [f"{name} is changed; submit it anew, as an entry beside it" for name in changed_entries(base, merged)]
         found += audit_problems(merged)

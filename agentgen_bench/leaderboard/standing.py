@@ -40,22 +40,19 @@ class Standing(NamedTuple):
         return "\n".join([*lines, *row.notes])
 
 
-def standing(
-    run: Path, leaderboards: Path, suite: Suite | None = None, fresh: Path | None = None, kept: Kept | None = None
-) -> Standing:
+def standing(run: Path, leaderboards: Path, suite: Suite | None = None, kept: Kept | None = None) -> Standing:
     """Return the board of a run's suite with the run on it, as its entry would be.
 
     Args:
         run: the run folder.
         leaderboards: the folder of all boards.
         suite: the suite (default: the shipped one that the run names).
-        fresh: the folder of a run of the same policy on fresh levels.
         kept: what was read of entries before (default: nothing, every episode is read).
 
     Raises:
         EntryError: with every reason why the run cannot be submitted.
     """
-    submission = read_submission(run, suite, fresh=fresh)
+    submission = read_submission(run, suite)
     name = submission.suite.name
     with tempfile.TemporaryDirectory(prefix="agentgen-mine-") as folder:
         boards = Path(folder)

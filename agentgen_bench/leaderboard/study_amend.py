@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agentgen_bench.errors import EntryError
-from agentgen_bench.evaluation.protocol import Protocol, load_protocol
+from agentgen_bench.evaluation.protocol import load_protocol
 from agentgen_bench.leaderboard.study_entry import read_study_metadata
 from agentgen_bench.leaderboard.study_folder import read_study_folder
 from agentgen_bench.leaderboard.study_fresh import all_fresh_episodes, drawn_protocol
@@ -18,9 +18,9 @@ from agentgen_bench.scores.study_board import BoardScoresJson
 from agentgen_bench.scores.study_fresh import FreshStudyJson
 
 
-def computed_scores(path: Path, protocol: Protocol | None = None) -> Mapping[str, BoardScoresJson | FreshStudyJson]:
+def computed_scores(path: Path) -> Mapping[str, BoardScoresJson | FreshStudyJson]:
     """Return what this version computes as the scores of a study's entry, from its episodes, by the file's name."""
-    protocol = load_protocol(path.parent.name) if protocol is None else protocol
+    protocol = load_protocol(path.parent.name)
     metadata = read_study_metadata(path, protocol)
     with tempfile.TemporaryDirectory(prefix="agentgen-bench-") as folder:
         played = all_episodes(path, metadata, protocol, Path(folder))
@@ -28,7 +28,7 @@ def computed_scores(path: Path, protocol: Protocol | None = None) -> Mapping[str
         return score_files(protocol, metadata, played, fresh)
 
 
-def rerun_study_note(path: Path, study: Path, elsewhere: Path | None = None, protocol: Protocol | None = None) -> str:
+def rerun_study_note(path: Path, study: Path, elsewhere: Path | None = None) -> str:
     """Return what a study run anew shows about the entry in a folder, as a note for the audit trail.
 
     Runs are compared by name, level by level; those that the new study lacks are counted and say nothing.
@@ -36,7 +36,7 @@ def rerun_study_note(path: Path, study: Path, elsewhere: Path | None = None, pro
     Raises:
         EntryError: no run is in both, a run is not complete, or a success differs by more than chance explains.
     """
-    protocol = load_protocol(path.parent.name) if protocol is None else protocol
+    protocol = load_protocol(path.parent.name)
     metadata = read_study_metadata(path, protocol)
     _, runs = read_study_folder(study)
     shared = [name for name in metadata.study.folders if name in runs]

@@ -4,7 +4,6 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from agentgen_bench.evaluation.protocol import Protocol
 from agentgen_bench.leaderboard.standing import MINE
 from agentgen_bench.leaderboard.studies import read_studies, read_study_entry
 from agentgen_bench.leaderboard.study_folder import read_study_submission, study_problems
@@ -27,18 +26,17 @@ class StudyStanding(NamedTuple):
         return "\n".join([head, *(place_text(self.table, row) for row in self.rows)])
 
 
-def study_standing(path: Path, leaderboards: Path, protocol: Protocol | None = None) -> StudyStanding:
+def study_standing(path: Path, leaderboards: Path) -> StudyStanding:
     """Return the table of a study's protocol with the study in it, as its entry would be.
 
     Args:
         path: the study's folder, or its file of runs and roles.
         leaderboards: the folder of all boards.
-        protocol: the protocol (default: the shipped one that the runs name).
 
     Raises:
         EntryError: with every reason why the study cannot be submitted.
     """
-    submission = read_study_submission(path, protocol)
+    submission = read_study_submission(path)
     refuse(path, study_problems(submission))
     with tempfile.TemporaryDirectory(prefix="agentgen-mine-") as folder:
         place = Path(folder) / submission.protocol.name

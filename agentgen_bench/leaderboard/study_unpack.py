@@ -7,13 +7,13 @@ import yaml
 from agentgen_bench.episodes import SCHEMA_VERSION, to_line
 from agentgen_bench.evaluation.folder import EPISODES, MANIFEST, write_json, write_text
 from agentgen_bench.evaluation.plan import suite_plan
-from agentgen_bench.evaluation.protocol import Protocol, load_protocol
+from agentgen_bench.evaluation.protocol import load_protocol
 from agentgen_bench.leaderboard.study_entry import read_study_metadata
 from agentgen_bench.leaderboard.study_folder import STUDY
 from agentgen_bench.leaderboard.study_records import episodes_at, read_origins, run_episodes, study_suite
 
 
-def unpack_study(path: Path, folder: Path, protocol: Protocol | None = None) -> Path:
+def unpack_study(path: Path, folder: Path) -> Path:
     """Write the runs of a study's entry below a folder and return the file that names them with their roles.
 
     The episodes are compact, as the entry holds them: without the texts of observations, which a replay brings back.
@@ -23,7 +23,7 @@ def unpack_study(path: Path, folder: Path, protocol: Protocol | None = None) -> 
         EntryError: the entry is damaged, or its episodes cannot be fetched.
     """
     path = path.absolute()
-    protocol = load_protocol(path.parent.name) if protocol is None else protocol
+    protocol = load_protocol(path.parent.name)
     metadata = read_study_metadata(path, protocol)
     suite, origins = study_suite(protocol, metadata), read_origins(path, metadata)
     for name in metadata.study.folders:

@@ -7,7 +7,7 @@ happened as recorded, nor which weights chose the actions: these are claims.
 
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, cast
@@ -184,14 +184,12 @@ def score_files(
     return {SCORES: scores, FRESH_RESULTS: fresh_scores(metadata.study, played, fresh, scores)}
 
 
-def all_episodes(
-    path: Path, metadata: StudyMetadata, protocol: Protocol, elsewhere: Path, runs: Iterable[str] | None = None
-) -> dict[str, list[Episode]]:
-    """Return the checked episodes of the runs of an entry (default: all), with what is scored of each alone."""
+def all_episodes(path: Path, metadata: StudyMetadata, protocol: Protocol, elsewhere: Path) -> dict[str, list[Episode]]:
+    """Return the checked episodes of the runs of an entry, with what is scored of each alone."""
     return {
         run: [
             scored(episode)
             for episode in run_episodes(episodes_at(path, run, metadata, elsewhere), run, metadata, protocol)
         ]
-        for run in (metadata.study.folders if runs is None else runs)
+        for run in metadata.study.folders
     }

@@ -20,6 +20,8 @@ from agentgen_bench.policies.local import Completions, Generation, TrainableLoca
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.prompts import PromptConfig
 
+TIMEOUT_S = 600.0  # without an answer for so long a request counts as lost
+
 
 class TokenServerPolicy(TrainableLocalPolicy):
     """The model that a vLLM server (0.22 or later) serves under `/v1/completions`.
@@ -39,7 +41,6 @@ class TokenServerPolicy(TrainableLocalPolicy):
         *,
         max_model_len: int | None = None,
         concurrency: int = 256,
-        timeout_s: float = 600.0,
         retries: int = 6,
         backoff_s: float = 0.5,
     ) -> None:
@@ -52,7 +53,6 @@ class TokenServerPolicy(TrainableLocalPolicy):
             sampling: how completions are drawn; each request is sent its own seed.
             max_model_len: tokens of prompt and completion together; None: the model's limit, at most 16,384.
             concurrency: requests under way at once.
-            timeout_s: seconds without an answer after which a request counts as lost.
             retries: how often a lost request is sent again.
             backoff_s: seconds before the first retry; doubled for each further one, up to 30.
         """
@@ -60,7 +60,7 @@ class TokenServerPolicy(TrainableLocalPolicy):
         self._client = HttpClient(
             _with_version(server),
             api_key=clean_key(os.environ.get(API_KEY_VARIABLE), API_KEY_VARIABLE),
-            timeout_s=timeout_s,
+            timeout_s=TIMEOUT_S,
             retries=retries,
             backoff_s=backoff_s,
             connections=concurrency,

@@ -7,14 +7,13 @@ token would change how other words are cut.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from agentgen_bench.errors import AgentGenError
 from agentgen_bench.evaluation.training import PlayedLevels
 from agentgen_bench.seeding import seed_from
-from agentgen_bench.spec import TaskSpec
 from agentgen_bench.train.init_model import InitSummary, check_possible
 from agentgen_bench.train.provenance import of_specs, record_training
 
@@ -38,7 +37,6 @@ def grow_model(
     texts: Iterable[str],
     vocab_size: int | None = None,
     seed: int = 0,
-    sources: Sequence[TaskSpec] = (),
 ) -> InitSummary:
     """Write the model folder `model` to `output` with the words of `texts` that its tokenizer spells as new tokens.
 
@@ -68,7 +66,7 @@ def grow_model(
         run=None,
         step=0,
         settings={"model": str(start), "words": list(grown.words), "seed": seed},
-        sources=of_specs(sources),
+        sources=of_specs(()),
         levels=PlayedLevels(),
     )
     return InitSummary(folder, sum(p.numel() for p in network.parameters()), network.config.vocab_size)
