@@ -12,12 +12,14 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points
-from importlib.metadata import version as installed_version
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from agentgen_bench.errors import SpecError, UnavailableError
+from agentgen_bench.plugins import may_be_declared
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "agentgen_bench.families"
 BUILT_IN = {
@@ -210,7 +212,7 @@ class _Found(NamedTuple):
 def _found() -> _Found:
     families = {name: _checked(load(f"{module}:FAMILY")) for name, module in (BUILT_IN | EVALUATION_ONLY).items()}
     broken = []
-    for point in sorted(entry_points(group=GROUP)):
+    for point in _entry_points() if may_be_declared(GROUP) else ():
         try:
             loaded = _checked(point.load())
             _check_name_is_free(loaded.name, families)
@@ -226,14 +228,23 @@ def _found() -> _Found:
     return _Found(MappingProxyType(families), tuple(broken))
 
 
+def _entry_points() -> "list[EntryPoint]":
+    from importlib.metadata import entry_points
+
+    return sorted(entry_points(group=GROUP))
+
+
 def _installed(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed_version
+
     try:
         return installed_version(package)
     except PackageNotFoundError:
         return "(not installed)"
 
 
-def _reason(point: EntryPoint, error: Exception) -> str:
+def _reason(point: "EntryPoint", error: Exception) -> str:
     spec = getattr(sys.modules.get(point.module), "__spec__", None)
     early = getattr(spec, "_initializing", False)  # the plug-in was imported first, and now waits for us
     hint = f"; let {point.module.partition('.')[0]}/__init__.py begin with `import agentgen_bench`" if early else ""
@@ -252,6 +263,6 @@ def _check_name_is_free(name: str, taken: Iterator[str] | Mapping[str, Family]) 
         raise SpecError(f"the family {name!r} is here already as {others[0]!r}; choose another name")
 
 
-def _described(point: EntryPoint) -> str:
+def _described(point: "EntryPoint") -> str:
     package = "" if point.dist is None else f" of {point.dist.name} {point.dist.version}"
     return f"'{point.name} = {point.value}'{package}"

@@ -30,7 +30,8 @@ def plugins(monkeypatch):
         monkeypatch.setitem(sys.modules, "some_plugins", module)
         points = [EntryPoint(name, f"some_plugins:{name}", families.GROUP) for name in objects]
         points.append(EntryPoint("Absent", "no_such_package:FAMILY", families.GROUP))
-        monkeypatch.setattr(families, "entry_points", lambda group: points)
+        monkeypatch.setattr(families, "_entry_points", lambda: points)
+        monkeypatch.setattr(families, "may_be_declared", lambda group: True)
         families._found.cache_clear()
 
     yield install
