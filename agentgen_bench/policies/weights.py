@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from agentgen_bench.errors import MissingDependencyError, PolicyError
+from agentgen_bench.errors import MissingDependencyError, PolicyError, install_hint
 from agentgen_bench.policies.checkpoint import open_checkpoint, safetensors_layout
 
 BLOCK_BYTES = 1 << 22
@@ -97,9 +97,7 @@ def _of_torch(file: Path) -> Iterator[TensorDigest]:
     try:
         import torch
     except ImportError:
-        raise MissingDependencyError(
-            f"{file} needs torch to be read: pip install 'agentgen-bench[transformers]'"
-        ) from None
+        raise MissingDependencyError(f"{file} needs torch to be read: {install_hint('transformers')}") from None
     for name, tensor in torch.load(file, map_location="cpu", weights_only=True).items():
         data = tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
         kind = str(tensor.dtype).removeprefix("torch.")
