@@ -58,10 +58,14 @@ class Engine:
     def __init__(self, scene: Scene) -> None:
         """Create the engine at the scene's start."""
         self.scene: Scene = scene
-        self.reset()
+        self._begin()
 
     def reset(self) -> str:
         """Go back to the start and return the official first observation."""
+        self._begin()
+        return f"{wording.WELCOME}{self.intro()}\n\n{wording.task_text(self.scene.task)}"
+
+    def _begin(self) -> None:
         start = self.scene.start
         self.location: int = start.location
         self.held: int = start.held
@@ -72,7 +76,6 @@ class Engine:
         self.removed: set[tuple[int, int]] = set()  # (object, receptacle) pairs undone by taking, not put back since
         self._takes: dict[int, tuple[str, ...]] = {}
         self._judge()
-        return f"{wording.WELCOME}{self.intro()}\n\n{wording.task_text(self.scene.task)}"
 
     def intro(self) -> str:
         """Return the view of the first observation: unlike `look`, it lists all receptacles of the room."""
