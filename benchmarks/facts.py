@@ -1,6 +1,7 @@
 """What a fact of the world is worth to who knows it: told, found out and written down, or never kept.
 
     python benchmarks/facts.py                      # the fact alone: 100 packs of four tasks per family
+    python benchmarks/facts.py --family WebShop --difficulty medium # at another difficulty than the one it is shown at
     python benchmarks/facts.py --streams --packs 40 # an irrelevant task, a changing fact; packs of 4, 8 and 16 tasks
 
 One scripted policy per family plays the same packs in three contexts: its note kept, wiped, or the fact told. What it
@@ -111,8 +112,13 @@ def main() -> int:
     parser.add_argument("--packs", type=int, default=100, help="packs per setting (default: 100)")
     parser.add_argument("--streams", action="store_true", help="all streams and lengths, with the tokens of the notes")
     parser.add_argument("--family", choices=[setting.family for setting in SETTINGS], help="one family only")
+    parser.add_argument("--difficulty", help="for all, in place of the one that each is shown at: easy, medium or hard")
     args = parser.parse_args()
-    chosen = [setting for setting in SETTINGS if args.family in (None, setting.family)]
+    chosen = [
+        setting._replace(difficulty=args.difficulty or setting.difficulty)
+        for setting in SETTINGS
+        if args.family in (None, setting.family)
+    ]
     if args.streams:
         for setting in chosen:
             streams(setting, args.packs)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,25 @@ def test_a_fine_tuned_checkpoint_is_compared_with_its_start(tiny_model, tmp_path
         step.completion for episode in runs[1] for step in episode.steps
     ]
     assert "Sokoban" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_study_of_memory_goes_its_whole_way_in_small_and_does_nothing_twice(tmp_path):
+    shutil.copytree(EXAMPLES, tmp_path / "examples")
+    scripts = str(Path(sys.executable).parent)
+    environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
+    command = ["examples/memory_study.sh", "small"]
+    said = []
+    for _ in range(2):
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+        said.append(done.stdout)
+    runs = tmp_path / "runs" / "memory-cpu-small" / "study" / "runs"
+    assert sorted(path.name for path in runs.iterdir()) == ["initial", "on-packs-seed-0", "on-packs-seed-1"]
+    for score in ("held_in_score_change", "held_in_gain_change"):
+        assert re.search(rf"trained on Sokoban +{score} .* levels and seeds", said[0])
+    assert "parameters" in said[0]
+    assert "parameters" not in said[1]
 
 
 @pytest.fixture
