@@ -29,6 +29,6 @@ resume() { [ ! -d "$1" ] || echo --resume; }
   --output "$folder/packs" --quiet $(resume "$folder/packs")
 [ -f "$folder/words/training.json" ] || agentgen-bench init-model "$folder/words" --grow "$base" --data "$folder/packs"
 [ -f "$clone/training.json" ] || agentgen-bench train sft --model "$folder/words" --data "$folder/packs" --steps $steps \
-  --batch $batch --learning-rate 2e-3 --warmup-share 0.04 --max-sample-tokens 600 --bf16 --attention eager \
+  --batch $batch --learning-rate 5e-4 --warmup-share 0.04 --max-sample-tokens 800 --bf16 --attention eager \
   --save-every 65 --output "$folder/sft" $(resume "$folder/sft")
 agentgen-bench study "$study" --output "$folder/study"

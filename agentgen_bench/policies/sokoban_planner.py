@@ -51,7 +51,7 @@ def _decide(history: History) -> Decision:
     plan = None if start is None else _plan(start)
     if start is None or not plan:
         return NO_ANSWER
-    return answer(_thought(start, plan), DIRECTIONS[plan[0]])
+    return answer(thought(start, plan), DIRECTIONS[plan[0]])
 
 
 def board_of(observation: str) -> Start | None:
@@ -115,7 +115,7 @@ def _first_push(start: Start, plan: Sequence[int]) -> Push | None:
     return Push(position(first[0]), first[1], position(followed), first[2])
 
 
-def _thought(start: Start, plan: Sequence[int]) -> str:
+def thought(start: Start, plan: Sequence[int]) -> str:
     """Return where I am, which box goes where, and what this move is for."""
     push = _first_push(start, plan)
     if push is None:

@@ -1,6 +1,7 @@
 """A Sokoban player for hidden names of the moves: it tries words, and writes down where each has led.
 
-It plans on the board as the planner does. The word for a move comes from its context, from what it has tried in this
+It plans on the board as the planner does, and begins its thoughts like it: a clone of the planner can go on with what
+it knows. The word for a move comes from its context, from what it has tried in this
 task, or is tried: the first listed one that it knows nothing of. Prompts have to list the words (`--action-hints
 templates`). Contexts and thoughts hold pairs such as `up=quib`, short and always the same, for small models to copy.
 """
@@ -15,7 +16,7 @@ from agentgen_bench.envs.sokoban.rules import neighbour
 from agentgen_bench.policies.base import Decision, Description
 from agentgen_bench.policies.demonstrators import NO_ANSWER, answer
 from agentgen_bench.policies.pack_frames import Frame, frame_of
-from agentgen_bench.policies.sokoban_planner import board_of
+from agentgen_bench.policies.sokoban_planner import board_of, thought
 from agentgen_bench.prompts import History, Turn
 
 Words = dict[str, str]  # direction -> the word for it
@@ -71,11 +72,11 @@ def _move(frame: Frame, known: Words) -> Decision:
     plan = shortest_plan(board.floor, board.goals, board.boxes, board.player)
     if not plan:
         return answer(f"{said}{LOST}", _new_word(frame.alone, words, board) or listed[0])
-    direction = DIRECTIONS[plan[0]]
+    direction, planned = DIRECTIONS[plan[0]], thought(board, plan)
     word = words.get(direction, "")
     if word in listed:
-        return answer(f"{said}{direction}={word}", word)
-    return answer(f"{said}{direction}={UNKNOWN}", _new_word(frame.alone, words, board) or listed[0])
+        return answer(f"{planned} {said}{direction}={word}", word)
+    return answer(f"{planned} {said}{direction}={UNKNOWN}", _new_word(frame.alone, words, board) or listed[0])
 
 
 def _new_word(alone: History, words: Words, board: Start) -> str | None:

@@ -8,6 +8,7 @@ from agentgen_bench.episodes import Episode
 from agentgen_bench.errors import SpecError
 from agentgen_bench.policies.demonstrators import Imitable
 from agentgen_bench.policies.names import DEMONSTRATORS
+from agentgen_bench.policies.sokoban_planner import SokobanPlanner
 from agentgen_bench.policies.sokoban_word_finder import SokobanWordFinder
 from agentgen_bench.prompts import History, PromptConfig, Turn
 from agentgen_bench.rollout import Job, play
@@ -23,12 +24,21 @@ def history(observation: str, *turns: tuple[str, str], context: str = "", listed
 
 
 def completion(asked: History) -> str:
-    return SokobanWordFinder().act([asked])[0].completion
+    """Return what it says after the planner's thought, and does."""
+    said = SokobanWordFinder().act([asked])[0].completion
+    (planned,) = SokobanPlanner().act([asked])
+    return said.replace(planned.completion.partition("</think>")[0] + " ", "<think>") if planned.action else said
 
 
 def test_it_tries_the_first_listed_word_that_it_knows_nothing_of() -> None:
     assert completion(history(START)) == "<think>right=?</think><action>blick</action>"
     assert completion(history(START, context="up=blick")) == "<think>right=?</think><action>flane</action>"
+
+
+def test_its_thought_begins_like_the_planners() -> None:
+    said = SokobanWordFinder().act([history(START, context="right=zorp")])[0].completion
+    assert said.startswith("<think>I am at (1, 1). The box at (1, 3) must end on the target at (1, 4): push it right.")
+    assert said.endswith(" right=zorp</think><action>zorp</action>")
 
 
 def test_a_word_that_led_nowhere_is_not_tried_again_on_the_same_board() -> None:
