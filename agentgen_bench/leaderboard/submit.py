@@ -195,7 +195,10 @@ def _result_problems(run: Run) -> list[str]:
     found = first_difference(claimed, json.loads(json_text(results(run.episodes))))
     if found is None:
         return []
-    return [f"its {RUN_RESULTS} is not what its episodes give ({found}); it was edited, or made by another version"]
+    return [
+        f"its {RUN_RESULTS} is not what its episodes give ({found}); it was edited, or made by another version, "
+        "such as one without scores of packs. The run's command with --resume checks the episodes and writes it anew"
+    ]
 
 
 def _own_json(path: Path) -> Any:

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import shutil
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from agentgen_bench import Answer, PromptConfig, scripted_policy
+from agentgen_bench.errors import EntryError
 from agentgen_bench.evaluation.freeze import frozen_cell
 from agentgen_bench.evaluation.plan import suite_plan
 from agentgen_bench.evaluation.run import evaluate
@@ -63,6 +65,24 @@ def test_an_entry_of_packs_holds(packs: Suite, lines: tuple[Path, list[dict[str,
     assert verify(entry, suite=packs, workers=1).holds
     assert [len(task[3] or "") for task in episodes[0]["tasks"]] == [989, 0, 0]
     assert [step["parse_reason"] for step in episodes[0]["steps"] if step["parse_reason"]] == ["unclosed"]
+
+
+def test_a_run_that_knows_no_scores_of_packs_is_written_anew_by_resuming_it(
+    packs: Suite, lines: tuple[Path, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    """So it is with results.json of a run from before there were such scores."""
+    run = tmp_path / "run"
+    shutil.copytree(lines[0].parents[2] / "run", run)
+    old = json.loads((run / "results.json").read_text())
+    old.pop("packs")
+    (run / "results.json").write_text(json.dumps(old))
+    named = {"org": "Lab", "model": "w", "date": "2026-01-31", "leaderboards": tmp_path / "b"}
+    with pytest.raises(
+        EntryError, match=r"\(packs is missing\).* with --resume checks the episodes and writes it anew"
+    ):
+        submit(run, **named, suite=packs, workers=1)  # type: ignore[arg-type]
+    evaluate(suite_plan(packs), AgentPolicy(Writer, FULL, name="writer"), FULL, run, resume=True)
+    submit(run, **named, suite=packs, workers=1)  # type: ignore[arg-type]
 
 
 def test_a_row_of_packs_has_its_columns_and_curves_wherever_it_is_shown(
