@@ -18,7 +18,7 @@ from agentgen_bench.evaluation.folder import read_run
 from agentgen_bench.leaderboard.likelihood import Drawn, _Rebuilding, chosen_episodes, drawn_completions, judged
 from agentgen_bench.policies.base import Decision
 from agentgen_bench.policies.names import scripted_policy
-from agentgen_bench.policies.prefill import evidence
+from agentgen_bench.policies.prefill import evidences
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.policies.transformers import TransformersPolicy
 from agentgen_bench.prompts import History, PromptConfig
@@ -87,7 +87,7 @@ def report(
     name: str, policy: TransformersPolicy, drawn: list[Drawn], sampling: Sampling, n: int, left_out: int
 ) -> None:
     started = time.process_time()
-    tokens = [evidence(policy, one.prompt, one.completion, sampling) for one in drawn]
+    tokens = evidences(policy, drawn, sampling)
     seconds = time.process_time() - started
     try:
         found = judged(tokens, sampling, n_episodes=n, left_out=left_out)

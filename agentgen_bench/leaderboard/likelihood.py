@@ -16,7 +16,7 @@ from agentgen_bench.leaderboard.fresh import read_fresh_episodes
 from agentgen_bench.leaderboard.records import prompt_of, read_entry_episodes
 from agentgen_bench.leaderboard.replay import RecordedPolicy
 from agentgen_bench.policies.base import Decision, Description, TokenSample
-from agentgen_bench.policies.prefill import TokenEvidence, evidence
+from agentgen_bench.policies.prefill import TokenEvidence, evidences
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.policies.transformers import TransformersPolicy
 from agentgen_bench.prompts import History, PromptConfig
@@ -114,7 +114,7 @@ def compared(metadata: Metadata, episodes: Sequence[Episode], policy: Transforme
     """
     sampling, config, context = _claimed(metadata)
     drawn, left_out = drawn_completions(episodes, policy, config, sampling.max_tokens, context)
-    tokens = [evidence(policy, one.prompt, one.completion, sampling) for one in drawn]
+    tokens = evidences(policy, drawn, sampling)
     return judged(tokens, sampling, n_episodes=len(episodes), left_out=left_out)
 
 

@@ -1,7 +1,7 @@
-"""What a model says of completions that are given: one pass over prompt and completion, nothing is sampled."""
+"""What a model says of completions that are given: one pass over a chat, nothing is sampled."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from agentgen_bench.policies.decoding import kept_logits
 from agentgen_bench.policies.sampling import Sampling
@@ -33,19 +33,61 @@ def evidence(
         completion: token ids, at least one.
         sampling: how the completion is said to have been drawn; at temperature 0 the distribution is the model's own.
     """
+    return evidences(policy, [(prompt, completion)], sampling)[0]
+
+
+def evidences(
+    policy: TransformersPolicy, samples: Sequence[tuple[Sequence[int], Sequence[int]]], sampling: Sampling
+) -> list[list[TokenEvidence]]:
+    """Return the evidence on completions with their prompts, in their order.
+
+    A prompt that goes on from the prompt and completion before it, as in a growing chat, is read in one pass with them.
+    """
+    return [
+        found
+        for chat in _chats(samples)
+        for found in _read(policy, [*chat[-1][0], *chat[-1][1]], [(len(p), len(c)) for p, c in chat], sampling)
+    ]
+
+
+def _chats(samples: Sequence[tuple[Sequence[int], Sequence[int]]]) -> list[list[tuple[Sequence[int], Sequence[int]]]]:
+    """Return the samples in groups of which each goes on from the one before."""
+    chats: list[list[tuple[Sequence[int], Sequence[int]]]] = []
+    read: tuple[int, ...] = ()
+    for prompt, completion in samples:
+        if not chats or tuple(prompt[: len(read)]) != read:
+            chats.append([])
+        chats[-1].append((prompt, completion))
+        read = (*prompt, *completion)
+    return chats
+
+
+def _read(
+    policy: TransformersPolicy, tokens: Sequence[int], places: Sequence[tuple[int, int]], sampling: Sampling
+) -> list[list[TokenEvidence]]:
+    """Return the evidence on the completions that begin at these places of the tokens and are so long."""
     import torch
 
-    ids = torch.tensor([[*prompt, *completion]], device=policy.device)  # (1, T)
+    ids = torch.tensor([tokens], device=policy.device)  # (1, T)
     with torch.inference_mode():
-        logits = policy.model(input_ids=ids).logits[0, len(prompt) - 1 : -1].float()  # (completion, V)
-        kept = logits if sampling.greedy else kept_logits(logits, sampling)
-        logprobs = kept.log_softmax(dim=-1)
-        chances = logprobs.exp()
-        surprise = torch.where(chances > 0, logprobs, torch.zeros_like(logprobs))
-        entropy = -(chances * surprise).sum(dim=-1)
-        variance = (chances * surprise**2).sum(dim=-1) - entropy**2
-        chosen = ids[0, len(prompt) :, None]
-        own = logprobs.gather(-1, chosen)[:, 0]
-        gap = logits.max(dim=-1).values - logits.gather(-1, chosen)[:, 0]
+        logits = policy.model(input_ids=ids).logits[0]  # (T, V)
+        return [
+            _evidence(logits[start - 1 : start - 1 + length].float(), ids[0, start : start + length], sampling)
+            for start, length in places
+        ]
+
+
+def _evidence(logits: Any, chosen: Any, sampling: Sampling) -> list[TokenEvidence]:
+    """Return the evidence that logits of shape (completion, V) give on the tokens that were chosen there."""
+    import torch
+
+    kept = logits if sampling.greedy else kept_logits(logits, sampling)
+    logprobs = kept.log_softmax(dim=-1)
+    chances = logprobs.exp()
+    surprise = torch.where(chances > 0, logprobs, torch.zeros_like(logprobs))
+    entropy = -(chances * surprise).sum(dim=-1)
+    variance = (chances * surprise**2).sum(dim=-1) - entropy**2
+    own = logprobs.gather(-1, chosen[:, None])[:, 0]
+    gap = logits.max(dim=-1).values - logits.gather(-1, chosen[:, None])[:, 0]
     columns = (own, entropy, variance.clamp(min=0), gap)
     return [TokenEvidence(*row) for row in zip(*[column.tolist() for column in columns], strict=True)]

@@ -26,7 +26,7 @@ from agentgen_bench.leaderboard.likelihood import (
 from agentgen_bench.leaderboard.records import packed
 from agentgen_bench.leaderboard.submit import submit
 from agentgen_bench.policies.base import Decision
-from agentgen_bench.policies.prefill import TokenEvidence, evidence
+from agentgen_bench.policies.prefill import TokenEvidence, evidence, evidences
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.prompts import History, PromptConfig
 from agentgen_bench.rollout import Job, play
@@ -105,6 +105,23 @@ def test_sampled_tokens_under_the_name_of_greedy_decoding_are_found(models):
 def test_another_prompt_is_found(models):
     hinted = [Drawn(one.prompt[: len(one.prompt) // 2], one.completion) for one in sampled(models[0], HOT)]
     assert not verdict(hinted, models[0], HOT).holds
+
+
+def test_a_growing_chat_is_read_once_with_the_same_evidence(models, monkeypatch):
+    policy = policy_of(models[0])
+    first, second, third = sampled(models[0], HOT)[:3]
+    grown = Drawn((*first.prompt, *first.completion, *second.prompt), second.completion)
+    chats = [first, grown, third]
+    apart = [evidence(policy, *one, HOT) for one in chats]
+    forward, passes = policy.model.forward, []
+    monkeypatch.setattr(policy.model, "forward", lambda **given: passes.append(given) or forward(**given))
+    together = evidences(policy, chats, HOT)
+    assert [given["input_ids"].shape[1] for given in passes] == [
+        len(grown.prompt) + len(grown.completion),
+        len(third.prompt) + len(third.completion),
+    ]
+    for one, other in zip(together, apart, strict=True):
+        assert np.array(one) == pytest.approx(np.array(other), abs=1e-4)
 
 
 def test_the_evidence_is_that_of_the_distribution(models):
