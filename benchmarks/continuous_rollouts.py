@@ -7,9 +7,10 @@ a million parameters: the smaller the model, the larger the share of everything 
 log-normal distribution says that their request's own seed draws from: the longest tens of times the median, as thoughts
 are. The same episodes are played with each episode asking as soon as it has its observation (continuous) and, as it was
 before, with each round waiting for its slowest completion; `grpo` plays groups as a step of `train grpo` collects them.
-The requests they made go to the bare engine in one batch, with the engine's own number of seats (sequences at once).
-`--workers 0` plays as many episodes at once as the engine has seats; with fewer, which cannot fill it, the bare batch
-is also given only that many.
+The requests they made go to the bare engine in one batch, with the engine's own number of seats (sequences at once),
+and in chains: each as soon as the one before it in its episode has ended, for which any harness must wait, but without
+environments, prompts and parsing. `--workers 0` plays as many episodes at once as the engine has seats; with fewer,
+which cannot fill it, the bare batch is also given only that many.
 
 Figures: new tokens per second of this process's CPU time, which holds the engine's, and of wall time, and per step of
 the engine; medians over rounds that go forth and back over the contenders (rounds that wait, far behind, are measured
@@ -18,10 +19,12 @@ steps. That episodes and completions are equal is checked.
 """
 
 import argparse
+import itertools
 import statistics
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,6 +76,7 @@ class Asked(NamedTuple):
     prompt: tuple[int, ...]
     seed: int
     tokens: int
+    episode: tuple[str | int, ...]
 
 
 class Spent(NamedTuple):
@@ -91,7 +95,8 @@ def requests_of(policy: LongAndShort, work: Callable[[Policy], object]) -> list[
     def keep(history: History, decision: Decision) -> None:
         if decision.sample is not None:
             seed = policy.sampling.request_seed(history.key)
-            asked.append(Asked(decision.sample.prompt_ids, seed, len(decision.sample.completion_ids)))
+            sample = decision.sample
+            asked.append(Asked(sample.prompt_ids, seed, len(sample.completion_ids), history.key[:3]))
 
     work(Watched(policy, keep))
     return asked
@@ -102,6 +107,27 @@ def bare(policy: LongAndShort, asked: Sequence[Asked]) -> None:
     drawn = policy.generate([one.prompt for one in asked], [one.seed for one in asked])
     if [len(one.ids) for one in drawn] != [one.tokens for one in asked]:
         raise SystemExit("the bare engine gave other completions")
+
+
+def chained(policy: LongAndShort, asked: Sequence[Asked], workers: int) -> None:
+    """Send each request to the engine as soon as the one before it in its episode has ended, `workers` at once."""
+    chains: dict[tuple[str | int, ...], deque[Asked]] = {}
+    for one in asked:
+        chains.setdefault(one.episode, deque()).append(one)
+    engine, waiting, names = policy.engine.llm_engine, deque(chains.values()), itertools.count()
+    under_way: dict[str, deque[Asked]] = {}  # by the request's name: what is left of its chain
+
+    def send(chain: deque[Asked]) -> None:
+        one, name = chain.popleft(), f"chained-{next(names)}"
+        engine.add_request(name, {"prompt_token_ids": list(one.prompt)}, policy.params(one.seed))
+        under_way[name] = chain
+
+    while waiting or under_way:
+        while waiting and len(under_way) < workers:
+            send(waiting.popleft())
+        for output in engine.step():
+            if output.finished and (chain := under_way.pop(output.request_id)):
+                send(chain)
 
 
 def seats_of(policy: LongAndShort) -> int:
@@ -185,6 +211,7 @@ def compare(
     contenders: dict[str, Callable[[], object]] = {"continuous": continuous, limit: lambda: bare(policy, asked)}
     if workers < own:
         contenders[f"bare batch, {workers} seats"] = with_seats(policy, workers, lambda: bare(policy, asked))
+    contenders["bare engine, in chains"] = lambda: chained(policy, asked, workers)
     contenders[ROUNDS] = lambda: play_with(InRounds(policy))
     found = measured(policy, contenders, steps, rounds)
     lengths = sorted(one.tokens for one in asked)

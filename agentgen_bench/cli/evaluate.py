@@ -312,7 +312,8 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         "--workers",
         type=integer(1),
         default=DEFAULT_WORKERS,
-        help=f"environments played at once, hence prompts in a batch (default: {DEFAULT_WORKERS})",
+        help="environments played at once, hence prompts in a batch; vLLM has seats for 256 "
+        f"(default: {DEFAULT_WORKERS})",
     )
     group.add_argument("--compact", action="store_true", help="record hashes of observations, not their text")
     group.add_argument("--dry-run", action="store_true", help="print what would run, and stop")
