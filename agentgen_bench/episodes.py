@@ -99,7 +99,8 @@ def chars_by_source(sections: Sections) -> dict[str, int]:
     """Return the number of characters of each source that occurs."""
     counts: dict[str, int] = {}
     for section in sections:
-        counts[section.source] = counts.get(section.source, 0) + len(section.text)
+        source = section[2]
+        counts[source] = counts.get(source, 0) + len(section[0])
     return counts
 
 

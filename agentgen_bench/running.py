@@ -96,8 +96,8 @@ class Running:
             self.crash = error
             self.fail(error)
             return
-        info = cast(Info, found)
-        conversation = _conversation(info)
+        info: Info = found  # type: ignore[assignment]  # Gymnasium says dict[str, Any]
+        conversation = _conversation(info) if "task_number" in info or "part" in info else _WHOLE
         if conversation == self.conversation:
             ids = () if decision.sample is None else decision.sample.completion_ids
             commands = tuple(self.info["admissible_commands"])
@@ -231,6 +231,9 @@ def _parts(info: Info) -> list[Part]:
 
 
 _Conversation = tuple[int | None, int]
+
+
+_WHOLE: _Conversation = (None, 0)  # of an episode that is no pack
 
 
 def _conversation(info: Info) -> _Conversation:

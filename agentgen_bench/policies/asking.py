@@ -78,7 +78,7 @@ class Rounds:
         asked, self._waiting = self._waiting, []
         decisions = self._decide(asked)
         _check_decisions(decisions, len(asked), self._name)
-        return [Answered(request.number, decision) for request, decision in zip(asked, decisions, strict=True)]
+        return [Answered(number, decision) for (number, _), decision in zip(asked, decisions, strict=True)]
 
     def close(self) -> None:
         """Nothing is under way between rounds."""
