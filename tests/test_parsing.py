@@ -220,6 +220,12 @@ def test_an_action_has_512_characters_at_most_marks_not_counted(action_format):
     assert parse(in_format(longer, action_format), action_format) == (None, ParseReason.TOO_LONG)
 
 
+@pytest.mark.parametrize(("beside", "action"), [(64, "u" * 512), (65, None)])
+def test_marks_and_the_space_between_them_take_64_characters_at_most(beside, action):
+    marked = f"**{' ' * (beside - 4)}{'u' * 512}**"
+    assert parse(in_format(marked, "tagged"), "tagged").action == action
+
+
 class Counted(str):
     """A string that adds up how many characters its methods read; what they return counts on."""
 
