@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import agentgen_bench
 from agentgen_bench.cli import build_parser, main
 from agentgen_bench.train import grpo_config, sft_config, trl_config
 
@@ -67,6 +68,13 @@ def test_the_default_that_help_says_is_in_force(name, action):
         assert action.required or default in (None, False, "", [], ()), f"{name} does not say its default {default!r}"
     elif default not in (None, [], ()) or action.default is argparse.SUPPRESS:
         assert same(said[1], default), f"{name} says {said[1]!r}, in force is {default!r}"
+
+
+def test_every_option_is_read_somewhere() -> None:
+    package = Path(agentgen_bench.__file__).parent
+    text = "\n".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
+    read = set(re.findall(r"\.([a-z]\w*)", text)) | set(re.findall(r'"([a-z]\w*)"', text))
+    assert {action.dest for _, action in options()} - read == set()
 
 
 def examples() -> Iterator[str]:
