@@ -1,31 +1,32 @@
 #!/usr/bin/env bash
-# Remakes the study of docs/study.md from nothing, on two CPU cores: the base, three trainings by GRPO, four
+# Remakes the study of docs/study.md from nothing, on two CPU cores: the base, six trainings by GRPO, seven
 # evaluations, the scores, the entry of the board and its figure. Run from the repository's root:
 #
 #   examples/reference_study.sh          the study, in runs/reference; stopped at any moment, it goes on where it was
-#   examples/reference_study.sh small    the same path in minutes, in runs/reference-small, from a base that solves
-#                                        nothing yet; no entry
+#   examples/reference_study.sh small    the same path in minutes, in runs/reference-small, from a base that has only
+#                                        learned to walk about in Sokoban; no entry
 #   examples/reference_study.sh time     how long the study will take here, and nothing else
 #
 # Each part is shorter than two hours: the base, then pieces of the study, two at a time with a core each.
 set -euo pipefail
 form=${1:-whole}
-python examples/base_cpu.py --time
-[ "$form" != time ] || exit 0
 if [ "$form" = small ]; then
   folder=runs/reference-small
-  python examples/base_cpu.py --folder "$folder/base" --families sokoban,alfworld --play sokoban,alfworld \
-    --levels 1000 --steps 80 --episodes 50
+  python examples/base_cpu.py --folder "$folder/base" --families sokoban --play '' --levels 600 --steps 60
   agentgen-bench study examples/studies/transfer-base-cpu-small.yaml --output "$folder/study"
   exit 0
 fi
+python examples/base_cpu.py --time
+[ "$form" != time ] || exit 0
 folder=runs/reference study=examples/studies/transfer-base-cpu.yaml
 python examples/base_cpu.py --folder runs/base-cpu
 export OMP_NUM_THREADS=1
 mkdir -p "$folder"
-agentgen-bench study "$study" --output "$folder/study" --only initial,on-alfworld-seed-0 2> "$folder/first.log" & first=$!
-agentgen-bench study "$study" --output "$folder/study" --only on-alfworld-seed-1 2> "$folder/second.log"
-wait "$first"
+alfworld=initial,on-alfworld-seed-0,on-alfworld-seed-1,on-alfworld-seed-2
+sciworld=on-sciworld-seed-0,on-sciworld-seed-1,on-sciworld-seed-2
+agentgen-bench study "$study" --output "$folder/study" --only "$alfworld" 2> "$folder/alfworld.log" & other=$!
+agentgen-bench study "$study" --output "$folder/study" --only "$sciworld" 2> "$folder/sciworld.log"
+wait "$other"
 agentgen-bench study "$study" --output "$folder/study"
 agentgen-bench submit "$folder/study" --org agentgen-bench --model base-cpu-1.4m
 agentgen-bench leaderboard --update
