@@ -171,7 +171,8 @@ def ranking(scores: Mapping[str, float]) -> tuple[tuple[str, ...], ...]:
 def ranking_stability(observed: Mapping[str, float], draws: Sequence[Mapping[str, float]]) -> Score:
     """Return the share of redraws whose whole ranking, ties included, is the observed one.
 
-    Undefined where all tie: then there is no order that could come back.
+    Undefined where all tie: then there is no order that could come back. A redraw that leaves out a key, because its
+    rates told no two models apart, does not have the observed ranking.
 
     Raises:
         ScoreError: there is no redraw.
@@ -182,7 +183,11 @@ def ranking_stability(observed: Mapping[str, float], draws: Sequence[Mapping[str
         return undefined("ranking_stability", "all tie: there is no order that could come back")
     # Neighbours in order decide it: a ranking is the same where each of them stands to the next as it did.
     neighbours = [(a, b, observed[a] == observed[b]) for a, b in pairwise(sorted(observed, key=observed.__getitem__))]
-    same = sum(all(draw[a] == draw[b] if tie else draw[a] < draw[b] for a, b, tie in neighbours) for draw in draws)
+    same = sum(
+        draw.keys() >= observed.keys()
+        and all(draw[a] == draw[b] if tie else draw[a] < draw[b] for a, b, tie in neighbours)
+        for draw in draws
+    )
     return Score("ranking_stability", same / len(draws), n=len(draws))
 
 

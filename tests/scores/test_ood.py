@@ -178,6 +178,11 @@ def test_ranking_stability_is_the_share_of_redraws_with_the_same_order() -> None
     assert ranking_stability(observed, draws).value == 0.5
 
 
+def test_a_redraw_in_which_a_rank_score_is_undefined_has_another_ranking() -> None:
+    observed = {"A": 3.0, "B": 5.0}
+    assert ranking_stability(observed, [{}, {"A": 3.0}, observed, observed]).value == 0.5
+
+
 def test_ranking_stability_needs_redraws() -> None:
     with pytest.raises(ScoreError, match="at least one redraw"):
         ranking_stability({"A": 1.0}, [])

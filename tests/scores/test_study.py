@@ -80,6 +80,17 @@ def test_the_rankings_stability_is_printed_beside_it(papers_study: StudyScores) 
     assert 0 < stability.value < 1  # WebShop's 9.0 on Sokoban and ALFWorld's 9.8 swap now and then
 
 
+def test_two_sources_whose_redraws_tie_where_both_are_out_of_distribution_are_scored() -> None:
+    study = Study("s", (StudyRun("a", "trained", source="WebShop"), StudyRun("b", "trained", source="SciWorld")))
+    rates = {
+        "a": {"Sokoban": 0.50, "WebShop": 0.6, "SciWorld": 0.4},
+        "b": {"Sokoban": 0.55, "WebShop": 0.5, "SciWorld": 0.5},
+    }
+    stability = found(score_study(study, {p: run(p, rates[p], 20) for p in rates}), "all trained", "ranking_stability")
+    assert stability.value is not None
+    assert 0 < stability.value < 1  # Sokoban alone tells them apart, by one level of 20: many redraws tie
+
+
 def test_a_study_says_which_scores_it_cannot_give_and_what_is_missing(papers_study: StudyScores) -> None:
     assert papers_study.missing == (
         "difficulty transfer and recovery: runs with role trained and a difficulty",
