@@ -44,7 +44,7 @@ class Played(NamedTuple):
 
 def played(args: argparse.Namespace) -> Played:
     """Play the groups with a fresh policy."""
-    own = sources([(args.family, 1.0)], {}, [], load_preset("base-cpu")["environments"])
+    own = sources([(args.family, 1.0)], {}, [], load_preset("base-cpu").environments)
     sampling = Sampling(1.0, max_tokens=args.max_tokens, seed=0)
     policy = transformers.TransformersPolicy(
         args.model, PROMPT, sampling, device="cpu", batch_size=args.levels * GROUP, with_logprobs=True

@@ -25,7 +25,7 @@ from agentgen_bench.spec import TaskSpec
 from agentgen_bench.train.presets import load_preset
 
 PRESET = load_preset("base-cpu")
-FAMILIES = {name.lower(): name for name in PRESET["environments"]}
+FAMILIES = {name.lower(): name for name in PRESET.environments}
 LEVELS = 9000  # that each demonstrator plays
 ALL_LEVELS = {"sciworld": 1098}  # of this family's training split there are no more
 PROMPT = ["--protocol", "chat", "--action-hints", "none"]
@@ -58,7 +58,7 @@ def product_rate() -> float:
 
 def training_seconds(steps: int, rate: float) -> float:
     """Return about how long training will take where products go at this rate."""
-    return steps * float(PRESET["sft"]["batch"]) * TOKENS_PER_ROW * OPERATIONS_PER_TOKEN / (SHARE * rate)
+    return steps * float(PRESET.sft["batch"]) * TOKENS_PER_ROW * OPERATIONS_PER_TOKEN / (SHARE * rate)
 
 
 def study_seconds(rate: float) -> float:
@@ -73,7 +73,7 @@ def resuming(run: Path) -> list[str]:
 
 def cell(family: str) -> list[str]:
     """Return the options that name the starter cell of a family, for collect and evaluate."""
-    own: Mapping[str, Any] = PRESET["environments"][FAMILIES[family]]
+    own: Mapping[str, Any] = PRESET.environments[FAMILIES[family]]
     knobs = [f"--set={name}={json.dumps(value)}" for name, value in own.get("knobs", {}).items()]
     return ["--difficulty", str(own["difficulty"]), *knobs]
 
@@ -99,7 +99,7 @@ def evaluated(folder: Path, family: str, model: Path, episodes: int) -> dict[str
     run = folder / f"valid-{family}"
     if not (run / "results.json").exists():
         name = TaskSpec(FAMILIES[family], richness="lean").env_id
-        how = ["--temperature", "0", "--max-tokens", str(PRESET["evaluation"]["max_tokens"]), "--quiet"]
+        how = ["--temperature", "0", "--max-tokens", str(PRESET.evaluation["max_tokens"]), "--quiet"]
         what = ["--env", name, "--split", "valid", *cell(family), "--episodes", str(episodes), *PROMPT]
         where = ["--backend", "transformers", "--batch-size", "64", "--workers", "64", "--output", str(run)]
         command("evaluate", "--model", str(model), *what, *how, *where, *resuming(run))
@@ -112,8 +112,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/base-cpu"))
     parser.add_argument("--families", default=",".join(FAMILIES), help="that it learns")
     parser.add_argument("--levels", type=int, default=LEVELS, help="of each family, for demonstrations")
-    parser.add_argument("--steps", type=int, default=PRESET["sft"]["steps"])
-    parser.add_argument("--episodes", type=int, default=PRESET["evaluation"]["episodes"], help="valid levels of each")
+    parser.add_argument("--steps", type=int, default=PRESET.sft["steps"])
+    parser.add_argument("--episodes", type=int, default=PRESET.evaluation["episodes"], help="valid levels of each")
     parser.add_argument("--play", default=",".join(FAMILIES), help="families that are evaluated; none where empty")
     parser.add_argument("--time", action="store_true", help="say how long base and study would take, and stop")
     args = parser.parse_args()
@@ -132,7 +132,7 @@ def main() -> None:
         command("init-model", str(model), "--preset", "base-cpu", *texts)
     final = run / f"checkpoint-{args.steps:06d}"
     if not final.exists():
-        weights = dict(part.split("=") for part in PRESET["sft"]["mix"].split(","))
+        weights = dict(part.split("=") for part in PRESET.sft["mix"].split(","))
         mix = ",".join(f"{family}={weights[family]}" for family in families)
         sources = [option for path in data for option in ("--data", str(path))]
         where = ["--model", str(model), "--output", str(run), "--steps", str(args.steps), *resuming(run)]

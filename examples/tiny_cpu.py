@@ -72,7 +72,7 @@ def evaluate(folder: Path, name: str, model: Path, episodes: int) -> None:
     run = folder / "runs" / name
     if not (run / "results.json").exists():
         env = ["--env", "AgentGen/Sokoban-lean-v0", "--difficulty", "paper", *TIGHT, "--episodes", str(episodes)]
-        how = ["--temperature", str(PRESET["evaluation"]["temperature"]), "--backend", "transformers", "--quiet"]
+        how = ["--temperature", str(PRESET.evaluation["temperature"]), "--backend", "transformers", "--quiet"]
         where = ["--workers", "128", "--batch-size", "128", "--output", str(run)]
         command(
             folder, f"evaluate {name}", "evaluate", "--model", str(model), *env, *PROMPT, *how, *where, *resuming(run)
@@ -95,9 +95,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/tiny-cpu"))
     parser.add_argument("--seeds", default="0,1,2", help="of GRPO; all start from the one clone")
     parser.add_argument("--levels", type=int, default=LEVELS, help="levels whose optimal solutions are cloned")
-    parser.add_argument("--sft-steps", type=int, default=PRESET["sft"]["steps"])
-    parser.add_argument("--grpo-steps", type=int, default=PRESET["grpo"]["steps"])
-    parser.add_argument("--episodes", type=int, default=PRESET["evaluation"]["episodes"], help="test levels")
+    parser.add_argument("--sft-steps", type=int, default=PRESET.sft["steps"])
+    parser.add_argument("--grpo-steps", type=int, default=PRESET.grpo["steps"])
+    parser.add_argument("--episodes", type=int, default=PRESET.evaluation["episodes"], help="test levels")
     args = parser.parse_args()
     folder, seeds = args.folder, args.seeds.split(",")
     folder.mkdir(parents=True, exist_ok=True)

@@ -23,3 +23,9 @@ def test_the_example_trains_tests_and_draws_and_does_nothing_twice(tmp_path):
     again = run(tmp_path)
     assert "$ agentgen-bench" not in again
     assert again.strip() == table.strip()
+
+
+@pytest.mark.parametrize("script", [("examples/tiny_cpu.py", "--help"), ("examples/base_cpu.py", "--time")])
+def test_the_presets_that_examples_rest_on_hold_what_they_read(script):
+    done = subprocess.run([sys.executable, *script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "cores" in done.stdout
