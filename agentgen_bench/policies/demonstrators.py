@@ -28,7 +28,7 @@ FACT_FINDERS: dict[str, tuple[str, str]] = {
     "ALFWorld": ("agentgen_bench.policies.alfworld_housekeeper", "ALFWorldHousekeeper"),
     "SciWorld": ("agentgen_bench.policies.sciworld_assayer", "SciWorldAssayer"),
 }
-NO_ANSWER = Decision("", None, ParseReason.NO_ACTION)
+NO_ANSWER = Decision("", None, ParseReason.EMPTY)  # as an empty completion is read
 
 
 def answer(thought: str, action: str) -> Decision:

@@ -9,7 +9,8 @@ from agentgen_bench.cli import main
 from agentgen_bench.episodes import read_episodes
 from agentgen_bench.errors import SpecError
 from agentgen_bench.evaluation.histories import histories
-from agentgen_bench.policies.demonstrators import Demonstrator, Imitable, shown
+from agentgen_bench.parsing import read
+from agentgen_bench.policies.demonstrators import NO_ANSWER, Demonstrator, Imitable, shown
 from agentgen_bench.policies.names import DEMONSTRATORS, scripted_policy, to_be_imitated
 from agentgen_bench.policies.scripted import OraclePolicy
 from agentgen_bench.policies.sokoban_planner import board_of
@@ -227,3 +228,9 @@ def test_an_action_that_a_format_cannot_say_is_not_demonstrated():
     prompt = PromptConfig(action_hints="full", action_format="choice")
     assert list(demonstrations(episode, prompt)) == []
     assert render(episode.first_sections)
+
+
+@pytest.mark.parametrize("action_format", ["tagged", "react", "json"])
+def test_who_gives_up_is_recorded_as_the_check_of_entries_reads_it(action_format):
+    reading = read(NO_ANSWER.completion, action_format)
+    assert (NO_ANSWER.action, NO_ANSWER.reason, NO_ANSWER.marks) == reading
