@@ -29,7 +29,7 @@ def _of_policy(policy: PolicyJson, families: list[str]) -> Iterator[Point]:
 
 def _name(policy: PolicyJson) -> str:
     """Return what the legend has room for."""
-    name = "before training" if policy["role"] == "initial" else f"on {policy['source']}"
+    name = "before" if policy["role"] == "initial" else f"on {policy['source']}"
     return f"{name}, distractors" if policy["augmented"] else name
 
 

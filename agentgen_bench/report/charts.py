@@ -11,6 +11,7 @@ _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u206
 PANEL_WIDTH, PANEL_HEIGHT = 260, 190
 LEFT, RIGHT, TOP, BOTTOM = 40, 10, 26, 28
 N_COLOURS = 6
+MARK_CHARS = 4  # that a mark and the space around it take in a line of the legend
 LEGEND_HEIGHT = 20
 Axis = tuple[float, float]  # the shares at the bottom and at the top of a panel
 WHOLE: Axis = (0.0, 1.0)
@@ -78,11 +79,13 @@ def svg_file(panels: Mapping[str, Sequence[Point]], axis: Axis = WHOLE, *, joine
 
 
 def _legend_line(series: Sequence[str]) -> str:
-    step = (PANEL_WIDTH - LEFT) / max(1, len(series))
+    """Return the marks and names of the series below a panel, each with a share of its width by the name's length."""
+    lengths = [len(name) + MARK_CHARS for name in series]
+    starts = [sum(lengths[:i]) / sum(lengths) for i in range(len(series))]
     return "".join(
-        f'<g transform="translate({LEFT + step * i:.0f} {PANEL_HEIGHT})">{_mark(5, 7, i)}'
+        f'<g transform="translate({LEFT + (PANEL_WIDTH - LEFT) * start:.0f} {PANEL_HEIGHT})">{_mark(5, 7, i)}'
         f'<text class="entry" x="13" y="10.5">{shown(name)}</text></g>'
-        for i, name in enumerate(series)
+        for i, (name, start) in enumerate(zip(series, starts, strict=True))
     )
 
 

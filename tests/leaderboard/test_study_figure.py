@@ -31,6 +31,6 @@ def test_the_figure_of_a_study_has_worlds_trained_on_apart_from_others(tmp_path)
     left, right = ElementTree.parse(output).getroot().findall(f"{svg}g")
     titles = [[title.text for title in panel.iter(f"{svg}title")] for panel in (left, right)]
     assert titles == [
-        ["before training, Sokoban: 50.0 % (40.0 - 60.0)", "on Sokoban, Sokoban: 70.0 % (60.0 - 80.0)"],
-        ["before training, Blocks: 20.0 % (10.0 - 30.0)", "on Sokoban, Blocks: 10.0 % (0.0 - 20.0)"],
+        ["before, Sokoban: 50.0 % (40.0 - 60.0)", "on Sokoban, Sokoban: 70.0 % (60.0 - 80.0)"],
+        ["before, Blocks: 20.0 % (10.0 - 30.0)", "on Sokoban, Blocks: 10.0 % (0.0 - 20.0)"],
     ]
