@@ -29,6 +29,8 @@ Departures from the papers, and options that follow them:
   what the tasks after it earn (arXiv 2606.20002). Solve and update episodes of a pack are rows of one batch.
 - `clip="one_side"` and `reweight_negative` are that paper's: no ratio in the gradient, and none from tokens that went
   too far already; advantages weighted where their sum over the tokens of a step is negative (`reweighting.py`).
+- `negative_weight` is a factor on advantages below 0. With 0 nothing is learned from what went worse (positive sample
+  reinforcement, arXiv 2506.01347); a small model, all but sure of most tokens, unlearns by being pushed off them.
 - Clipping has a lower and an upper bound (`clip_high` above `clip_low` is DAPO's clip-higher, arXiv 2503.14476).
 - The KL penalty against the initial policy is the estimator k3 (http://joschu.net/blog/kl-approx.html), in the loss,
   as in the GRPO paper; not in the reward, and not weighted by the ratio (TRL's default since DeepSeek-V3.2).
@@ -220,11 +222,11 @@ class Rollout(NamedTuple):
 
 
 def advantages(rollouts: Sequence[Rollout], config: Config) -> Array:
-    """Return the advantage of every step of every rollout, in order, (all steps,)."""
+    """Return the advantage of every step of every rollout, in order, (all steps,), those below 0 by their weight."""
     by_step = (_cod_advantages if config.credit == "cod" else _episode_advantages)(rollouts, config)
     if config.step_credit_weight > 0:
         by_step = by_step + config.step_credit_weight * _step_advantages(rollouts, config)
-    return by_step
+    return np.where(by_step < 0, config.negative_weight * by_step, by_step)
 
 
 def _episode_advantages(rollouts: Sequence[Rollout], config: Config) -> Array:

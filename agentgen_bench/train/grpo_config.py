@@ -76,6 +76,8 @@ class Config(UpdateConfig):
     tasks'."""
     step_credit_weight: float = 0.0
     """Weight of GiGPO's step-level advantage; 0 turns it off."""
+    negative_weight: float = 1.0
+    """Factor on advantages below 0; 0 learns only from what went better than its group (arXiv 2506.01347)."""
     step_discount: float = 0.95
     """Discount per step of the returns that GiGPO compares, in [0, 1]."""
 
@@ -128,7 +130,7 @@ class Config(UpdateConfig):
         )
         check_setting("clip_low", self.clip_low, 0 < self.clip_low <= 1, "a number in (0, 1]")
         check_setting("clip_high", self.clip_high, self.clip_high > 0, "a number above 0")
-        for name in ("kl_coef", "step_credit_weight", "warmup_steps", "cross_input_every"):
+        for name in ("kl_coef", "step_credit_weight", "negative_weight", "warmup_steps", "cross_input_every"):
             check_setting(name, getattr(self, name), getattr(self, name) >= 0, "0 or more")
         check_setting("step_discount", self.step_discount, 0 <= self.step_discount <= 1, "a number in [0, 1]")
         check_setting("keep", self.keep, self.keep >= 1, "1 or more")

@@ -82,6 +82,13 @@ def test_all_steps_of_an_episode_share_its_advantage():
     assert result.tolist() == [5, -5, -5, -5]
 
 
+def test_advantages_below_zero_have_a_weight_of_their_own():
+    rollouts = [rollout(0, "a", success=True), rollout(0, "abc")]
+    for weight in (0.0, 0.5):
+        result = advantages(rollouts, config(divide_by_std=False, negative_weight=weight))
+        assert result.tolist() == [5, -5 * weight, -5 * weight, -5 * weight]
+
+
 def test_statistics_over_rows_weigh_long_episodes_more():
     # Rows 10, 0, 0, 0: mean 2.5.
     result = advantages(
