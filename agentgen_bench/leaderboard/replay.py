@@ -6,12 +6,13 @@ policy knows (completions, prompt and token counts) cannot be replayed and is ca
 
 import os
 import signal
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import fields
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import NamedTuple
 
 from agentgen_bench.answers import read_answer
@@ -128,9 +129,7 @@ def replay_all(
     if workers == 1:
         yield from (replay_chunk(chunk, config) for chunk in chunks)
         return
-    # Ctrl-C reaches the workers too: they end at once and silently; the trace of each would bury our one line.
-    interrupted = (signal.SIGINT, signal.SIG_DFL)
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=signal.signal, initargs=interrupted) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin_worker) as pool:
         running: set[Future[Replayed]] = set()
         try:
             while True:
@@ -143,6 +142,19 @@ def replay_all(
                     yield future.result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    """Let a worker end with the process that it replays for, however that ends."""
+    # Ctrl-C reaches the workers too: they end at once and silently; the trace of each would bury our one line.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    if (parent := parent_process()) is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _limited(chunk: Sequence[Episode], config: PromptConfig | None, cpu_s: float, still_s: float) -> Replayed:
