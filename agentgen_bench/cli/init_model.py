@@ -49,6 +49,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     group.add_argument(
         "--grow", metavar="MODEL", type=Path, help="start from this folder and add the words of --data to its tokenizer"
     )
+    group.add_argument(
+        "--like",
+        metavar="DIR",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="beside --grow: let each new word begin near one that answers of these demonstrations copy from their "
+        "prompts (default: drawn around the mean of all words)",
+    )
     group.add_argument("--layers", type=integer(1), help=f"layers (default: {own.layers})")
     group.add_argument("--hidden-size", type=integer(1), help=f"a multiple of 32 (default: {own.hidden_size})")
     group.add_argument("--vocab-size", type=integer(1), help=f"tokens at most (default: {own.vocab_size})")
@@ -85,7 +94,7 @@ def _grown(args: argparse.Namespace) -> InitSummary:
             raise SpecError(f"--{name.replace('_', '-')} is that of the model that grows; leave it out beside --grow")
     if args.preset or args.envs or not args.data:
         raise SpecError("--grow takes its new words from --data alone; name demonstrations, no --envs and no --preset")
-    return grow_model(args.output, args.grow, _shown(args.data), args.vocab_size, args.seed)
+    return grow_model(args.output, args.grow, _shown(args.data), args.vocab_size, args.seed, args.like)
 
 
 def _shown(folders: Iterable[Path]) -> list[str]:
@@ -95,6 +104,8 @@ def _shown(folders: Iterable[Path]) -> list[str]:
 
 
 def _made(args: argparse.Namespace) -> InitSummary:
+    if args.like:
+        raise SpecError("--like says how the words of --grow begin; name a model to grow, or leave it out")
     preset = load_preset(args.preset)
     shape = dict(preset.init_model)
     for name in ("layers", "hidden_size", "vocab_size", "context_tokens", "tokenizer"):

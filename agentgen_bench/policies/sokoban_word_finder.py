@@ -3,7 +3,8 @@
 It plans on the board as the planner does, and begins its thoughts like it: a clone of the planner can go on with what
 it knows. The word for a move comes from its context, from what it has tried in this
 task, or is tried: the first listed one that it knows nothing of. Prompts have to list the words (`--action-hints
-templates`). Contexts and thoughts hold pairs such as `up=quib`, short and always the same, for small models to copy.
+templates`). Contexts and thoughts hold pairs such as `up quib`, short and always the same, for small models to copy:
+to find a move's word is to go on as the same word went on before.
 """
 
 import re
@@ -21,7 +22,7 @@ from agentgen_bench.prompts import History, Turn
 
 Words = dict[str, str]  # direction -> the word for it
 
-_PAIR = re.compile(rf"\b({'|'.join(DIRECTIONS)})=(\w+)")
+_PAIR = re.compile(rf"\b({'|'.join(DIRECTIONS)}) (\w+)")
 UNKNOWN = "?"
 LOST = "lost"
 
@@ -45,9 +46,9 @@ def words_text(words: Mapping[str, str]) -> str:
 
     Examples:
         >>> words_text({"left": "blick", "up": "quib"})
-        'up=quib;left=blick'
+        'up quib;left blick'
     """
-    return ";".join([f"{direction}={words[direction]}" for direction in DIRECTIONS if direction in words])
+    return ";".join([f"{direction} {words[direction]}" for direction in DIRECTIONS if direction in words])
 
 
 def _decide(history: History) -> Decision:
@@ -75,8 +76,8 @@ def _move(frame: Frame, known: Words) -> Decision:
     direction, planned = DIRECTIONS[plan[0]], thought(board, plan)
     word = words.get(direction, "")
     if word in listed:
-        return answer(f"{planned} {said}{direction}={word}", word)
-    return answer(f"{planned} {said}{direction}={UNKNOWN}", _new_word(frame.alone, words, board) or listed[0])
+        return answer(f"{planned}\n{said}{direction} {word}", word)
+    return answer(f"{planned}\n{said}{direction} {UNKNOWN}", _new_word(frame.alone, words, board) or listed[0])
 
 
 def _new_word(alone: History, words: Words, board: Start) -> str | None:

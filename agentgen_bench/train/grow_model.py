@@ -7,13 +7,15 @@ token would change how other words are cut.
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from agentgen_bench.errors import AgentGenError
 from agentgen_bench.evaluation.training import PlayedLevels
 from agentgen_bench.seeding import seed_from
+from agentgen_bench.train.demonstrations import Demonstration, read_demonstrations
 from agentgen_bench.train.init_model import InitSummary, check_possible
 from agentgen_bench.train.provenance import of_specs, record_training
 
@@ -21,6 +23,7 @@ TOKENIZER = "tokenizer.json"
 # Of a new row, the share of its deviation that is its own. The rest it has in common with the same word after a space:
 # to read the one and write the other is then near to copying.
 OWN_SHARE = 0.1
+READ_TO_COPY = 800  # demonstrations of a folder that say which words a model has learned to copy
 
 
 class Grown(NamedTuple):
@@ -37,15 +40,18 @@ def grow_model(
     texts: Iterable[str],
     vocab_size: int | None = None,
     seed: int = 0,
+    like: Sequence[str | Path] = (),
 ) -> InitSummary:
     """Write the model folder `model` to `output` with the words of `texts` that its tokenizer spells as new tokens.
 
     The most frequent come first, up to `vocab_size` tokens in all (None: all of them). Other tokens keep their
     embeddings; a new word's is drawn around the mean of theirs, with their deviation. What the model answers to text
-    without the new words changes only by their share of the softmax.
+    without the new words changes only by their share of the softmax. With `like`, folders of demonstrations, a new
+    word's embedding is drawn around that of a word which their answers copy from what they read: each has its own, the
+    most copied first, so that what the model does with words that it copies it does with the new ones.
 
     Raises:
-        AgentGenError: the tokenizer is not one of whole words.
+        AgentGenError: the tokenizer is not one of whole words, or the folders of `like` copy no word.
         RunError: the output folder exists and is not empty.
         MissingDependencyError: torch or transformers is not installed.
     """
@@ -55,7 +61,7 @@ def grow_model(
 
     grown = grown_tokenizer(_tokenizer_text(start), texts, vocab_size)
     network = AutoModelForCausalLM.from_pretrained(start)
-    _widen(network, grown, seed)
+    _widen(network, grown, seed, _copied_rows(start, like))
     network.save_pretrained(folder, safe_serialization=True)
     AutoTokenizer.from_pretrained(start).save_pretrained(folder)
     (folder / TOKENIZER).write_text(grown.text)
@@ -65,7 +71,7 @@ def grow_model(
         parent=str(start),
         run=None,
         step=0,
-        settings={"model": str(start), "words": list(grown.words), "seed": seed},
+        settings={"model": str(start), "words": list(grown.words), "seed": seed, "like": [str(path) for path in like]},
         sources=of_specs(()),
         levels=PlayedLevels(),
     )
@@ -112,26 +118,77 @@ def grown_tokenizer(text: str, texts: Iterable[str], vocab_size: int | None = No
     return Grown(json.dumps(data, ensure_ascii=False), chosen, first)
 
 
-def _widen(network: Any, grown: Grown, seed: int) -> None:
+def copied_words(text: str, items: Sequence[Demonstration]) -> list[str]:
+    """Return the words after a space that answers have in common with what they answer to, most frequent first.
+
+    `text` is the JSON of a tokenizer; only its words count. What stands in more than half of the prompts is left out:
+    it is how the family talks, not what differs from level to level.
+    """
+    from tokenizers import Tokenizer
+
+    split, vocabulary = Tokenizer.from_str(text).pre_tokenizer, json.loads(text)["model"]["vocab"]
+
+    def words(contents: Iterable[str]) -> set[str]:
+        return {word for shown in contents for word, _ in split.pre_tokenize_str(shown)}
+
+    read: Counter[str] = Counter()
+    copied: Counter[str] = Counter()
+    for item in items:
+        answered = words(said.content for said in item.completion if said.role == "assistant")
+        shown = words(said.content for said in (*item.prompt, *item.completion) if said.role != "assistant")
+        read.update(shown)
+        copied.update(shown & answered)
+    nouns = [word for word in copied if _is_word(word) and word in vocabulary and 2 * read[word] <= len(items)]
+    return sorted(nouns, key=lambda word: (-copied[word], word))
+
+
+def _is_word(token: str) -> bool:
+    return token.startswith("Ġ") and token[1:].isalpha() and len(token) > len("Ġat")
+
+
+def _copied_rows(start: Path, like: Sequence[str | Path]) -> list[int]:
+    """Return the numbers of the words that the demonstrations in these folders copy."""
+    if not like:
+        return []
+    text = _tokenizer_text(start)
+    items = [item for path in like for item in islice(read_demonstrations(Path(path)), READ_TO_COPY)]
+    numbers: dict[str, int] = json.loads(text)["model"]["vocab"]
+    copied = [numbers[word] for word in copied_words(text, items)]
+    if not copied:
+        raise AgentGenError(f"the answers in {', '.join(map(str, like))} copy no word that the model to grow has")
+    return copied
+
+
+def _widen(network: Any, grown: Grown, seed: int, copied: Sequence[int]) -> None:
     """Give the network's embeddings, and its output's where that has its own, rows for the new words."""
     import torch
 
     before = [network.get_input_embeddings(), network.get_output_embeddings()]
     rows = [layer.weight.detach().clone() for layer in before]
     network.resize_token_embeddings(len(rows[0]) + len(grown.words), mean_resizing=False)
+    alone = list(dict.fromkeys(word.removeprefix("Ġ") for word in grown.words))
     with torch.no_grad():
         for layer, old in zip((network.get_input_embeddings(), network.get_output_embeddings()), rows, strict=True):
-            new = [_drawn(word, old, seed) for word in grown.words]
+            new = []
+            for word in grown.words:
+                place = alone.index(word.removeprefix("Ġ"))
+                new.append(_near(word, old, copied[place % len(copied)], seed) if copied else _drawn(word, old, seed))
             layer.weight.copy_(torch.cat([old[: grown.first], *[row[None] for row in new], old[grown.first :]]))
 
 
 def _drawn(word: str, rows: Any, seed: int) -> Any:
     """Return a row for a word, from streams of the word without the space before it, and of the word."""
+    shared, own = _normal(word.removeprefix("Ġ"), rows, seed), _normal(word, rows, seed)
+    return rows.mean(0) + rows.std(0) * ((1 - OWN_SHARE) ** 0.5 * shared + OWN_SHARE**0.5 * own)
+
+
+def _near(word: str, rows: Any, known: int, seed: int) -> Any:
+    """Return a row for a word near that of the word whose number is `known`."""
+    return rows[known] + rows.std(0) * OWN_SHARE**0.5 * _normal(word, rows, seed)
+
+
+def _normal(key: str, rows: Any, seed: int) -> Any:
     import torch
 
-    def normal(key: str) -> Any:
-        generator = torch.Generator().manual_seed(seed_from("grow-model", seed, key))
-        return torch.randn(rows.shape[1], generator=generator)
-
-    shared, own = normal(word.removeprefix("Ġ")), normal(word)
-    return rows.mean(0) + rows.std(0) * ((1 - OWN_SHARE) ** 0.5 * shared + OWN_SHARE**0.5 * own)
+    generator = torch.Generator().manual_seed(seed_from("grow-model", seed, key))
+    return torch.randn(rows.shape[1], generator=generator)

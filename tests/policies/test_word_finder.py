@@ -27,40 +27,40 @@ def completion(asked: History) -> str:
     """Return what it says after the planner's thought, and does."""
     said = SokobanWordFinder().act([asked])[0].completion
     (planned,) = SokobanPlanner().act([asked])
-    return said.replace(planned.completion.partition("</think>")[0] + " ", "<think>") if planned.action else said
+    return said.replace(planned.completion.partition("</think>")[0] + "\n", "<think>") if planned.action else said
 
 
 def test_it_tries_the_first_listed_word_that_it_knows_nothing_of() -> None:
-    assert completion(history(START)) == "<think>right=?</think><action>blick</action>"
-    assert completion(history(START, context="up=blick")) == "<think>right=?</think><action>flane</action>"
+    assert completion(history(START)) == "<think>right ?</think><action>blick</action>"
+    assert completion(history(START, context="up blick")) == "<think>right ?</think><action>flane</action>"
 
 
 def test_its_thought_begins_like_the_planners() -> None:
-    said = SokobanWordFinder().act([history(START, context="right=zorp")])[0].completion
+    said = SokobanWordFinder().act([history(START, context="right zorp")])[0].completion
     assert said.startswith("<think>I am at (1, 1). The box at (1, 3) must end on the target at (1, 4): push it right.")
-    assert said.endswith(" right=zorp</think><action>zorp</action>")
+    assert said.endswith("\nright zorp</think><action>zorp</action>")
 
 
 def test_a_word_that_led_nowhere_is_not_tried_again_on_the_same_board() -> None:
-    assert completion(history(START, (START, "blick"))) == "<think>right=?</think><action>flane</action>"
+    assert completion(history(START, (START, "blick"))) == "<think>right ?</think><action>flane</action>"
 
 
 def test_it_says_what_a_word_did_and_uses_it() -> None:
     asked = history(RIGHT, (START, "flane"))
-    assert completion(asked) == "<think>right=flane;right=flane</think><action>flane</action>"
+    assert completion(asked) == "<think>right flane;right flane</think><action>flane</action>"
 
 
 def test_it_walks_in_the_words_of_its_context() -> None:
-    assert completion(history(START, context="right=zorp")) == "<think>right=zorp</think><action>zorp</action>"
+    assert completion(history(START, context="right zorp")) == "<think>right zorp</think><action>zorp</action>"
 
 
 def test_a_word_of_the_context_that_is_not_listed_is_wrong_here() -> None:
-    assert completion(history(START, context="right=mosk")) == "<think>right=?</think><action>blick</action>"
+    assert completion(history(START, context="right mosk")) == "<think>right ?</think><action>blick</action>"
 
 
 def test_where_nothing_can_be_solved_any_more_it_learns_words() -> None:
     lost = "######\n#XP_O#\n######"
-    assert completion(history(lost, context="up=blick")) == "<think>lost</think><action>flane</action>"
+    assert completion(history(lost, context="up blick")) == "<think>lost</think><action>flane</action>"
 
 
 def test_an_update_adds_what_was_seen_to_what_was_kept() -> None:
@@ -70,8 +70,8 @@ def test_an_update_adds_what_was_seen_to_what_was_kept() -> None:
         "The task is over: it was solved, after 3 of at most 9 steps. Score: 1.00 of 1.00. "
         "Actions that were not possible: 1."
     )
-    asked = History((), "Sokoban", "", 1, 1, observation, (), ("(empty)",), (), "up=blick", 2000)
-    assert SokobanWordFinder().act([asked])[0].action == "up=blick;right=zorp"
+    asked = History((), "Sokoban", "", 1, 1, observation, (), ("(empty)",), (), "up blick", 2000)
+    assert SokobanWordFinder().act([asked])[0].action == "up blick;right zorp"
 
 
 def packs(lifecycle: str) -> list[Episode]:

@@ -13,7 +13,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from agentgen_bench.cli import main
 from agentgen_bench.errors import AgentGenError, RunError
 from agentgen_bench.evaluation.training import TrainingRecord, read_training
-from agentgen_bench.train.grow_model import grow_model
+from agentgen_bench.train.demonstrations import read_demonstrations
+from agentgen_bench.train.grow_model import TOKENIZER, copied_words, grow_model
 from agentgen_bench.train.init_model import ModelShape, init_model
 
 TEXTS = ["<action>up</action> Push the box to 31, # _ √."] * 3
@@ -74,6 +75,45 @@ def test_words_with_and_without_the_space_start_close_to_each_other(grown: Path)
     assert near > 0.7 > far
 
 
+COPIED = [("the box may hold 31", "say box"), ("the target", "say target"), ("nothing", "say it"), ("go", "say it")]
+
+
+@pytest.fixture
+def copying(tmp_path: Path) -> Path:
+    rows = [
+        {
+            **{"environment": "alfworld", "level_id": "x", "split": "train", "step": 1, "thinking": False},
+            "prompt": [{"role": "user", "content": f"in {shown}"}],
+            "completion": [{"role": "assistant", "content": f"in <action>{answered}</action>"}],
+        }
+        for shown, answered in [*COPIED, COPIED[0]]
+    ]
+    (tmp_path / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return tmp_path
+
+
+def test_copied_words_are_those_that_a_prompt_has_of_its_own(start: Path, copying: Path) -> None:
+    known = json.loads((start / TOKENIZER).read_text())
+    known["model"]["vocab"] = {word: i for i, word in enumerate(["Ġbox", "Ġtarget", "Ġsay", "Ġmay", "Ġit", "in"])}
+    assert copied_words(json.dumps(known), list(read_demonstrations(copying))) == ["Ġbox", "Ġtarget"]
+
+
+def test_new_words_can_begin_near_words_that_are_copied(start: Path, copying: Path, tmp_path: Path) -> None:
+    made = grow_model(tmp_path / "near", start, NEW, like=[copying]).path
+    tokenizer, model = AutoTokenizer.from_pretrained(made), AutoModelForCausalLM.from_pretrained(made)
+    rows = model.get_input_embeddings().weight.detach()
+    box, *new = rows[tokenizer.convert_tokens_to_ids(["Ġbox", "blick", "Ġblick", "Ġzorp"])] - rows.mean(0)
+    assert all(torch.cosine_similarity(row, box, dim=0).item() > 0.8 for row in new)
+    assert not torch.equal(new[0], new[1])
+
+
+def test_demonstrations_that_copy_nothing_are_refused(start: Path, copying: Path, tmp_path: Path) -> None:
+    lines = (copying / "samples.jsonl").read_text().splitlines(keepends=True)
+    (copying / "samples.jsonl").write_text(lines[2])
+    with pytest.raises(AgentGenError, match="copy no word that the model to grow has"):
+        grow_model(tmp_path / "near", start, NEW, like=[copying])
+
+
 def test_the_most_frequent_words_come_first_where_room_is_short(start: Path, tmp_path: Path) -> None:
     size = len(AutoTokenizer.from_pretrained(start)) + 1
     made = grow_model(tmp_path / "one", start, NEW, vocab_size=size)
@@ -120,3 +160,8 @@ def test_a_shape_cannot_be_chosen_for_a_model_that_is_there(
 ) -> None:
     assert main(["init-model", str(tmp_path / "grown"), "--grow", str(start), "--layers", "2"]) == 2
     assert "--layers is that of the model that grows" in capsys.readouterr().err
+
+
+def test_words_begin_like_others_only_where_a_model_grows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init-model", str(tmp_path / "made"), "--envs", "sokoban", "--like", str(tmp_path)]) == 2
+    assert "name a model to grow" in capsys.readouterr().err
