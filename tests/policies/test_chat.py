@@ -39,6 +39,28 @@ def test_special_tokens_of_the_template_are_single_tokens(chat: ChatFormat) -> N
     assert chat.tokenizer.convert_ids_to_tokens(ids)[0] == "<|im_start|>"
 
 
+TEXTS = ["", " ", "<|im_start|>user\nPush. <|im_end|>", "a\tb\r\n  c", "café 箱 \U0001f4e6 e\u0301", "up " * 3000]
+
+
+@pytest.mark.parametrize("add_special_tokens", [False, True])
+def test_the_engine_asked_directly_gives_the_tokenizers_ids(chat: ChatFormat, add_special_tokens: bool) -> None:
+    chat.tokenizer.backend_tokenizer.enable_truncation(5)  # as a file may say; a call takes it off
+    direct = ChatFormat(chat.tokenizer)
+    assert direct._engine is not None
+    for text in TEXTS:
+        whole = chat.tokenizer(text, add_special_tokens=add_special_tokens)["input_ids"]
+        assert direct._ids(text, add_special_tokens=add_special_tokens) == tuple(whole)
+
+
+def test_a_tokenizer_that_does_more_than_its_engine_is_asked_itself(chat: ChatFormat) -> None:
+    class Shouting(type(chat.tokenizer)):  # type: ignore[misc]
+        def _encode_plus(self, text: str, *args: Any, **options: Any) -> Any:
+            return super()._encode_plus(text.upper(), *args, **options)
+
+    chat.tokenizer.__class__ = Shouting
+    assert ChatFormat(chat.tokenizer).encode("push") == chat.encode("PUSH")
+
+
 def test_a_base_model_gets_the_plain_template(chat: ChatFormat) -> None:
     plain = with_template(chat, None)
     assert plain.text([Message("user", "Push.")], thinking=True) == "User: Push.\n\nAssistant:"
