@@ -59,6 +59,8 @@ def load_agent(
 
 def agent_at(address: str) -> FoundAgent:
     """Return what `module:name` or `file.py:name` stands for; raises SpecError as `load_agent` does."""
+    if not isinstance(address, str):  # a Path, say
+        raise SpecError(f"the agent is {address!r}; give a text: module:factory or path/to/file.py:factory")
     where, colon, name = address.rpartition(":")
     if not colon or not where or not name:
         raise SpecError(f"--agent is {address!r}; write module:factory or path/to/file.py:factory")

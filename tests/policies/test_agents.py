@@ -219,6 +219,7 @@ def test_under_the_protocol_tools_an_agent_is_shown_the_functions():
     ("address", "message"),
     [
         ("agent", "write module:factory or path/to/file.py:factory"),
+        (Path("agent.py"), r"the agent is PosixPath\('agent.py'\); give a text: module:factory"),
         ("no_such_module_here:Agent", "cannot import 'no_such_module_here'"),
         ("nowhere.py:Agent", r"cannot import 'nowhere.py': FileNotFoundError"),
         (f"{HERE}:missing", "has no class or function 'missing'"),
