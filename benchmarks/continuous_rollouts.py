@@ -17,7 +17,7 @@ Figures: new tokens per second of this process's CPU time, which holds the engin
 the engine. The work of a contender is the same each time, so the least time counts, over rounds that go forth and back
 over the contenders (rounds that wait, far behind, are measured once); before each, the engine's prefix cache is emptied
 and the levels are forgotten, so that each play makes its own. `in engine` is the share of the CPU time within the
-engine's steps. That episodes and completions are equal is checked.
+engine's steps. That episodes and completions are equal is checked, of `grpo` also that log-probabilities are close.
 """
 
 import argparse
@@ -48,6 +48,7 @@ PARTS = ("evaluate", "grpo")
 ROUNDS = "rounds"
 GROUP_SIZE = 8
 WARM_UP = 8  # episodes
+CLOSE = 1e-3  # of log-probabilities: a batch of another size may add its numbers in another order
 SPREAD = 1.2  # of the lengths' logarithm
 
 
@@ -265,8 +266,20 @@ def main() -> None:
             episodes = play(jobs, player, workers=workers, record_text=False)
             return sorted(episodes, key=lambda episode: episode.key)
 
+        first: list[float] = []  # log-probabilities of the first play
+
         def collection(player: Policy) -> object:
-            return play_groups(groups, player, workers)
+            rollouts, crashed = play_groups(groups, player, workers)
+            samples = [sample for rollout in rollouts for sample in rollout.samples if sample is not None]
+            drawn = [logprob for sample in samples for logprob in sample.logprobs]
+            first.extend(drawn if not first else [])
+            ids = [(sample.prompt_ids, sample.completion_ids) for sample in samples]
+            if len(drawn) == len(first):
+                apart = max(abs(a - b) for a, b in zip(drawn, first, strict=True))
+                print(f"  log-probabilities at most {apart:.1e} from the first play's", file=sys.stderr)
+                if apart > CLOSE:
+                    raise SystemExit("the order of completions changed log-probabilities")
+            return ids, [rollout.episode for rollout in rollouts], crashed
 
         works: dict[str, Callable[[Policy], object]] = {"evaluate": evaluation, "grpo": collection}
         list(play(jobs[:WARM_UP], policy))  # what a first time costs is nobody's

@@ -22,6 +22,8 @@ PLAIN_TEMPLATE = (
 
 _MARK = "\ue000"  # a character of the private use area: no template and no observation writes it
 MAX_PIECES = 4096
+HEADS_KEPT = 1024  # of chats under way; each may hold a system prompt of thousands of tokens
+PROMPTS_KEPT = 256  # repeats of a level begin with the same one
 
 
 class Prompt(NamedTuple):
@@ -49,6 +51,7 @@ class ChatFormat:
         self._bridges: dict[tuple[bool, tuple[Tool, ...], str], tuple[str, str] | None] = {}
         self._pieces: dict[str, tuple[int, ...]] = {}
         self._heads: dict[tuple[tuple[Message, ...], bool, tuple[Tool, ...]], _Pieces] = {}
+        self._prompts: dict[str, tuple[int, ...]] = {}
         self._end_texts: dict[int, str] = {}
         self._engine = _bare_engine(tokenizer)
 
@@ -74,7 +77,11 @@ class ChatFormat:
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Return the token ids of a rendered prompt; a chat template writes its own special tokens."""
-        return self._ids(text, add_special_tokens=not self.has_template)
+        ids = self._prompts.pop(text, None) or self._ids(text, add_special_tokens=not self.has_template)
+        self._prompts[text] = ids  # the last asked for stands last
+        if len(self._prompts) > PROMPTS_KEPT:
+            del self._prompts[next(iter(self._prompts))]
+        return ids
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of sampled ids, without special tokens."""
@@ -144,7 +151,7 @@ class ChatFormat:
         """Return what a growing chat begins with, which stays the same from turn to turn."""
         key = (chat, thinking, tools)
         if key not in self._heads:
-            if len(self._heads) > MAX_PIECES:
+            if len(self._heads) > HEADS_KEPT:
                 self._heads.clear()
             text = self.text(chat, thinking, tools)
             self._heads[key] = _Pieces(text, self.encode(text), _opening(text))
