@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import accumulate, chain
 from typing import Any, NamedTuple
 
 from agentgen_bench.answers import tools_for
@@ -21,7 +22,7 @@ PLAIN_TEMPLATE = (
 
 
 _MARK = "\ue000"  # a character of the private use area: no template and no observation writes it
-MAX_PIECES = 4096
+MAX_PIECES = 16_384  # of 256 chats under way, 64 turns of each
 HEADS_KEPT = 1024  # of chats under way; each may hold a system prompt of thousands of tokens
 PROMPTS_KEPT = 256  # repeats of a level begin with the same one
 
@@ -100,52 +101,66 @@ class ChatFormat:
         return None
 
     def _conversation(self, history: History, config: PromptConfig, budget_tokens: int) -> Prompt | None:
-        """Return a growing chat: what was read and sampled before stays, token by token, and what is new follows.
+        """Return a growing chat, or, where the template writes past answers anew, the chat rendered at each step.
 
-        Where the template writes past answers otherwise than they were given (it drops their thoughts, say), each
-        step's input is rendered anew. Turns that do not fit are dropped as `first_shown` says.
+        A template does so where it drops their thoughts, say. Turns that do not fit are dropped as `first_shown` says.
         """
         tools = tools_for(history) if config.protocol == "tools" else ()
         self._check_tools(tools)
-        bridge = self._bridge(config.thinking, tools, "tool" if tools else "user")
-        n_turns = len(history.turns)
+        if self._bridge(config.thinking, tools, "tool" if tools else "user") is None:
+            return self._rendered(history, config, tools, budget_tokens)
+        return self._grown(history, config, tools, budget_tokens)
+
+    def _rendered(
+        self, history: History, config: PromptConfig, tools: Sequence[Tool], budget_tokens: int
+    ) -> Prompt | None:
+        """Return a chat as the template writes it as a whole."""
 
         @cache
         def pieces(first: int, last: int) -> _Pieces:
             """Return the chat that shows turns first to last - 1 and the observation that followed."""
-            past = replace(history, step=history.step - n_turns + last, turns=history.turns[:last])
-            if last < len(history.turns):
-                now = history.turns[last]
-                past = replace(past, observation=now.observation, admissible_commands=now.admissible_commands)
-            chat = messages(past, config, turns=last - first)
-            if bridge is None:
-                text = self.text(chat, config.thinking, tools)
-                return _Pieces(text, self.encode(text), _opening(text))
-            return self._grown(chat, history.turns[first:last], config, tools, len(chat) - 2 * (last - first))
+            chat = messages(_as_of(history, last), config, turns=last - first)
+            text = self.text(chat, config.thinking, tools)
+            return _Pieces(text, self.encode(text), _opening(text))
 
+        n_turns = len(history.turns)
         first = first_shown(n_turns, lambda first, last: len(pieces(first, last).ids) <= budget_tokens)
-        if first is None:
-            return None
-        text, ids, opening = pieces(first, n_turns)
-        return Prompt(text, ids, first, opening)
+        return None if first is None else _prompt([pieces(first, n_turns)], first)
 
     def _grown(
-        self, chat: Sequence[Message], turns: Sequence[Turn], config: PromptConfig, tools: Sequence[Tool], n_head: int
-    ) -> "_Pieces":
-        """Return the tokens of a chat as they grew: its head rendered, then each answer as sampled and its bridge."""
-        head, head_ids, opening = self._head(tuple(chat[:n_head]), config.thinking, tuple(tools))
-        texts, ids = [head], list(head_ids)
-        for turn, following in zip(turns, chat[n_head + 1 :: 2], strict=True):
-            before, after = self._bridge(config.thinking, tools, following.role) or ("", "")
-            answer = turn.completion.removeprefix(opening)
-            sampled = turn.completion_ids or self._piece(answer)
-            between = f"{before}{following.content}{after}"
-            ids += sampled
-            # An answer that ended by itself has its end-of-turn token; one that was cut gets it from the template.
-            ended = self._end_text(sampled[-1]) if turn.completion_ids else ""
-            ids += self._piece(between.removeprefix(ended))
-            texts += [answer, between]
-        return _Pieces("".join(texts), tuple(ids), opening)
+        self, history: History, config: PromptConfig, tools: Sequence[Tool], budget_tokens: int
+    ) -> Prompt | None:
+        """Return a chat as it grew: its head rendered, then each answer as sampled and what followed, token by token.
+
+        What follows a turn is the same whichever turn the chat begins with, so its tokens are counted once.
+        """
+        n_turns = len(history.turns)
+        following = messages(history, config, turns=n_turns)[1 - 2 * n_turns :: 2] if n_turns else []
+
+        @cache
+        def head(first: int) -> _Pieces:
+            return self._head(tuple(messages(_as_of(history, first), config, turns=0)), config.thinking, tuple(tools))
+
+        opening = head(0).opening
+        grown = [
+            self._growth(turn, message, opening, config.thinking, tools)
+            for turn, message in zip(history.turns, following, strict=True)
+        ]
+        ends = list(accumulate((len(pieces.ids) for pieces in grown), initial=0))
+        first = first_shown(
+            n_turns, lambda first, last: len(head(first).ids) + ends[last] - ends[first] <= budget_tokens
+        )
+        return None if first is None else _prompt([head(first), *grown[first:]], first)
+
+    def _growth(self, turn: Turn, following: Message, opening: str, thinking: bool, tools: Sequence[Tool]) -> "_Pieces":
+        """Return what a turn adds: the answer as sampled, and the message after it in the template's frame."""
+        before, after = self._bridge(thinking, tools, following.role) or ("", "")
+        answer = turn.completion.removeprefix(opening)
+        sampled = turn.completion_ids or self._piece(answer)
+        between = f"{before}{following.content}{after}"
+        # An answer that ended by itself has its end-of-turn token; one that was cut gets it from the template.
+        ended = self._end_text(sampled[-1]) if turn.completion_ids else ""
+        return _Pieces(answer + between, (*sampled, *self._piece(between.removeprefix(ended))), opening)
 
     def _head(self, chat: tuple[Message, ...], thinking: bool, tools: tuple[Tool, ...]) -> "_Pieces":
         """Return what a growing chat begins with, which stays the same from turn to turn."""
@@ -235,6 +250,27 @@ class _Pieces(NamedTuple):
     text: str
     ids: tuple[int, ...]
     opening: str
+
+
+def _prompt(pieces: Sequence[_Pieces], dropped_turns: int) -> Prompt:
+    """Return the prompt that consists of these pieces, of which the first opens the thought, if any."""
+    ids = tuple(chain.from_iterable(part.ids for part in pieces))
+    return Prompt("".join(part.text for part in pieces), ids, dropped_turns, pieces[0].opening)
+
+
+def _as_of(history: History, last: int) -> History:
+    """Return what was known when `last` of the turns had passed."""
+    n_turns = len(history.turns)
+    if last == n_turns:
+        return history
+    now = history.turns[last]
+    return replace(
+        history,
+        step=history.step - n_turns + last,
+        turns=history.turns[:last],
+        observation=now.observation,
+        admissible_commands=now.admissible_commands,
+    )
 
 
 def first_shown(n_turns: int, fits: Callable[[int, int], bool]) -> int | None:

@@ -195,6 +195,7 @@ def test_a_chat_that_is_too_long_drops_its_older_half_and_grows_again(chat: Chat
         lengths.append(len(prompt.ids))
         assert f"#P_O{step}#" in prompt.text
         assert "Your task: Push every box" in prompt.text
+        assert prompt.text == chat.text(messages(episode_at(step), CHAT, turns=step - 1 - prompt.dropped_turns), True)
     assert max(lengths) <= budget
     assert dropped == sorted(dropped)
     assert 1 < len(set(dropped)) < 6  # it does not drop at every step
