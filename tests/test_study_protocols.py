@@ -12,6 +12,7 @@ from agentgen_bench.scores.study import Study, StudyRun
 from agentgen_bench.suites import load_suite
 
 FOUR = ("Sokoban", "WebShop", "ALFWorld", "SciWorld")
+SMALL = ("transfer-mini-v1", "transfer-mini-v2")
 REAL = [name for name in PROTOCOLS if name not in ("transfer-smoke", "lifecycle-smoke", "lifecycle-transfer-v1")]
 
 
@@ -29,7 +30,7 @@ def test_every_protocol_is_defined():
 @pytest.mark.parametrize("name", REAL)
 def test_a_protocol_has_enough_levels_and_not_too_many(name):
     cells = load_protocol(name).suite.cells
-    assert {len(cell.seeds) for cell in cells} == {250}
+    assert {len(cell.seeds) for cell in cells} == {500 if name == "transfer-mini-v2" else 250}
     assert 750 <= sum(len(cell.seeds) for cell in cells) <= 4000
     assert {cell.spec.split for cell in cells} == {"test"}
 
@@ -37,7 +38,7 @@ def test_a_protocol_has_enough_levels_and_not_too_many(name):
 @pytest.mark.parametrize("name", REAL)
 def test_each_family_is_there_from_a_starter_to_hard(name):
     protocol = load_protocol(name)
-    if name == "transfer-mini-v1":
+    if name in SMALL:
         assert protocol.labels == ("Sokoban starter", "ALFWorld starter", "SciWorld starter")
     else:
         assert {f"{family} {grade}" for family in FOUR for grade in ("starter", "hard")} <= set(protocol.labels)
@@ -95,6 +96,7 @@ SEQUENCE = [
     [
         ("transfer-v1", TRANSFER),
         ("transfer-mini-v1", MINI),
+        ("transfer-mini-v2", [*MINI, *trained("SciWorld")]),
         ("transfer-mini-v1", [*MINI, *trained("SciWorld", augmented=True)]),
         ("difficulty-v2", DIFFICULTY),
         ("sequence-v1", SEQUENCE),
@@ -146,15 +148,18 @@ def test_a_study_of_one_familys_difficulties_plays_that_family_alone():
     assert plan.n_episodes == 1000
 
 
-def test_the_small_study_of_transfer_plays_levels_of_the_large_one():
-    large, small = load_protocol("transfer-v1"), load_protocol("transfer-mini-v1")
+@pytest.mark.parametrize("name", SMALL)
+def test_the_small_study_of_transfer_plays_levels_of_the_large_one(name):
+    large, small = load_protocol("transfer-v1"), load_protocol(name)
     levels = dict(zip(large.labels, (cell.level_ids for cell in large.suite.cells), strict=True))
     for label, cell in zip(small.labels, small.suite.cells, strict=True):
-        assert cell.level_ids == levels[label]
+        assert cell.level_ids[:250] == levels[label]
+        assert cell.spec.difficulty == "easy"
 
 
-def test_a_small_study_of_transfer_on_one_family_plays_all_of_them():
-    plan = load_protocol("transfer-mini-v1").plan_for(["ALFWorld"])
+@pytest.mark.parametrize("name", SMALL)
+def test_a_small_study_of_transfer_on_one_family_plays_all_of_them(name):
+    plan = load_protocol(name).plan_for(["ALFWorld"])
     assert [cell.spec.family for cell in plan.cells] == ["Sokoban", "ALFWorld", "SciWorld"]
 
 

@@ -56,6 +56,7 @@ PAPER_LEVELS = 128  # episodes behind each number of arXiv 2601.18217, table 1
 PROTOCOLS = (
     "transfer-smoke",
     "transfer-mini-v1",
+    "transfer-mini-v2",
     "transfer-v1",
     "difficulty-v2",
     "sequence-v1",
@@ -141,6 +142,10 @@ def definitions() -> dict[str, Definition]:
         "transfer-mini-v1": (
             "Studies of transfer on two CPU cores: starter cells of transfer-v1 that small models solve, in few steps",
             [(spec, STUDY_LEVELS) for _, spec in mini_study_settings()],
+        ),
+        "transfer-mini-v2": (
+            "Studies of transfer on two CPU cores: the cells of transfer-mini-v1 with twice its levels",
+            [(spec, 2 * STUDY_LEVELS) for _, spec in mini_study_settings()],
         ),
         "difficulty-v2": (
             "Studies of difficulty: each family from starter to hard",
@@ -251,7 +256,7 @@ def protocol_file(name: str) -> str:
             roles=[Condition("initial"), *trained, *(role._replace(augmented=True) for role in trained)],
             temperature=0.4,  # arXiv 2601.18217
         )
-    if name == "transfer-mini-v1":
+    if name in ("transfer-mini-v1", "transfer-mini-v2"):
         return protocol_text(
             "transfer",
             "Training on a family, and what it costs or gives on the others, on two CPU cores",

@@ -22,9 +22,13 @@ SCRIPTS = (
 JAPANESE = frozenset(("CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA"))  # one writing system (ISO 15924: Jpan)
 BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")  # letters by category, drawn as nothing
 STUDIED = ("core-mini-v1", "transfer-smoke", "transfer-mini-v1", "transfer-v1", "difficulty-v2", "sequence-v1")
-BORN = dict.fromkeys(
-    ("smoke", "core-v1", "ood-v1", "difficulty-v1", "richness-v1", "paper-v1", "lifecycle-v1"), date(2026, 11, 21)
-) | dict.fromkeys((*STUDIED, "lifecycle-v2", "lifecycle-transfer-v1", "lifecycle-smoke"), date(2026, 11, 28))
+BORN = {
+    **dict.fromkeys(
+        ("smoke", "core-v1", "ood-v1", "difficulty-v1", "richness-v1", "paper-v1", "lifecycle-v1"), date(2026, 11, 21)
+    ),
+    **dict.fromkeys((*STUDIED, "lifecycle-v2", "lifecycle-transfer-v1", "lifecycle-smoke"), date(2026, 11, 28)),
+    "transfer-mini-v2": date(2026, 11, 29),
+}
 
 _LOOKS = {
     # Cyrillic and Greek letters that are drawn as Latin ones (confusables.txt of UTS 39), in lower case.

@@ -24,7 +24,6 @@ PLAIN_TEMPLATE = (
 _MARK = "\ue000"  # a character of the private use area: no template and no observation writes it
 MAX_PIECES = 16_384  # of 256 chats under way, 64 turns of each
 HEADS_KEPT = 1024  # of chats under way; each may hold a system prompt of thousands of tokens
-PROMPTS_KEPT = 256  # repeats of a level begin with the same one
 
 
 class Prompt(NamedTuple):
@@ -52,7 +51,6 @@ class ChatFormat:
         self._bridges: dict[tuple[bool, tuple[Tool, ...], str], tuple[str, str] | None] = {}
         self._pieces: dict[str, tuple[int, ...]] = {}
         self._heads: dict[tuple[tuple[Message, ...], bool, tuple[Tool, ...]], _Pieces] = {}
-        self._prompts: dict[str, tuple[int, ...]] = {}
         self._end_texts: dict[int, str] = {}
         self._engine = _bare_engine(tokenizer)
 
@@ -78,11 +76,7 @@ class ChatFormat:
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Return the token ids of a rendered prompt; a chat template writes its own special tokens."""
-        ids = self._prompts.pop(text, None) or self._ids(text, add_special_tokens=not self.has_template)
-        self._prompts[text] = ids  # the last asked for stands last
-        if len(self._prompts) > PROMPTS_KEPT:
-            del self._prompts[next(iter(self._prompts))]
-        return ids
+        return self._ids(text, add_special_tokens=not self.has_template)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of sampled ids, without special tokens."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agentgen_bench.errors import PolicyError
-from agentgen_bench.policies.chat import PROMPTS_KEPT, ChatFormat, load_chat_format
+from agentgen_bench.policies.chat import ChatFormat, load_chat_format
 from agentgen_bench.policies.checkpoint import open_checkpoint
 from agentgen_bench.prompts import History, Message, PromptConfig, Turn, messages
 
@@ -50,13 +50,6 @@ def test_the_engine_asked_directly_gives_the_tokenizers_ids(chat: ChatFormat, ad
     for text in TEXTS:
         whole = chat.tokenizer(text, add_special_tokens=add_special_tokens)["input_ids"]
         assert direct._ids(text, add_special_tokens=add_special_tokens) == tuple(whole)
-
-
-def test_a_prompt_that_comes_again_has_its_ids_and_few_are_kept(chat: ChatFormat) -> None:
-    texts = [f"step {i}" for i in range(PROMPTS_KEPT + 2)]
-    first = [chat.encode(text) for text in texts]
-    assert [chat.encode(text) for text in reversed(texts)] == first[::-1]
-    assert len(chat._prompts) == PROMPTS_KEPT
 
 
 def test_a_tokenizer_that_does_more_than_its_engine_is_asked_itself(chat: ChatFormat) -> None:
