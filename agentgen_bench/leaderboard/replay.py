@@ -6,13 +6,12 @@ policy knows (completions, prompt and token counts) cannot be replayed and is ca
 
 import os
 import signal
-import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import fields
 from itertools import islice
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from typing import NamedTuple
 
 from agentgen_bench.answers import read_answer
@@ -25,6 +24,7 @@ from agentgen_bench.policies.base import Decision, Description
 from agentgen_bench.prompts import History, PromptConfig
 from agentgen_bench.rollout import Job, play
 from agentgen_bench.spec import TaskSpec
+from agentgen_bench.workers import end_with_parent
 
 CHUNK = 40  # episodes of one setting that a process replays at a time
 CHUNK_STEPS = 2_000  # in fewer episodes where they are long: workers end together, and a busy machine keeps the limit
@@ -145,16 +145,9 @@ def replay_all(
 
 
 def _begin_worker() -> None:
-    """Let a worker end with the process that it replays for, however that ends."""
     # Ctrl-C reaches the workers too: they end at once and silently; the trace of each would bury our one line.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    if (parent := parent_process()) is not None:
-        parent.join()
-        os._exit(1)
+    end_with_parent()
 
 
 def _limited(chunk: Sequence[Episode], config: PromptConfig | None, cpu_s: float, still_s: float) -> Replayed:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentgen_bench.errors import AgentGenError, RunError
+from agentgen_bench.workers import end_with_parent
 
 if TYPE_CHECKING:
     from agentgen_bench.train.grpo_config import Config
@@ -24,8 +25,9 @@ def in_own_process(work: Callable[[], Any]) -> None:
     """Do the work in a process of its own, and raise here what it raises; it must be picklable.
 
     An engine of vLLM gives its memory back when its process ends, not reliably before: the next would find none.
+    Where this process is killed, that one ends too.
     """
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(1, get_context("spawn"), initializer=end_with_parent) as pool:
         pool.submit(work).result()
 
 

@@ -1,5 +1,7 @@
 import json
 import re
+import signal
+import subprocess
 import sys
 from dataclasses import replace
 from functools import partial
@@ -263,6 +265,23 @@ def test_training_in_a_process_of_its_own_leaves_its_checkpoint_and_raises_its_e
     assert (tmp_path / "run" / "checkpoint-000001" / "config.json").exists()
     with pytest.raises(RunError, match="already holds a training run; add --resume"):
         in_own_process(partial(train, settings))
+
+
+def test_a_process_of_its_own_ends_with_the_one_that_is_killed(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, signal, time\n"
+        "from agentgen_bench.train.apart import in_own_process\n"
+        "def work():\n"
+        "    os.kill(os.getppid(), signal.SIGKILL)\n"
+        "    time.sleep(600)\n"
+        "if __name__ == '__main__':\n"
+        "    in_own_process(work)\n"
+    )
+    done = subprocess.run(  # which waits for all that can write to these pipes
+        [sys.executable, script], capture_output=True, timeout=60, start_new_session=True
+    )
+    assert done.returncode == -signal.SIGKILL
 
 
 TWO_PROCESSES = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
