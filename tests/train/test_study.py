@@ -47,6 +47,7 @@ def test_every_shipped_study_is_well_formed(path):
 def test_every_full_study_has_a_tiny_variant():
     small = {"transfer-smoke", "lifecycle-smoke"}
     of_the_base = {f"{name}{size}" for name in ("transfer-base-cpu", "memory-cpu") for size in ("", "-small")}
+    of_the_base.add("sciworld-task-cpu")
     names = {path.stem for path in STUDIES.glob("*.yaml")} - small - of_the_base
     full = {name for name in names if not name.endswith("-tiny")}
     assert full == {"difficulty", "sequential", "transfer", "transfer-no-thinking"}
