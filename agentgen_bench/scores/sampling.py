@@ -150,6 +150,8 @@ def over_seeds(score: Score, formula: Callable[..., Score], policies: Sequence[P
         axes = np.array(rates).T, np.array(draws).transpose(1, 0, 2), np.array(slopes)
         lineages.append(Lineage(*axes))
     interval = widened(score.value, Interval(score.low, score.high), lineages)
+    if score.name == "success" and interval.low is not None and interval.high is not None:
+        interval = Interval(max(0.0, interval.low), min(1.0, interval.high))  # Student's t knows no end of a share
     return replace(score.within(interval), over=LEVELS_AND_SEEDS)
 
 
