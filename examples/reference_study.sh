@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Remakes the study of docs/study.md from nothing, on two CPU cores: the base, six trainings by GRPO, seven
-# evaluations, the scores, three trainings on one task, the entry of the board and its figure. Run from the repository's root:
+# evaluations, the scores, three trainings on one task, the entry of the board and its figure. Run from the repository's
+# root:
 #
 #   examples/reference_study.sh          the study, in runs/reference; stopped at any moment, it goes on where it was
 #   examples/reference_study.sh small    the same path in minutes, in runs/reference-small, from a base that has only
@@ -8,7 +9,7 @@
 #   examples/reference_study.sh time     how long the study will take here, and nothing else
 #
 # Each part is shorter than two hours: the base, then pieces of the study, two at a time with a core each. Where vllm is
-# installed it plays the evaluations, in a third of the time or less.
+# installed it plays the evaluations, which takes less time.
 set -euo pipefail
 form=${1:-whole}
 if [ "$form" = small ]; then

@@ -153,8 +153,7 @@ def test_the_small_study_of_transfer_plays_levels_of_the_large_one(name):
     large, small = load_protocol("transfer-v1"), load_protocol(name)
     levels = dict(zip(large.labels, (cell.level_ids for cell in large.suite.cells), strict=True))
     for label, cell in zip(small.labels, small.suite.cells, strict=True):
-        assert cell.level_ids[:250] == levels[label]
-        assert cell.spec.difficulty == "easy"
+        assert cell.level_ids[:250] == levels[label]  # how many there are: test_a_protocol_has_enough_levels_...
 
 
 @pytest.mark.parametrize("name", SMALL)
