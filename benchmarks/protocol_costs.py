@@ -292,7 +292,7 @@ def learned(folder: Path, episodes: Sequence[Sequence[Decision]]) -> tuple[Cost,
     from agentgen_bench.train import grpo
     from agentgen_bench.train.models import load_model
     from agentgen_bench.train.optimizing import accelerator_for, set_learning_rate
-    from agentgen_bench.train.packing import set_attention
+    from agentgen_bench.train.packing import attention_kernel, set_attention
     from agentgen_bench.train.settings import Source
     from agentgen_bench.train.sharding import prepared
     from agentgen_bench.train.tokens import joined
@@ -304,7 +304,7 @@ def learned(folder: Path, episodes: Sequence[Sequence[Decision]]) -> tuple[Cost,
             rows.append(grpo.Row(ids, spans, (-1.0,) * n, (1.0,) * len(places)))
     accelerator = accelerator_for(False)
     model = load_model(folder)
-    set_attention(model, "sdpa", packing=True)
+    set_attention(model, attention_kernel(None, accelerator), packing=True)
     model, optimizer = prepared(accelerator, model, 0.0, False)
     set_learning_rate(optimizer, 1e-5)
     source = (Source(TaskSpec("Sokoban")),)

@@ -31,8 +31,9 @@ from agentgen_bench.spec import TaskSpec
 from agentgen_bench.train import grpo, sft
 from agentgen_bench.train.init_model import HEAD_DIM, ModelShape, init_model
 from agentgen_bench.train.models import load_model
+from agentgen_bench.train.norms import use_fused_norms
 from agentgen_bench.train.optimizing import CPU_TOKENS, accelerator_for, set_learning_rate
-from agentgen_bench.train.packing import packing_of, set_attention
+from agentgen_bench.train.packing import attention_kernel, packing_of, set_attention
 from agentgen_bench.train.settings import Source
 from agentgen_bench.train.sharding import prepared
 from agentgen_bench.train.tokens import Span, TokenRow, n_targets, packs
@@ -140,7 +141,8 @@ class Trainers:
     def __init__(self, path: Path, attention: str, bf16: bool) -> None:
         self.accelerator = accelerator_for(bf16)
         model = load_model(path)
-        set_attention(model, "sdpa", packing=attention == "packed")
+        set_attention(model, attention_kernel(None, self.accelerator), packing=attention == "packed")
+        use_fused_norms(model, self.accelerator)
         self.model, self.optimizer = prepared(self.accelerator, model, 0.0, False)
         set_learning_rate(self.optimizer, 1e-4)
         common = {"model": str(path), "output": str(path)}

@@ -96,6 +96,7 @@ from agentgen_bench.train.models import (
     save_model,
     trainable,
 )
+from agentgen_bench.train.norms import use_fused_norms
 from agentgen_bench.train.optimizing import (
     accelerator_for,
     learning_rate,
@@ -868,6 +869,7 @@ def _loaded(config: Config, accelerator: Any, start: Path | None) -> tuple[Learn
     model = sampler.model if shares else load_model(path)  # type: ignore[attr-defined]
     kernel = attention_kernel(config.attention, accelerator)
     set_attention(model, kernel, config.packing)
+    use_fused_norms(model, accelerator)
     adapter = start / ADAPTER_FOLDER if start is not None else None
     model = trainable(model, config.lora, adapter, seed_from("lora", config.seed), config.gradient_checkpointing)
     learner_model, optimizer = prepared(accelerator, model, config.weight_decay, config.shard)
@@ -877,6 +879,7 @@ def _loaded(config: Config, accelerator: Any, start: Path | None) -> tuple[Learn
     if config.kl_coef > 0 and not config.lora:
         reference = load_model(config.model)
         set_attention(reference, kernel, config.packing)
+        use_fused_norms(reference, accelerator)
         reference = frozen(accelerator, reference, config.shard)
     done = 0
     if start is not None:

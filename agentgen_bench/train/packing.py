@@ -2,7 +2,7 @@
 
 Linear layers and norms do not care where a row begins, so packed rows have no padding there. Attention does: a mask
 over the whole pack would cost the square of its length. Here rows of like length are stacked, attended to at once, and
-put back; what a longer neighbour leaves over is at most a quarter. Padding stands behind a row's tokens, where causal
+put back; what a longer neighbour leaves over is at most a twentieth. Padding stands behind a row's tokens, where causal
 attention never looks.
 """
 
@@ -13,10 +13,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from agentgen_bench.train import blocks
 from agentgen_bench.train.settings import Kernel
 
-WASTE = 0.25  # of a stack, at most, is padding
-NAMES: dict[Kernel, str] = {"sdpa": "agentgen_packed", "eager": "agentgen_packed_eager"}
+WASTE = 0.05  # of a stack, at most, is padding
+NAMES: dict[Kernel, str] = {
+    "sdpa": "agentgen_packed",
+    "eager": "agentgen_packed_eager",
+    "blocks": "agentgen_packed_blocks",
+}
 OWN_WAYS = ("sliding_window", "softcap", "s_aux", "position_bias")  # what transformers passes to kernels that have it
 # Largest difference in a logit between packed and separate rows that rounding explains.
 TOLERANCE = 1e-3
@@ -79,15 +84,25 @@ def attention_kernel(asked: Kernel | None, accelerator: Any) -> Kernel:
     """Return the kernel asked for, else the one that is fastest for short rows where accelerate computes."""
     if asked is not None:
         return asked
-    return "eager" if accelerator.device.type == "cpu" and accelerator.mixed_precision == "bf16" else "sdpa"
+    if accelerator.device.type != "cpu":
+        return "sdpa"
+    return "eager" if accelerator.mixed_precision == "bf16" else "blocks"
 
 
 def set_attention(model: Any, kernel: Kernel, packing: bool) -> None:
-    """Set the kernel of attention, packed where asked for; say so where the model cannot have that."""
+    """Set the kernel of attention, packed where asked for; say so where the model cannot have that.
+
+    Blocks are for packed rows alone: where these are padded, torch's fused kernel takes their place.
+    """
     if not packing:
-        model.set_attn_implementation(kernel)
+        model.set_attn_implementation(_plain(kernel))
     elif not use_packed_attention(model, kernel):
         sys.stderr.write(f"{type(model).__name__} attends in a way of its own: rows are padded, not packed\n")
+
+
+def _plain(kernel: Kernel) -> str:
+    """Return transformers' name of the kernel that padded rows have."""
+    return "eager" if kernel == "eager" else "sdpa"
 
 
 def takes_packs(model: Any) -> bool:
@@ -103,7 +118,7 @@ def use_packed_attention(model: Any, kernel: Kernel) -> bool:
     in ways of their own (sliding windows, sinks, position biases) or not by transformers' interface do not pass.
     """
     rows = [torch.arange(length) % model.config.get_text_config().vocab_size for length in (5, 3)]
-    model.set_attn_implementation(kernel)
+    model.set_attn_implementation(_plain(kernel))
     try:
         with torch.no_grad():
             alone = torch.cat([model(input_ids=row[None].to(model.device)).logits[0] for row in rows])
@@ -120,7 +135,7 @@ def use_packed_attention(model: Any, kernel: Kernel) -> bool:
     except (RuntimeError, TypeError, ValueError, KeyError, AttributeError):
         fits = False
     if not fits:
-        model.set_attn_implementation(kernel)
+        model.set_attn_implementation(_plain(kernel))
     return fits
 
 
@@ -130,12 +145,13 @@ def no_mask(device: Any) -> torch.Tensor:
 
 
 def _register() -> None:
-    """Tell transformers of the two kernels; without a packing, as in sampling, they are its own SDPA."""
+    """Tell transformers of the kernels; without a packing, as in sampling, they are its own SDPA."""
     from transformers import AttentionInterface
     from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
+    ways = {"sdpa": _attend_by_sdpa, "eager": _attend_eagerly, "blocks": _attend_by_blocks}
     for kernel, name in NAMES.items():
-        AttentionInterface.register(name, _attend_by_sdpa if kernel == "sdpa" else _attend_eagerly)
+        AttentionInterface.register(name, ways[kernel])
         AttentionMaskInterface.register(name, sdpa_mask)
 
 
@@ -145,6 +161,10 @@ def _attend_by_sdpa(module: Any, query: Any, key: Any, value: Any, mask: Any, **
 
 def _attend_eagerly(module: Any, query: Any, key: Any, value: Any, mask: Any, **options: Any) -> Any:
     return _attend(_eager, module, query, key, value, mask, **options)
+
+
+def _attend_by_blocks(module: Any, query: Any, key: Any, value: Any, mask: Any, **options: Any) -> Any:
+    return _attend(_blocks, module, query, key, value, mask, **options)
 
 
 def _attend(kernel: Any, module: Any, query: Any, key: Any, value: Any, mask: Any, **options: Any) -> Any:
@@ -160,14 +180,18 @@ def _attend(kernel: Any, module: Any, query: Any, key: Any, value: Any, mask: An
     scale = options.get("scaling")
     results = []
     for stack in packing.stacks:
-        n_rows, length = stack.shape
-        stacked = [
-            states.index_select(0, stack.flatten()).view(n_rows, length, *states.shape[1:]).transpose(1, 2)
-            for states in tokens
-        ]  # (S, H, L, D)
+        stacked = [_stacked(states, stack).transpose(1, 2) for states in tokens]  # (S, H, L, D)
         results.append(kernel(*stacked, scale).transpose(1, 2).flatten(0, 1))  # (S L, H, D)
     attended = results[0] if len(results) == 1 else torch.cat(results)
     return attended.index_select(0, packing.places)[None], None
+
+
+def _stacked(states: torch.Tensor, stack: torch.Tensor) -> torch.Tensor:
+    """Return the states (T, H, D) of a stack's tokens, (S, L, H, D); those of a single row are not copied."""
+    n_rows, length = stack.shape
+    if n_rows == 1 and not stack.is_cuda:  # where its first token is costs a GPU a halt
+        return states.narrow(0, int(stack[0, 0]), length)[None]
+    return states.index_select(0, stack.flatten()).view(n_rows, length, *states.shape[1:])
 
 
 def _sdpa(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None) -> torch.Tensor:
@@ -175,6 +199,11 @@ def _sdpa(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: fl
     return torch.nn.functional.scaled_dot_product_attention(
         query, key, value, is_causal=True, scale=scale, enable_gqa=grouped
     )
+
+
+def _blocks(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None) -> torch.Tensor:
+    attend = blocks.attend if query.shape[2] <= blocks.LONGEST else _sdpa
+    return attend(query, key, value, scale)
 
 
 def _eager(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None) -> torch.Tensor:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SETTINGS = "settings.json"
 Schedule = Literal["constant", "cosine", "linear"]  # course of the learning rate after the warm-up
-Kernel = Literal["sdpa", "eager"]  # of attention
+Kernel = Literal["sdpa", "eager", "blocks"]  # of attention
 LEVEL_SEEDS = 2**31
 LEARNED_SPLITS = ("train", "valid")  # all others are held out: test, and those of other kinds than trained on
 

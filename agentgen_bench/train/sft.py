@@ -31,6 +31,7 @@ from agentgen_bench.train.checkpoints import (
 from agentgen_bench.train.demonstrations import Demonstration, read_demonstrations
 from agentgen_bench.train.logs import Logs, SilentLogs
 from agentgen_bench.train.models import ADAPTER_FOLDER, Lora, load_model, load_tokenizer, save_model, trainable
+from agentgen_bench.train.norms import use_fused_norms
 from agentgen_bench.train.optimizing import (
     accelerator_for,
     learning_rate,
@@ -259,6 +260,7 @@ def _loaded(config: Config, accelerator: Any, start: Path | None) -> tuple[Any, 
     lora = Lora(config.lora_rank, config.lora_alpha)
     model = load_model(config.model if start is None or lora else start)
     set_attention(model, attention_kernel(config.attention, accelerator), config.packing)
+    use_fused_norms(model, accelerator)
     adapter = start / ADAPTER_FOLDER if start is not None else None
     model = trainable(model, lora, adapter, seed_from("lora", config.seed), config.gradient_checkpointing)
     model, optimizer = prepared(accelerator, model, config.weight_decay, config.shard)

@@ -37,8 +37,8 @@ class UpdateConfig:
     shard: bool = False
     """Split parameters, gradients and optimizer over the processes (FSDP2); a sampler keeps a copy of its own."""
     attention: Kernel | None = None
-    """Kernel of attention; None: eager on a CPU in bf16, where it is faster for short rows (its memory grows with
-    their square), else sdpa."""
+    """Kernel of attention; None: what is fastest for short rows, on a CPU blocks in float32 and eager in bf16 (their
+    memory grows with a row's square; blocks leave rows beyond 1,536 tokens to sdpa), elsewhere sdpa."""
     tracker: Tracker | None = None
     """Where numbers go besides log.jsonl: TensorBoard's event file, Weights & Biases, or nowhere."""
 

@@ -127,10 +127,11 @@ def test_equal_samples_that_share_a_pass_give_the_parameters_of_passes_of_their_
         torch.testing.assert_close(tensor, weights(own)[name], rtol=0, atol=2e-5)
 
 
-def test_eager_attention_trains_as_the_fused_kernel_does(cloned_model, tmp_path):
+@pytest.mark.parametrize("kernel", ["eager", "blocks"])
+def test_other_kernels_of_attention_train_as_the_fused_one_does(kernel, cloned_model, tmp_path):
     runs = [
-        train(config(cloned_model, tmp_path / kernel, steps=1, attention=kernel), make_env=make_env)
-        for kernel in ("sdpa", "eager")
+        train(config(cloned_model, tmp_path / name, steps=1, attention=name), make_env=make_env)
+        for name in ("sdpa", kernel)
     ]
     for name, tensor in weights(runs[0]).items():
         torch.testing.assert_close(tensor, weights(runs[1])[name], rtol=0, atol=2e-5)
