@@ -35,4 +35,5 @@ agentgen-bench study "$study" --output "$folder/study"
 agentgen-bench study examples/studies/sciworld-task-cpu.yaml --output "$folder/task"
 agentgen-bench submit "$folder/study" --org agentgen-bench --model base-cpu-1.4m
 agentgen-bench leaderboard --update
-python examples/study_figure.py leaderboards/transfer-mini-v2/*_agentgen-bench__base-cpu-1.4m --output docs/study.svg
+entry=$(ls -d leaderboards/transfer-mini-v2/*_agentgen-bench__base-cpu-1.4m | tail -n 1) # the newest: names begin with the day
+python examples/study_figure.py "$entry" --output docs/study.svg
