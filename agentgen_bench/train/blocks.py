@@ -33,7 +33,7 @@ class _Attention(torch.autograd.Function):  # type: ignore[misc]  # torch gives 
     @staticmethod
     def forward(ctx: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float) -> torch.Tensor:
         n, length = query.shape[:2]
-        ahead = torch.full((min(QUERIES, length),) * 2, float("-inf"), dtype=query.dtype).triu(1)
+        ahead = query.new_full((min(QUERIES, length),) * 2, float("-inf")).triu(1)
         result, kept = torch.empty_like(query), []
         for heads, rows, seen in _blocks(n, length):
             scores = _scaled_product(query[heads, rows], key[heads, seen].transpose(1, 2), scale)

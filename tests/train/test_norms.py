@@ -44,3 +44,20 @@ def test_a_norm_that_scales_otherwise_keeps_its_own():
     before = model(input_ids=IDS).logits
     assert use_fused_norms(model, accelerator_for(False)) == 0
     assert torch.equal(model(input_ids=IDS).logits, before)
+
+
+class _OffsetRMSNorm(torch.nn.Module):
+    """A norm with a plain one's names that scales by 1 + weight."""
+
+    variance_epsilon = 1e-6
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.full((8,), 0.5))
+
+    def forward(self, states):
+        return torch.nn.functional.rms_norm(states, (8,), 1 + self.weight, self.variance_epsilon)
+
+
+def test_the_trial_tells_norms_apart_that_their_names_do_not():
+    assert use_fused_norms(torch.nn.Sequential(_OffsetRMSNorm()), accelerator_for(False)) == 0
