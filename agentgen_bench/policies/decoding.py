@@ -10,7 +10,7 @@ from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.seeding import stream
 
 Layers = tuple[tuple[Any, Any], ...]
-FEWEST_AT_WORK = 0.75  # of the rows of a pass: rows that are finished stay until then, as leaving copies all others
+FEWEST_AT_WORK = 0.95  # of the rows of a pass: rows that are finished stay until then, as leaving moves others
 
 
 class Rows:
@@ -98,8 +98,8 @@ class Rows:
         return tuple((layer.keys[row][:, columns], layer.values[row][:, columns]) for layer in self.cache.layers)
 
     def at_work(self, tensor: Any) -> Any:
-        """Return the rows of a tensor of all, (B, ...), that are not finished, (P, ...)."""
-        return tensor if len(self._rows) == len(tensor) else tensor[self._rows]
+        """Return the rows of a tensor of all, (B, ...), that are not finished, (P, ...), place by place."""
+        return tensor if self._rows == list(range(len(tensor))) else tensor[self._rows]
 
     def draws(self) -> Any:
         """Return the random numbers of the tokens that this pass may draw, (P, W)."""
@@ -125,11 +125,7 @@ class Rows:
             return
         device = self.input_ids.device
         if len(keep) < FEWEST_AT_WORK * len(self.counts):
-            kept = torch.tensor(self._rows, device=device)
-            for name in ("attention_mask", "uniforms", "counts"):
-                setattr(self, name, getattr(self, name)[kept])
-            self.cache.batch_select_indices(kept)
-            self._rows = list(range(len(keep)))
+            self._close_up()
         width = 1 + max(map(len, drafts), default=0)
         reads: list[list[int]] = [[] for _ in range(len(self.counts))]
         for row, token, draft in zip(self._rows, tokens, drafts, strict=True):
@@ -141,6 +137,23 @@ class Rows:
         self.position_ids = (before + torch.arange(width, device=device)) * self._read  # none beyond the context
         self.attention_mask = torch.cat([self.attention_mask, self._read], dim=-1)
         self.drafts = drafts
+
+    def _close_up(self) -> None:
+        """Drop the rows that are finished: the last ones at work take their places."""
+        import torch
+
+        n = len(self._rows)
+        last = iter(sorted(row for row in self._rows if row >= n))
+        free = sorted(set(range(n)) - set(self._rows))
+        new = {next(last): row for row in free}  # where a row at work goes
+        order = list(range(n))
+        for row, place in new.items():
+            order[place] = row
+        kept = torch.tensor(order, device=self.input_ids.device)
+        for name in ("attention_mask", "uniforms", "counts"):
+            setattr(self, name, getattr(self, name)[kept])
+        self.cache.batch_select_indices(kept)
+        self._rows = [new.get(row, row) for row in self._rows]
 
 
 def next_tokens(logits: Any, uniforms: Any, sampling: Sampling) -> tuple[Any, Any]:

@@ -15,6 +15,7 @@ from agentgen_bench.caches import cache_root
 from agentgen_bench.errors import MissingDependencyError, PolicyError, install_hint
 
 MAGIC = b"GGUF"
+NEEDED = ("torch", "transformers", "gguf", "accelerate")  # transformers reads such a file with the last two
 
 
 def unpacked(file: Path) -> Path:
@@ -22,7 +23,7 @@ def unpacked(file: Path) -> Path:
 
     Raises:
         PolicyError: it is no GGUF file, is cut off or holds an unknown model, or the disk is full.
-        MissingDependencyError: torch, transformers or gguf is not installed.
+        MissingDependencyError: a package of `NEEDED` is not installed.
     """
     with file.open("rb") as stream:
         if stream.read(len(MAGIC)) != MAGIC:
@@ -32,8 +33,8 @@ def unpacked(file: Path) -> Path:
     folder = cache_root() / "gguf" / digest[:16] / file.stem
     if folder.is_dir():
         return folder
-    if any(importlib.util.find_spec(name) is None for name in ("torch", "transformers", "gguf")):
-        raise MissingDependencyError(f"reading a GGUF file needs torch, transformers and gguf: {install_hint('gguf')}")
+    if any(importlib.util.find_spec(name) is None for name in NEEDED):
+        raise MissingDependencyError(f"reading a GGUF file needs {', '.join(NEEDED)}: {install_hint('gguf')}")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))

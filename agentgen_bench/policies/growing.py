@@ -37,9 +37,15 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]
         return self.keys, self.values
 
     def batch_select_indices(self, indices: torch.Tensor) -> None:
-        """Keep the rows at `indices`, and the room behind their tokens."""
-        length = self.keys.shape[-2]
-        self._whole = (self._whole[0][indices], self._whole[1][indices])
+        """Keep the rows at `indices`, and the room behind their tokens; a row that stays where it is is not copied."""
+        rows, length = self.keys.shape[0], self.keys.shape[-2]
+        if len(indices) > rows:
+            self._whole = (self._whole[0][indices], self._whole[1][indices])
+        else:
+            moved = (indices != torch.arange(len(indices), device=indices.device)).nonzero()[:, 0]
+            for whole in self._whole if len(moved) else ():
+                whole[moved, :, :length] = whole[indices[moved], :, :length]
+            self._whole = (self._whole[0][: len(indices)], self._whole[1][: len(indices)])
         self._show(length)
 
     def _show(self, length: int) -> None:

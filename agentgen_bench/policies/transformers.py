@@ -22,6 +22,10 @@ from agentgen_bench.policies.threads import leave_cores_free
 from agentgen_bench.prompts import PromptConfig
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+# Time that one more token a row adds to a pass (Drafts.worth_reading): on a CPU, which computes as long as it reads,
+# measured with benchmarks/sampling_chat.py; elsewhere little, as a pass of few tokens waits for memory.
+GUESS_COST = {"cpu": 0.4}
+GUESS_COST_ELSEWHERE = 0.05
 
 
 class TransformersPolicy(TrainableLocalPolicy):
@@ -146,19 +150,25 @@ class TransformersPolicy(TrainableLocalPolicy):
         rows = Rows(prompts, seeds, self.sampling, self.device, known)
         ids: list[list[int]] = [[] for _ in prompts]
         logprobs: list[list[float]] = [[] for _ in prompts]
+        guesses: dict[int, list[int]] = {}  # of each row at work, read or not
         with torch.inference_mode():
             while rows.indices:
                 drawn, scores = next_tokens(self._next_logits(rows), rows.draws().flatten(), self.sampling)
-                shape = len(rows.indices), rows.width
-                self._take(rows, drawn.view(shape).tolist(), scores.view(shape).tolist(), ids, logprobs)
+                tokens, own = (tensor.view(len(rows.indices), rows.width).tolist() for tensor in (drawn, scores))
+                for row, (first, *_) in zip(rows.indices, tokens, strict=True):
+                    if guesses.get(row):
+                        self._drafts.saw(first == guesses[row][0])
+                self._take(rows, tokens, own, ids, logprobs)
                 ended = [self._has_ended(ids[row]) for row in rows.indices]
                 for place, row in enumerate(rows.indices):
                     if ended[place]:
                         self._keep_read(rows, place, prompts[row], ids[row], with_prefix=grows)
                 places = [place for place, has_ended in enumerate(ended) if not has_ended]
                 going_on = [rows.indices[place] for place in places]
-                guesses = [self._guesses(rows, prompts[row], ids[row]) for row in going_on]
-                rows.go_on(places, [ids[row][-1] for row in going_on], guesses)
+                guesses = {row: self._guesses(rows, prompts[row], ids[row]) for row in going_on}
+                cost = GUESS_COST.get(self.device.type, GUESS_COST_ELSEWHERE)
+                read = self._drafts.worth_reading(list(guesses.values()), cost)
+                rows.go_on(places, [ids[row][-1] for row in going_on], read)
         return [Generation(tuple(i), tuple(lp)) for i, lp in zip(ids, logprobs, strict=True)]
 
     def _take(

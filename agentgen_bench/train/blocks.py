@@ -13,7 +13,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 LONGEST = 1536  # tokens of a row; beyond, the fused kernel is as fast and needs no memory
-QUERIES = 96  # of a block
+QUERIES = 64  # of a block
 WEIGHTS = 1 << 20  # of a block, heads and rows together, at most: 4 MiB
 
 

@@ -8,10 +8,12 @@ attention never looks.
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch.autograd.function import once_differentiable
 
 from agentgen_bench.train import blocks
 from agentgen_bench.train.settings import Kernel
@@ -27,16 +29,48 @@ OWN_WAYS = ("sliding_window", "softcap", "s_aux", "position_bias")  # what trans
 TOLERANCE = 1e-3
 
 
-class Packing(NamedTuple):
+class Order(NamedTuple):
+    """Where rows of heads go, of states with H heads that are flattened to one row for each head of each token.
+
+    In the pack token by token, (T H); in the stacks row by row and head by head, so that a head's tokens follow each
+    other. `there` holds for each place in the stacks its row in the pack, `back` the reverse; `padding` are the places
+    in the stacks of what is only padding.
+    """
+
+    there: torch.Tensor
+    back: torch.Tensor
+    padding: torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Packing:
     """Where the rows of a pack of T tokens are.
 
     Each stack (S, L) holds, for S rows, the places of their tokens in the pack; a shorter row repeats its last one.
-    `places` (T,) says where in the stacks, flattened one after another, each token of the pack is.
+    `places` (T,) says where in the stacks, flattened one after another, each token of the pack is; `padding` where
+    those are that repeat one.
     """
 
     stacks: tuple[torch.Tensor, ...]
     places: torch.Tensor
+    padding: torch.Tensor
     lengths: tuple[int, ...]
+    orders: dict[int, Order] = field(default_factory=dict)
+
+    def order(self, heads: int) -> Order:
+        """Return the order of rows of so many heads; worked out once, as all layers ask for it."""
+        if heads not in self.orders:
+            head = torch.arange(heads, device=self.places.device)
+            there = [(stack[:, None] * heads + head[None, :, None]).flatten() for stack in self.stacks]
+            by_token, before = [], 0  # (S L, H) of each stack: where its tokens' heads are in the stacks
+            for stack in self.stacks:
+                own = torch.arange(before, before + heads * stack.numel(), device=stack.device)
+                by_token.append(own.view(len(stack), heads, -1).transpose(1, 2).reshape(-1, heads))
+                before += heads * stack.numel()
+            places = torch.cat(by_token)
+            back, padding = (places[tokens].flatten() for tokens in (self.places, self.padding))
+            self.orders[heads] = Order(torch.cat(there), back, padding)
+        return self.orders[heads]
 
 
 def packing_of(lengths: Sequence[int], device: Any = "cpu") -> Packing:
@@ -55,8 +89,9 @@ def packing_of(lengths: Sequence[int], device: Any = "cpu") -> Packing:
     flat = np.concatenate([stack.ravel() for stack in stacks])
     places = np.empty(sum(lengths), dtype=np.int64)
     places[flat[::-1]] = np.arange(len(flat))[::-1]  # of a repeated token, the first
-    on_device = [torch.from_numpy(array).to(device) for array in (*stacks, places)]
-    return Packing(tuple(on_device[:-1]), on_device[-1], tuple(lengths))
+    padding = np.flatnonzero(places[flat] != np.arange(len(flat)))
+    *stacked, there, repeated = (torch.from_numpy(array).to(device) for array in (*stacks, places, padding))
+    return Packing(tuple(stacked), there, repeated, tuple(lengths))
 
 
 def dense_mask(packing: Packing) -> torch.Tensor:
@@ -176,22 +211,43 @@ def _attend(kernel: Any, module: Any, query: Any, key: Any, value: Any, mask: An
         return sdpa_attention_forward(module, query, key, value, mask, **options)
     if own := [name for name in OWN_WAYS if options.get(name) is not None]:
         raise ValueError(f"packed attention knows no {own[0]}")
-    tokens = [states[0].transpose(0, 1) for states in (query, key, value)]  # (T, H, D), (T, H', D) twice
     scale = options.get("scaling")
-    results = []
-    for stack in packing.stacks:
-        stacked = [_stacked(states, stack).transpose(1, 2) for states in tokens]  # (S, H, L, D)
-        results.append(kernel(*stacked, scale).transpose(1, 2).flatten(0, 1))  # (S L, H, D)
-    attended = results[0] if len(results) == 1 else torch.cat(results)
-    return attended.index_select(0, packing.places)[None], None
+    stacked = [_stacked(states, packing) for states in (query, key, value)]
+    results = [kernel(*stack, scale) for stack in zip(*stacked, strict=True)]  # (S, H, L, D) each
+    heads, size = query.shape[1], value.shape[-1]
+    there, back, padding = packing.order(heads)
+    rows = torch.cat([result.reshape(-1, size) for result in results])
+    return _Reordered.apply(rows, back, there, padding).view(1, -1, heads, size), None
 
 
-def _stacked(states: torch.Tensor, stack: torch.Tensor) -> torch.Tensor:
-    """Return the states (T, H, D) of a stack's tokens, (S, L, H, D); those of a single row are not copied."""
-    n_rows, length = stack.shape
-    if n_rows == 1 and not stack.is_cuda:  # where its first token is costs a GPU a halt
-        return states.narrow(0, int(stack[0, 0]), length)[None]
-    return states.index_select(0, stack.flatten()).view(n_rows, length, *states.shape[1:])
+def _stacked(states: torch.Tensor, packing: Packing) -> list[torch.Tensor]:
+    """Return the states (1, H, T, D) of each stack's tokens, (S, H, L, D)."""
+    heads, size = states.shape[1], states.shape[-1]
+    there, back, _ = packing.order(heads)
+    rows = _Reordered.apply(states.transpose(1, 2).reshape(-1, size), there, back, None)
+    parts = rows.split([stack.numel() * heads for stack in packing.stacks])
+    return [part.view(len(stack), heads, -1, size) for part, stack in zip(parts, packing.stacks, strict=True)]
+
+
+class _Reordered(torch.autograd.Function):  # type: ignore[misc]  # torch gives it no type
+    """Rows of a matrix in another order, and their gradient in the order back: two gathers and no sum.
+
+    Of a row that is taken twice only the one that `back` names passes a gradient on: the others are padding, whose
+    gradient is 0 as nothing looks at them. `unused` are rows that are not taken; None: there are none.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, rows: torch.Tensor, there: torch.Tensor, back: torch.Tensor, unused: torch.Tensor | None
+    ) -> torch.Tensor:
+        ctx.back, ctx.unused = back, unused
+        return rows.index_select(0, there)
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        own = gradient.index_select(0, ctx.back)
+        return own if ctx.unused is None else own.index_fill_(0, ctx.unused, 0.0), None, None, None
 
 
 def _sdpa(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None) -> torch.Tensor:

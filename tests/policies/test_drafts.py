@@ -12,7 +12,7 @@ pytest.importorskip("transformers")
 from hypothesis import given  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from agentgen_bench.policies.drafts import LONGEST, MAX_KEYS, ORDER, Drafts  # noqa: E402
+from agentgen_bench.policies.drafts import LONGEST, MAX_KEYS, MEMORY, ORDER, Drafts  # noqa: E402
 from agentgen_bench.policies.local import Generation  # noqa: E402
 from agentgen_bench.policies.sampling import Sampling  # noqa: E402
 from agentgen_bench.policies.transformers import TransformersPolicy  # noqa: E402
@@ -71,6 +71,7 @@ def test_right_and_wrong_guesses_give_the_completions_of_none(
     monkeypatch.setattr("agentgen_bench.policies.transformers.LONGEST", 0)
     plain, slow = passes_of(made(), monkeypatch)
     monkeypatch.setattr("agentgen_bench.policies.transformers.LONGEST", LONGEST)
+    monkeypatch.setattr("agentgen_bench.policies.transformers.GUESS_COST", {"cpu": 0.0})  # all guesses are read
     policy = made()
     monkeypatch.setattr(policy, "_drafts", Told(plain, spoil))
     drafted, fast = passes_of(policy, monkeypatch)
@@ -85,6 +86,7 @@ def test_right_and_wrong_guesses_give_the_completions_of_none(
 def test_what_was_read_with_wrong_guesses_goes_on_as_if_without(tiny_model: Path, monkeypatch: Any) -> None:
     """The kept prefix of a chat has no trace of them: the next turn reads on from it."""
     sampling = SETTINGS[1]
+    monkeypatch.setattr("agentgen_bench.policies.transformers.GUESS_COST", {"cpu": 0.0})  # all guesses are read
 
     def turns(spoil: int | None) -> list[Generation]:
         policy = TransformersPolicy(tiny_model, PromptConfig(protocol="chat"), sampling, device="cpu")
@@ -122,6 +124,35 @@ def test_a_guess_is_trusted_after_it_was_right_and_given_up_after_as_many_mistak
     assert drafts.after([1, 2, 3, 4], 3) == [5]
     drafts.learn([1, 2, 3, 4, 6], 0)
     assert drafts.after([1, 2, 3, 4], 3) == []
+
+
+@given(st.lists(st.lists(st.integers(0, 9), max_size=LONGEST), max_size=6), st.integers(0, 50), st.floats(0.0, 5.0))
+def test_guesses_are_cut_to_the_length_that_draws_most_in_its_time(
+    guesses: list[list[int]], wrong: int, cost: float
+) -> None:
+    drafts = Drafts()
+    for place in range(50):
+        drafts.saw(right=place >= wrong)
+    read = drafts.worth_reading(guesses, cost)
+    width = max(map(len, read), default=0)
+    assert read == [own[:width] for own in guesses]
+    chance = (51 - wrong) / 51
+
+    def rate(length: int) -> float:
+        drawn = sum(sum(chance**place for place in range(min(length, len(own)) + 1)) for own in guesses)
+        return drawn / (1 + cost * length)
+
+    assert rate(width) == pytest.approx(max(rate(length) for length in range(LONGEST + 1)))
+
+
+def test_guesses_are_read_again_once_they_come_right() -> None:
+    drafts = Drafts()
+    for _ in range(10 * MEMORY):
+        drafts.saw(right=False)
+    assert drafts.worth_reading([[1]], 0.4) == [[]]
+    for _ in range(3 * MEMORY):
+        drafts.saw(right=True)
+    assert drafts.worth_reading([[1]], 0.4) == [[1]]
 
 
 def test_memory_is_bounded() -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from agentgen_bench.caches import CACHE_VARIABLE
 from agentgen_bench.cli import main
-from agentgen_bench.errors import PolicyError
+from agentgen_bench.errors import MissingDependencyError, PolicyError
 from agentgen_bench.policies.checkpoint import open_checkpoint
+from agentgen_bench.policies.gguf import NEEDED
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -154,6 +155,16 @@ def test_a_file_that_is_cut_off_is_named_and_leaves_nothing(file: Path, tmp_path
     with pytest.raises(PolicyError, match=r"small\.gguf"):
         open_checkpoint(file)
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file() or path.name.startswith(".building")]
+
+
+@pytest.mark.parametrize("missing", NEEDED)
+def test_a_package_that_is_missing_is_named_and_not_the_file_blamed(
+    file: Path, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == missing else find(name))
+    with pytest.raises(MissingDependencyError, match=rf"{missing}.*pip install"):
+        open_checkpoint(file)
 
 
 @pytest.mark.slow

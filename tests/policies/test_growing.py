@@ -14,12 +14,12 @@ from transformers.cache_utils import DynamicSlidingWindowLayer  # noqa: E402
 from agentgen_bench.policies.growing import ROOM, GrowingLayer, grow_in_place, with_prefixes  # noqa: E402
 from agentgen_bench.policies.prefixes import Prefix  # noqa: E402
 
-# Tokens appended at once, or None: drop a row.
-EVENTS = st.lists(st.one_of(st.integers(1, ROOM + 3), st.none()), max_size=12)
+# Tokens appended at once, or rows to go on with: some or all of them, in any order.
+EVENTS = st.lists(st.one_of(st.integers(1, ROOM + 3), st.permutations(range(4))), max_size=12)
 
 
 @given(EVENTS)
-def test_appending_and_dropping_give_what_the_copying_layers_hold(events):
+def test_appending_and_choosing_rows_give_what_the_copying_layers_hold(events):
     rows, numbers = 4, torch.Generator().manual_seed(0)
     plain, growing = DynamicCache(), DynamicCache()
     first = torch.rand(2, rows, 2, 5, 3, generator=numbers)
@@ -27,12 +27,12 @@ def test_appending_and_dropping_give_what_the_copying_layers_hold(events):
         cache.update(first[0], first[1], 0)
     grow_in_place(growing)
     for event in events:
-        if event is None and rows > 1:
-            keep = torch.arange(rows)[1:]
-            rows -= 1
+        if isinstance(event, list):
+            keep = torch.tensor([row for row in event if row < rows][: max(1, event[0])])
+            rows = len(keep)
             plain.batch_select_indices(keep)
             growing.batch_select_indices(keep)
-        elif event is not None:
+        else:
             new = torch.rand(2, rows, 2, event, 3, generator=numbers)
             returned = plain.update(new[0], new[1], 0), growing.update(new[0], new[1], 0)
             assert all(torch.equal(a, b) for a, b in zip(*returned, strict=True))
@@ -51,6 +51,17 @@ def test_one_more_token_is_written_where_room_is_and_nothing_is_copied():
     for _ in range(ROOM):
         cache.update(torch.ones(1, 1, 1, 1), torch.ones(1, 1, 1, 1), 0)
     assert cache.layers[0].keys.data_ptr() == before
+
+
+def test_rows_that_stay_where_they_are_are_not_copied():
+    cache = DynamicCache()
+    cache.update(torch.rand(3, 1, 2, 4), torch.rand(3, 1, 2, 4), 0)
+    grow_in_place(cache)
+    layer = cache.layers[0]
+    last, before = layer.keys[2].clone(), layer.keys.data_ptr()
+    cache.batch_select_indices(torch.tensor([0, 2]))
+    assert layer.keys.data_ptr() == before
+    assert torch.equal(layer.keys[1], last)
 
 
 def test_layers_that_forget_stay_as_they_are():
