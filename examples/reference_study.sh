@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Remakes the study of docs/study.md from nothing, on two CPU cores: the base, six trainings by GRPO, seven
-# evaluations, the scores, three trainings on one task, the entry of the board and its figure. Run from the repository's
-# root:
+# evaluations, the scores, three trainings on one task, the entry of the board and its figure, and the rows of
+# core-mini-v1 of the base and the six trained models, each level once, greedily. Run from the repository's root:
 #
 #   examples/reference_study.sh          the study, in runs/reference; stopped at any moment, it goes on where it was
 #   examples/reference_study.sh small    the same path in minutes, in runs/reference-small, from a base that has only
@@ -20,6 +20,9 @@ if [ "$form" = small ]; then
 fi
 python examples/base_cpu.py --time
 [ "$form" != time ] || exit 0
+submitted() { # makes the entry of the run $2 on board $1, model $3, where today's is not there
+  [ -d "leaderboards/$1/$(date -u +%Y%m%d)_agentgen-bench__$3" ] || agentgen-bench submit "$2" --org agentgen-bench --model "$3"
+}
 folder=runs/reference study=examples/studies/transfer-base-cpu.yaml
 python examples/base_cpu.py --folder runs/base-cpu
 export OMP_NUM_THREADS=1
@@ -33,7 +36,25 @@ for seed in 0 1 2; do
 done
 agentgen-bench study "$study" --output "$folder/study"
 agentgen-bench study examples/studies/sciworld-task-cpu.yaml --output "$folder/task"
-agentgen-bench submit "$folder/study" --org agentgen-bench --model base-cpu-1.4m
+submitted transfer-mini-v2 "$folder/study" base-cpu-1.4m
 agentgen-bench leaderboard --update
 entry=$(ls -d leaderboards/transfer-mini-v2/*_agentgen-bench__base-cpu-1.4m | tail -n 1) # the newest: names begin with the day
 python examples/study_figure.py "$entry" --output docs/study.svg
+
+row() { # plays core-mini-v1 with the model $2 and calls the run $1
+  local resume=
+  [ ! -d "$folder/rows/$1" ] || resume=--resume
+  agentgen-bench evaluate --model "$2" --suite core-mini-v1 --temperature 0 --protocol chat --action-hints none \
+    --max-tokens 48 --max-model-len 1024 --batch-size 128 --workers 128 --output "$folder/rows/$1" $resume \
+    2> "$folder/row-$1.log"
+}
+for seed in 0 1 2; do
+  row "grpo-alfworld-$seed" "$folder/study/train/on-alfworld-seed-$seed/checkpoint-000030" & other=$!
+  row "grpo-sciworld-$seed" "$folder/study/train/on-sciworld-seed-$seed/checkpoint-000030"
+  wait "$other"
+done
+row base runs/base-cpu/sft/checkpoint-002000
+for run in "$folder"/rows/*; do
+  submitted core-mini-v1 "$run" "base-cpu-1.4m-$(basename "$run")"
+done
+agentgen-bench leaderboard --update
