@@ -30,6 +30,7 @@ class Drafts:
     def clear(self) -> None:
         """Forget everything: the weights are others now."""
         self._next.clear()
+        self._right, self._seen = 1.0, 1.0
 
     def learn(self, ids: Sequence[int], start: int) -> None:
         """Take in the tokens of `ids` from `start` on, each with the four before it.
@@ -67,11 +68,11 @@ class Drafts:
 
         Examples:
             >>> drafts = Drafts()
-            >>> drafts.worth_reading([[1, 2], [3]], cost=0.4)
-            [[1, 2], [3]]
+            >>> drafts.worth_reading([[1, 2], [3, 4]], cost=0.4)
+            [[1, 2], [3, 4]]
             >>> for _ in range(9):
             ...     drafts.saw(right=False)
-            >>> drafts.worth_reading([[1, 2], [3]], cost=0.4)
+            >>> drafts.worth_reading([[1, 2], [3, 4]], cost=0.4)
             [[], []]
         """
         chance, drawn = 1.0, float(len(guesses))

@@ -155,6 +155,15 @@ def test_guesses_are_read_again_once_they_come_right() -> None:
     assert drafts.worth_reading([[1]], 0.4) == [[1]]
 
 
+def test_other_weights_begin_as_a_fresh_policy_does() -> None:
+    """A training that is resumed reads the same guesses as one that went through, and so gets the same last bits."""
+    drafts = Drafts()
+    for _ in range(50):
+        drafts.saw(right=False)
+    drafts.clear()
+    assert drafts.worth_reading([[1, 2]], 0.4) == Drafts().worth_reading([[1, 2]], 0.4) == [[1, 2]]
+
+
 def test_memory_is_bounded() -> None:
     drafts = Drafts()
     for start in range(0, MAX_KEYS * 2, 1000):
