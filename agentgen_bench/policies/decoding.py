@@ -143,9 +143,8 @@ class Rows:
         import torch
 
         n = len(self._rows)
-        last = iter(sorted(row for row in self._rows if row >= n))
-        free = sorted(set(range(n)) - set(self._rows))
-        new = {next(last): row for row in free}  # where a row at work goes
+        last, free = sorted(row for row in self._rows if row >= n), sorted(set(range(n)) - set(self._rows))
+        new = dict(zip(last, free, strict=True))  # where a row at work goes
         order = list(range(n))
         for row, place in new.items():
             order[place] = row
