@@ -79,7 +79,7 @@ class Batches:
         """Draw a batch."""
         lengths = [len(prompt) for _, prompt, _ in self._waiting]
         near = sorted(range(len(lengths)), key=lambda i: (i != 0, abs(lengths[i] - lengths[0]), i))
-        chosen = sorted(near[: _fitting([lengths[i] for i in near[: self._size]])])
+        chosen = sorted(near[: fitting([lengths[i] for i in near[: self._size]])])
         batch = [self._waiting[i] for i in chosen]
         self._waiting = [one for i, one in enumerate(self._waiting) if i not in set(chosen)]
         drawn = self._generate([prompt for _, prompt, _ in batch], [seed for _, _, seed in batch])
@@ -89,7 +89,7 @@ class Batches:
         """Nothing is under way between batches."""
 
 
-def _fitting(lengths: Sequence[int]) -> int:
+def fitting(lengths: Sequence[int]) -> int:
     """Return how many of the rows, from the first on, share a batch without more padding than PADDING of them."""
     longest = total = 0
     for number, length in enumerate(lengths, 1):

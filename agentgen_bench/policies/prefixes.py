@@ -25,36 +25,47 @@ class Prefix(NamedTuple):
         """Return the size of the tensors."""
         return sum(tensor.numel() * tensor.element_size() for pair in self.layers for tensor in pair)
 
+    def first(self, length: int) -> "Prefix":
+        """Return the first `length` tokens, as views."""
+        return Prefix(self.ids[:length], tuple((k[:, :length], v[:, :length]) for k, v in self.layers))
+
 
 class PrefixStore:
     """The prefixes used last, up to a size in bytes; the weights that made them are the caller's to watch."""
 
-    def __init__(self, max_bytes: int = GIB) -> None:
+    def __init__(self, max_bytes: int) -> None:
         """Start empty."""
         self.max_bytes = max_bytes
         self._kept: OrderedDict[bytes, Prefix] = OrderedDict()
         self._n_bytes = 0
 
     def longest(self, prompt: Sequence[int]) -> Prefix | None:
-        """Return the longest kept prefix of `prompt` that leaves at least its last token to read."""
+        """Return what is kept of the longest beginning of `prompt` that leaves at least its last token to read."""
         ids = np.asarray(prompt, dtype=np.int64)
-        best: Prefix | None = None
-        for prefix in self._kept.values():
-            length = len(prefix.ids)
-            longer = length < len(ids) and (best is None or length > len(best.ids))
-            if longer and prefix.ids[-1] == ids[length - 1] and np.array_equal(prefix.ids, ids[:length]):
-                best = prefix
-        if best is not None:
-            self._kept.move_to_end(best.ids.tobytes())
-        return best
+        best, length = b"", 0
+        for key, kept in reversed(self._kept.items()):  # used last first: a long find rules the others out
+            most = min(len(kept.ids), len(ids) - 1)
+            if most > length and kept.ids[length] == ids[length]:
+                others = np.flatnonzero(kept.ids[:most] != ids[:most])
+                shared = int(others[0]) if len(others) else most
+                best, length = (key, shared) if shared > length else (best, length)
+        if not length:
+            return None
+        self._kept.move_to_end(best)
+        return self._kept[best].first(length)
 
     def keep(self, ids: Sequence[int], layers: tuple[tuple[Any, Any], ...]) -> None:
-        """Keep the keys and values of `ids`; the prefixes unused for longest make room."""
+        """Keep the keys and values of `ids`, in place of those of their beginnings.
+
+        The prefixes unused for longest make room.
+        """
         prefix = Prefix(np.asarray(ids, dtype=np.int64), layers)
-        key = prefix.ids.tobytes()
-        old = self._kept.pop(key, None)
-        self._n_bytes += prefix.n_bytes - (0 if old is None else old.n_bytes)
-        self._kept[key] = prefix
+        for key, kept in list(self._kept.items()):
+            length = len(kept.ids)
+            if length <= len(ids) and kept.ids[-1] == ids[length - 1] and np.array_equal(kept.ids, prefix.ids[:length]):
+                self._n_bytes -= self._kept.pop(key).n_bytes
+        self._kept[prefix.ids.tobytes()] = prefix
+        self._n_bytes += prefix.n_bytes
         while self._n_bytes > self.max_bytes and self._kept:
             _, dropped = self._kept.popitem(last=False)
             self._n_bytes -= dropped.n_bytes

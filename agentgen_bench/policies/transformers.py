@@ -9,19 +9,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from agentgen_bench.checks import chosen
 from agentgen_bench.errors import MissingDependencyError, PolicyError, install_hint
 from agentgen_bench.policies.backends import BackEnd, Wanted
 from agentgen_bench.policies.base import Description
 from agentgen_bench.policies.decoding import Rows, next_tokens
 from agentgen_bench.policies.drafts import LONGEST, ORDER, Drafts
-from agentgen_bench.policies.local import Batches, Completions, Generation, TrainableLocalPolicy
-from agentgen_bench.policies.prefixes import PrefixStore
+from agentgen_bench.policies.local import Batches, Completions, Generation, TrainableLocalPolicy, fitting
+from agentgen_bench.policies.memory import memory_bytes
+from agentgen_bench.policies.prefixes import GIB, Prefix, PrefixStore
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.policies.threads import leave_cores_free
 from agentgen_bench.prompts import PromptConfig
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+PREFIX_SHARE = 0.125  # of all memory, for what growing chats have read; a batch under way holds as much again
 # Time that one more token a row adds to a pass (Drafts.worth_reading), roughly. On a CPU, which computes as long as it
 # reads: from passes of 1 and 6 tokens over 128 rows of 500 with a model of 1.4 million parameters. Elsewhere little, as
 # a pass of few tokens waits for memory; not measured.
@@ -71,7 +75,7 @@ class TransformersPolicy(TrainableLocalPolicy):
         self.batch_size = batch_size
         self.device: Any = _device(device)
         self.model: Any = _loaded(self.checkpoint.path, self.device, dtype)
-        self._prefixes = PrefixStore()
+        self._prefixes = PrefixStore(_room_for_prefixes(self.device))
         self._drafts = Drafts()
         self._known_weights: tuple[int, ...] = ()
         self._keeps_logits = "logits_to_keep" in inspect.signature(self.model.forward).parameters
@@ -147,7 +151,7 @@ class TransformersPolicy(TrainableLocalPolicy):
 
         self._forget_other_weights()
         grows = self.prompt_config.protocol != "window"  # a window's next prompt does not start with the last one
-        known = [self._prefixes.longest(prompt) for prompt in prompts] if grows else ()
+        known = self._known(prompts) if grows else ()
         rows = Rows(prompts, seeds, self.sampling, self.device, known)
         ids: list[list[int]] = [[] for _ in prompts]
         logprobs: list[list[float]] = [[] for _ in prompts]
@@ -171,6 +175,36 @@ class TransformersPolicy(TrainableLocalPolicy):
                 read = self._drafts.worth_reading(list(guesses.values()), cost)
                 rows.go_on(places, [ids[row][-1] for row in going_on], read)
         return [Generation(tuple(i), tuple(lp)) for i, lp in zip(ids, logprobs, strict=True)]
+
+    def _known(self, prompts: Sequence[Sequence[int]]) -> list[Prefix | None]:
+        """Return what is known of each prompt's beginning, so much that the rest of none pads that of the others.
+
+        In a batch of chats that have grown by a turn, one that begins, or has dropped its older half, has ten times as
+        much left to read. Those read it first, but for the last token, among themselves.
+        """
+        known = {prompt: self._prefixes.longest(prompt) for prompt in map(tuple, prompts)}
+        if any(known.values()):
+            left = {prompt: len(prompt) - (len(prefix.ids) if prefix else 0) for prompt, prefix in known.items()}
+            order = sorted(left, key=lambda prompt: (left[prompt], prompt))
+            while order := order[fitting([left[prompt] for prompt in order]) :]:
+                group = order[: fitting([left[prompt] for prompt in order])]
+                known.update(self._read(group, [known[prompt] for prompt in group]))
+        return [known[prompt] for prompt in map(tuple, prompts)]
+
+    def _read(
+        self, prompts: Sequence[tuple[int, ...]], known: Sequence[Prefix | None]
+    ) -> dict[tuple[int, ...], Prefix | None]:
+        """Read prompts but for their last tokens, and return what is known of them then."""
+        import torch
+
+        with torch.inference_mode():
+            rows = Rows([prompt[:-1] for prompt in prompts], [0] * len(prompts), self.sampling, self.device, known)
+            self._next_logits(rows)
+            layers = [rows.layers_of(place) for place in range(len(prompts))]
+        return {
+            prompt: None if own is None else Prefix(np.asarray(prompt[:-1]), own)
+            for prompt, own in zip(prompts, layers, strict=True)
+        }
 
     def _take(
         self,
@@ -256,13 +290,22 @@ def _device(device: str) -> Any:
 def _loaded(path: Path, device: Any, dtype: str) -> Any:
     from transformers import AutoModelForCausalLM
 
+    from agentgen_bench.policies.attention import share_keys
+
     wanted = "float32" if dtype == "auto" and device.type == "cpu" else dtype
     try:
-        model = AutoModelForCausalLM.from_pretrained(str(path), dtype=wanted, local_files_only=True)
-        return model.to(device).eval()
+        model = AutoModelForCausalLM.from_pretrained(str(path), dtype=wanted, local_files_only=True).to(device).eval()
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         line = next(iter(str(error).splitlines()), type(error).__name__)
         raise PolicyError(f"transformers cannot load the model in {path}: {line}") from error
+    share_keys(model)
+    return model
+
+
+def _room_for_prefixes(device: Any) -> int:
+    """Return the bytes that prefixes may take: a GiB, and on a CPU a share of the memory, the same in each run."""
+    memory = memory_bytes() if device.type == "cpu" else None
+    return max(GIB, int(PREFIX_SHARE * (memory or 0)))
 
 
 def _load(wanted: Wanted) -> TransformersPolicy:

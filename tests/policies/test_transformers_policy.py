@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ transformers = pytest.importorskip("transformers")
 from agentgen_bench import parsing  # noqa: E402
 from agentgen_bench.errors import PolicyError  # noqa: E402
 from agentgen_bench.parsing import ParseReason  # noqa: E402
+from agentgen_bench.policies import attention  # noqa: E402
 from agentgen_bench.policies.base import Decision, Policy  # noqa: E402
 from agentgen_bench.policies.decoding import next_tokens  # noqa: E402
 from agentgen_bench.policies.prefixes import Prefix, PrefixStore  # noqa: E402
@@ -292,6 +294,51 @@ def test_a_chat_that_goes_on_reads_only_what_is_new_and_answers_the_same(
         ]
 
 
+@pytest.mark.parametrize("sampling", [GREEDY, SAMPLED])
+def test_a_chat_that_begins_does_not_make_those_that_go_on_read_padding(
+    tiny_model: Path, histories: list[History], sampling: Sampling
+) -> None:
+    policy = chatting(tiny_model, sampling)
+    running = [dataclasses.replace(history, turns=(), step=1) for history in histories[:6]]
+    later = [
+        followed(history, decision, "#P_O#") for history, decision in zip(running, policy.act(running), strict=True)
+    ]
+    beginning = dataclasses.replace(histories[7], turns=(), step=1, task="A task that nobody has begun yet. " * 9)
+    read: list[tuple[int, int]] = []
+    forward = policy.model.forward
+
+    def counting(*args: Any, **options: Any) -> Any:
+        read.append(tuple(options["input_ids"].shape))
+        return forward(*args, **options)
+
+    policy.model.forward = counting
+    decisions = policy.act([*later, beginning])
+    assert ids(decisions) == ids(chatting(tiny_model, sampling).act([*later, beginning]))
+    (alone, length), (together, new), *_ = read
+    assert (alone, together) == (1, 7)
+    assert new < length / 2
+
+
+def test_a_model_whose_heads_share_keys_answers_as_with_transformers_own_attention(
+    tiny_model: Path, histories: list[History], tmp_path: Path
+) -> None:
+    shutil.copytree(tiny_model, tmp_path / "sharing")
+    config = transformers.AutoConfig.from_pretrained(tiny_model)
+    config.num_key_value_heads = 1
+    torch.manual_seed(0)
+    transformers.AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / "sharing")
+    ours, theirs = (chatting(tmp_path / "sharing", GREEDY) for _ in range(2))
+    assert ours.model.config._attn_implementation == attention.NAME
+    theirs.model.set_attn_implementation("sdpa")
+    running = [dataclasses.replace(history, turns=(), step=1) for history in histories[:6]]
+    for step in range(3):
+        decisions = ours.act(running)
+        assert ids(decisions) == ids(theirs.act(running))
+        running = [
+            followed(history, decision, f"#P_O{step}#") for history, decision in zip(running, decisions, strict=True)
+        ]
+
+
 def test_what_other_weights_have_read_is_forgotten(tiny_model: Path, histories: list[History]) -> None:
     policy = chatting(tiny_model, GREEDY)
     first = dataclasses.replace(histories[0], turns=(), step=1)
@@ -310,16 +357,14 @@ def test_the_store_gives_the_longest_prefix_and_stays_within_its_size() -> None:
         return ((torch.zeros(1, n, 4), torch.zeros(1, n, 4)),)  # 32 bytes a token
 
     store = PrefixStore(max_bytes=32 * 10)
-    store.keep([1, 2], layers(2))
     store.keep([1, 2, 3, 4], layers(4))
-    assert [_length(store.longest(prompt)) for prompt in ([1, 2, 3], [1, 2, 3, 4, 5], [1, 2], [2, 2, 3])] == [
-        2,
-        4,
-        0,
-        0,
-    ]
-    store.keep([7] * 6, layers(6))  # 12 tokens: [1, 2] was used longest ago
-    assert [_length(store.longest(prompt)) for prompt in ([1, 2, 3], [1, 2, 3, 4, 5], [7] * 9)] == [0, 4, 6]
+    store.keep([1, 2, 9], layers(3))
+    prompts = ([1, 2, 3], [1, 2, 3, 4, 5], [1, 2, 9, 9], [1, 2], [1, 7, 7], [2, 2, 3])
+    assert [_length(store.longest(prompt)) for prompt in prompts] == [2, 4, 3, 1, 1, 0]  # one token is left to read
+    store.keep([1, 2, 3, 4, 5], layers(5))  # in place of its beginning, of which all is in it
+    assert [_length(store.longest(prompt)) for prompt in ([1, 2, 9, 9], [1, 2, 3, 4, 5, 6])] == [3, 5]
+    store.keep([7] * 5, layers(5))  # 13 tokens: [1, 2, 9] was used longest ago
+    assert [_length(store.longest(prompt)) for prompt in ([1, 2, 9, 9], [1, 2, 3, 4, 5, 6], [7] * 9)] == [2, 5, 5]
 
 
 def _length(prefix: Prefix | None) -> int:
