@@ -32,9 +32,9 @@ PROMPT = ["--protocol", "chat", "--action-hints", "none"]
 TOKENS_PER_ROW = 600  # of a demonstration on average
 # Operations of a token in products: 6 for each parameter used, and attention over about 500 tokens in 4 layers.
 OPERATIONS_PER_TOKEN = 6 * 1.34e6 + 1.5e6
-SHARE = 0.45  # of the product rate that training reaches at this size, with logits for all tokens
-# What the trainings and evaluations of examples/reference_study.sh take of one core of an AMD EPYC (Zen 4, AVX-512),
-# evaluations by transformers, and what a thread of it computes in a second.
+SHARE = 0.55  # of the product rate that training reaches at this size, with logits for all tokens
+# What the trainings, evaluations and rows of examples/reference_study.sh take of one core of an AMD EPYC (Zen 4,
+# AVX-512) with transformers, and what a thread of it computes in a second.
 STUDY_CORE_MINUTES = 400
 STUDY_RATE = 90e9
 

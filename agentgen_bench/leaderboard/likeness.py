@@ -137,7 +137,8 @@ def copy_note(
         copies = [each for each in compared(one, other) if each.is_copy]
         if copies:
             counts = ", ".join(f"{each.same} of {each.telling} in {each.family}" for each in copies)
-            return f"makes the same mistakes as {other.entry} ({counts}): a copy, or the same model"
+            what = "a copy, the same model, or one that learned from the same demonstrations"
+            return f"makes the same mistakes as {other.entry} ({counts}): {what}"
     return None
 
 

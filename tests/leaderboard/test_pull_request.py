@@ -110,7 +110,7 @@ def test_a_copy_under_a_new_name_is_refused_and_its_row_says_so(check, merged, m
     as_model(entry)
     record_anew(merged, entry)
     (found,) = check(merged)
-    said = "makes the same mistakes as tiny-v1/20260131_Some-Lab__lab-random-3 (8 of 8 in Sokoban): a copy, or"
+    said = "makes the same mistakes as tiny-v1/20260131_Some-Lab__lab-random-3 (8 of 8 in Sokoban): a copy, "
     assert found.startswith(f"tiny-v1/{SECOND} {said}")
     boards = read_boards(merged)
     assert "makes the same mistakes as tiny" in markdown(boards).replace("\\", "")

@@ -37,6 +37,19 @@ def test_a_fine_tuned_checkpoint_is_compared_with_its_start(tiny_model, tmp_path
 
 
 @pytest.mark.slow
+def test_a_pretrained_model_plays_as_it_is_and_as_a_clone_and_nothing_is_done_twice(tiny_model, tmp_path):
+    scripts = str(Path(sys.executable).parent)
+    environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
+    command = [str(EXAMPLES / "pretrained_rows.sh"), str(tiny_model), str(tmp_path / "rows"), "small"]
+    for _ in range(2):
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+    runs = [list(read_episodes(tmp_path / "rows" / "rows" / role / "episodes.jsonl")) for role in ("as-is", "cloned")]
+    assert [len(run) for run in runs] == [4, 4]
+    assert [path.name for path in (tmp_path / "rows" / "sft").glob("checkpoint-*")] == ["checkpoint-000002"]
+
+
+@pytest.mark.slow
 def test_the_study_of_memory_goes_its_whole_way_in_small_and_does_nothing_twice(tmp_path):
     shutil.copytree(EXAMPLES, tmp_path / "examples")
     scripts = str(Path(sys.executable).parent)
