@@ -83,6 +83,14 @@ def test_the_number_of_workers_leaves_the_results_alone(tmp_path):
     assert contents(tmp_path / "one") == contents(tmp_path / "many")
 
 
+def test_cells_of_long_episodes_are_played_first(tmp_path):
+    plan = single_plan([TaskSpec("Sokoban", knobs=(("max_steps", limit),)) for limit in (3, 9)], 2)
+    played: list[int] = []
+    run(tmp_path / "run", NoopPolicy(), plan, workers=1, on_episode=lambda one: played.append(one.max_steps))
+    assert played == [9, 9, 3, 3]
+    assert read_run(tmp_path / "run").plan == plan
+
+
 def test_a_folder_with_a_run_is_not_overwritten(tmp_path):
     run(tmp_path / "run")
     with pytest.raises(RunError, match="already holds a run; add --resume"):

@@ -53,14 +53,14 @@ def evaluate(
         PolicyError: the model or its server failed; what was played before is recorded.
     """
     check_makeable(plan)
-    check_playable(plan)
+    plan_by_length = _longest_first(plan, check_playable(plan))
     settings = manifest(plan, policy, prompt, record_text, command)
     with open_run(Path(path), settings, plan, resume=resume, retry_errors=retry_errors) as recorder:
         if on_start is not None:
             on_start(recorder.done)
         with recorder.telling_what_is_safe():
             _check_recorded(plan, recorder)
-            _play_missing(plan, policy, recorder, workers, record_text, on_episode, on_decisions)
+            _play_missing(plan_by_length, policy, recorder, workers, record_text, on_episode, on_decisions)
             return recorder.write_results(results(recorder.done))
 
 
@@ -104,6 +104,12 @@ def check_playable(plan: Plan) -> list[int]:
         finally:
             env.close()
     return limits
+
+
+def _longest_first(plan: Plan, limits: Sequence[int]) -> Plan:
+    """Return the plan with the cells of long episodes in front: played last, these would leave most workers idle."""
+    order = sorted(range(len(limits)), key=lambda place: -limits[place])
+    return replace(plan, cells=tuple(plan.cells[place] for place in order))
 
 
 def _play_missing(
