@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Rows of core-mini-v1 of a pretrained model: as it is, and after cloning the searcher of ALFWorld and a shopper of
-# WebShop (docs/study.md), so that what it learned there and what it does elsewhere stand side by side. From the
-# repository's root:
+# WebShop, so that what it learned there and what it does elsewhere stand side by side. From the repository's root:
 #
 #   examples/pretrained_rows.sh MODEL FOLDER          MODEL: a model folder or GGUF file; stopped, it goes on where it was
 #   examples/pretrained_rows.sh MODEL FOLDER small    the same path on a few levels, in a minute with a tiny model

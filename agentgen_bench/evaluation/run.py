@@ -108,8 +108,8 @@ def check_playable(plan: Plan) -> list[int]:
 
 def _longest_first(plan: Plan, limits: Sequence[int]) -> Plan:
     """Return the plan with the cells of long episodes in front: played last, these would leave most workers idle."""
-    order = sorted(range(len(limits)), key=lambda place: -limits[place])
-    return replace(plan, cells=tuple(plan.cells[place] for place in order))
+    pairs = sorted(zip(limits, plan.cells, strict=True), key=lambda pair: -pair[0])
+    return replace(plan, cells=tuple(cell for _, cell in pairs))
 
 
 def _play_missing(

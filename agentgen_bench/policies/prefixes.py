@@ -11,8 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-GIB = 2**30
-
 
 class Prefix(NamedTuple):
     """The keys and values of a row of tokens: a pair of tensors (heads, tokens, head size) for each layer."""

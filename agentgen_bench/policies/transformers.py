@@ -19,13 +19,14 @@ from agentgen_bench.policies.decoding import Rows, next_tokens
 from agentgen_bench.policies.drafts import LONGEST, ORDER, Drafts
 from agentgen_bench.policies.local import Batches, Completions, Generation, TrainableLocalPolicy, fitting
 from agentgen_bench.policies.memory import memory_bytes
-from agentgen_bench.policies.prefixes import GIB, Prefix, PrefixStore
+from agentgen_bench.policies.prefixes import Prefix, PrefixStore
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.policies.threads import leave_cores_free
 from agentgen_bench.prompts import PromptConfig
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-PREFIX_SHARE = 0.125  # of all memory, for what growing chats have read; a batch under way holds as much again
+PREFIX_BYTES = 2**30  # at least, for what growing chats have read
+PREFIX_SHARE = 0.125  # of a CPU's memory, for the same; a batch under way holds as much again
 # Time that one more token a row adds to a pass (Drafts.worth_reading), roughly. On a CPU, which computes as long as it
 # reads: from passes of 1 and 6 tokens over 128 rows of 500 with a model of 1.4 million parameters. Elsewhere little, as
 # a pass of few tokens waits for memory; not measured.
@@ -186,9 +187,10 @@ class TransformersPolicy(TrainableLocalPolicy):
         if any(known.values()):
             left = {prompt: len(prompt) - (len(prefix.ids) if prefix else 0) for prompt, prefix in known.items()}
             order = sorted(left, key=lambda prompt: (left[prompt], prompt))
-            while order := order[fitting([left[prompt] for prompt in order]) :]:
-                group = order[: fitting([left[prompt] for prompt in order])]
-                known.update(self._read(group, [known[prompt] for prompt in group]))
+            together = fitting([left[prompt] for prompt in order])
+            while order := order[together:]:
+                together = fitting([left[prompt] for prompt in order])
+                known.update(self._read(order[:together], [known[prompt] for prompt in order[:together]]))
         return [known[prompt] for prompt in map(tuple, prompts)]
 
     def _read(
@@ -305,7 +307,7 @@ def _loaded(path: Path, device: Any, dtype: str) -> Any:
 def _room_for_prefixes(device: Any) -> int:
     """Return the bytes that prefixes may take: a GiB, and on a CPU a share of the memory, the same in each run."""
     memory = memory_bytes() if device.type == "cpu" else None
-    return max(GIB, int(PREFIX_SHARE * (memory or 0)))
+    return max(PREFIX_BYTES, int(PREFIX_SHARE * (memory or 0)))
 
 
 def _load(wanted: Wanted) -> TransformersPolicy:

@@ -110,7 +110,8 @@ def test_a_copy_under_a_new_name_is_refused_and_its_row_says_so(check, merged, m
     as_model(entry)
     record_anew(merged, entry)
     (found,) = check(merged)
-    said = "makes the same mistakes as tiny-v1/20260131_Some-Lab__lab-random-3 (8 of 8 in Sokoban): a copy, "
+    same = "makes the same mistakes as tiny-v1/20260131_Some-Lab__lab-random-3 (8 of 8 in Sokoban)"
+    said = f"{same}: a copy, the same model, or one that learned from the same demonstrations"
     assert found.startswith(f"tiny-v1/{SECOND} {said}")
     boards = read_boards(merged)
     assert "makes the same mistakes as tiny" in markdown(boards).replace("\\", "")

@@ -17,16 +17,15 @@ from agentgen_bench.rollout import Job
 from tests.policies.stub_server import StubServer, completion
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 QUICK = ["--episodes", "2", "--max-tokens", "4", "--no-thinking", "--quiet"]
 
 
 @pytest.mark.slow
 def test_a_fine_tuned_checkpoint_is_compared_with_its_start(tiny_model, tmp_path):
-    scripts = str(Path(sys.executable).parent)
     command = [str(EXAMPLES / "fine_tuned_checkpoint.sh"), str(tiny_model), str(tiny_model), str(tmp_path), *QUICK]
     command += ["--backend", "transformers"]
-    environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     runs = [list(read_episodes(tmp_path / role / "episodes.jsonl")) for role in ("base", "checkpoint")]
     assert [len(run) for run in runs] == [4, 4]
@@ -38,11 +37,9 @@ def test_a_fine_tuned_checkpoint_is_compared_with_its_start(tiny_model, tmp_path
 
 @pytest.mark.slow
 def test_a_pretrained_model_plays_as_it_is_and_as_a_clone_and_nothing_is_done_twice(tiny_model, tmp_path):
-    scripts = str(Path(sys.executable).parent)
-    environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
     command = [str(EXAMPLES / "pretrained_rows.sh"), str(tiny_model), str(tmp_path / "rows"), "small"]
     for _ in range(2):
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[-2000:]
     runs = [list(read_episodes(tmp_path / "rows" / "rows" / role / "episodes.jsonl")) for role in ("as-is", "cloned")]
     assert [len(run) for run in runs] == [4, 4]
@@ -52,12 +49,10 @@ def test_a_pretrained_model_plays_as_it_is_and_as_a_clone_and_nothing_is_done_tw
 @pytest.mark.slow
 def test_the_study_of_memory_goes_its_whole_way_in_small_and_does_nothing_twice(tmp_path):
     shutil.copytree(EXAMPLES, tmp_path / "examples")
-    scripts = str(Path(sys.executable).parent)
-    environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
     command = ["examples/memory_study.sh", "small"]
     said = []
     for _ in range(2):
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[-2000:]
         said.append(done.stdout)
     runs = tmp_path / "runs" / "memory-cpu-small" / "study" / "runs"
