@@ -306,8 +306,7 @@ def _loaded(path: Path, device: Any, dtype: str) -> Any:
 
 def _room_for_prefixes(device: Any) -> int:
     """Return the bytes that prefixes may take: a GiB, and on a CPU a share of the memory, the same in each run."""
-    memory = memory_bytes() if device.type == "cpu" else None
-    return max(PREFIX_BYTES, int(PREFIX_SHARE * (memory or 0)))
+    return max(PREFIX_BYTES, int(PREFIX_SHARE * memory_bytes())) if device.type == "cpu" else PREFIX_BYTES
 
 
 def _load(wanted: Wanted) -> TransformersPolicy:

@@ -18,6 +18,7 @@ from agentgen_bench.policies.backends import BackEnd, Wanted
 from agentgen_bench.policies.base import Description
 from agentgen_bench.policies.checkpoint import Checkpoint
 from agentgen_bench.policies.local import Completions, Generation, TrainableLocalPolicy
+from agentgen_bench.policies.memory import memory_bytes
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.policies.threads import leave_cores_free
 from agentgen_bench.prompts import PromptConfig
@@ -256,8 +257,7 @@ def _cache_bytes(config: Mapping[str, Any], max_model_len: int) -> int:
     per_token = (
         2 * FLOAT32_BYTES * text.get("num_hidden_layers", 32) * text.get("num_key_value_heads", heads) * head_dim
     )
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return int(min(max(per_token * max_model_len * SEQUENCES_IN_CACHE, GIB / 4), SHARE_OF_MEMORY * memory))
+    return int(min(max(per_token * max_model_len * SEQUENCES_IN_CACHE, GIB / 4), SHARE_OF_MEMORY * memory_bytes()))
 
 
 def _started(options: Mapping[str, object]) -> Any:
