@@ -12,9 +12,9 @@ from agentgen_bench.policies.agent_loading import load_agent
 from agentgen_bench.policies.agents import DEFAULT_TIMEOUT_S, AgentPolicy
 from agentgen_bench.policies.backends import Resources, Server, back_end, backend_names
 from agentgen_bench.policies.base import Player, Policy
-from agentgen_bench.policies.checkpoint import names_a_folder, open_checkpoint
 from agentgen_bench.policies.loading import AUTOMATIC, load_policy
 from agentgen_bench.policies.names import SCRIPTED, scripted_policy
+from agentgen_bench.policies.opening import names_a_folder, open_checkpoint
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.prompts import PromptConfig
 

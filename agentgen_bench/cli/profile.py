@@ -225,7 +225,7 @@ def _profile_of_run(folder: Path, count_tokens: CountTokens | None) -> ProfileJs
 def _token_counter(folder: str, thinking: bool) -> CountTokens:
     """Return a counter of prompt tokens under the chat template of a model folder."""
     from agentgen_bench.policies.chat import load_chat_format
-    from agentgen_bench.policies.checkpoint import open_checkpoint
+    from agentgen_bench.policies.opening import open_checkpoint
 
     chat = load_chat_format(open_checkpoint(folder))
     return lambda prompt: len(chat.encode(chat.text(prompt, thinking)))

@@ -24,8 +24,8 @@ from agentgen_bench.cli.training_options import (
 )
 from agentgen_bench.errors import MissingDependencyError, RunError, SpecError
 from agentgen_bench.evaluation.plan import single_plan
-from agentgen_bench.policies.checkpoint import names_a_folder, open_checkpoint
 from agentgen_bench.policies.names import DEMONSTRATORS, scripted_policy
+from agentgen_bench.policies.opening import names_a_folder, open_checkpoint
 from agentgen_bench.train.apart import in_own_process, launch
 from agentgen_bench.train.checkpoints import checkpoint_path
 from agentgen_bench.train.choices import checked, sources

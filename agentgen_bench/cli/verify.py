@@ -135,6 +135,7 @@ def _likelihood(path: Path, args: argparse.Namespace, verification: Verification
 def _study_likelihood(path: Path, args: argparse.Namespace, verification: Verification) -> Verification:
     """Return the verification of a study with what the weights say; on record only where every run was asked."""
     from agentgen_bench.leaderboard.study_likelihood import runs_of_weights, runs_without, study_likelihood
+    from agentgen_bench.policies.opening import open_checkpoint
     from agentgen_bench.policies.transformers import TransformersPolicy
     from agentgen_bench.policies.weights import weights_hash
 
@@ -142,7 +143,7 @@ def _study_likelihood(path: Path, args: argparse.Namespace, verification: Verifi
     for folder in args.model:
         policy = TransformersPolicy(folder, PromptConfig(), Sampling(), dtype=args.dtype)
         try:
-            for run in runs_of_weights(path, weights_hash(folder)):
+            for run in runs_of_weights(path, weights_hash(open_checkpoint(folder).path)):
                 found = study_likelihood(
                     path, run, policy, n_episodes=args.episodes, beacon=args.beacon, elsewhere=args.episodes_in
                 )

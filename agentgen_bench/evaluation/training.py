@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from agentgen_bench.errors import DataError
+from agentgen_bench.policies.checkpoint import TRAINING
 from agentgen_bench.policies.weights import weights_hash
 
-TRAINING = "training.json"
 TRAINING_VERSION = 1
 MAX_CHAIN = 64  # records before another
 METHODS = ("init-model", "sft", "grpo", "trl")

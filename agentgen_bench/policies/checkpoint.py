@@ -1,25 +1,26 @@
-"""Model folders: finding one, checking that nothing is missing or cut off, naming its content by a hash.
+"""Model folders: checking that nothing is missing or cut off, naming their content by a hash.
 
 Nothing here loads a model: a folder that cannot work is refused in milliseconds, before an engine starts.
 """
 
 import hashlib
 import json
-import re
 import struct
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agentgen_bench.errors import MissingDependencyError, PolicyError, install_hint
+from agentgen_bench.errors import PolicyError
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
 WEIGHT_INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+TRAINING = "training.json"  # where the weights come from, see `evaluation.training`
+ADAPTER_CONFIG = "adapter_config.json"  # of peft
 CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length")
 MAX_SAFETENSORS_HEADER = 100_000_000  # bytes; the limit of the safetensors format
-_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,37 +39,46 @@ class Checkpoint:
         return self.path.resolve().name
 
 
-def open_checkpoint(model: str | Path) -> Checkpoint:
-    """Return the checked folder `model`, or the snapshot of a model on the Hugging Face hub named `owner/name`.
-
-    A GGUF file is unpacked into a folder first.
+def checked(path: Path) -> Checkpoint:
+    """Return the model folder `path`, checked.
 
     Raises:
-        PolicyError: there is no such folder, file or hub model; or config, tokenizer or weights are missing or cut off.
+        PolicyError: config, tokenizer or weights are missing or cut off.
     """
-    path = _located(model)
-    if (path / "adapter_config.json").is_file() and not (path / "config.json").is_file():
-        raise PolicyError(f"{path} is a LoRA adapter, not a model; merge it into its base model and give that folder")
-    config = _json_object(path / "config.json", "a Hugging Face model folder has one")
-    if not any((path / name).is_file() for name in TOKENIZER_FILES):
+    config = json_object(path / "config.json", "a Hugging Face model folder has one")
+    if not has_tokenizer(path):
         raise PolicyError(f"no tokenizer in {path}; save it there: one of {', '.join(TOKENIZER_FILES)} must exist")
     weights = _weight_files(path)
     for file in weights:
-        _check_whole(file)
+        check_whole(file)
     generation = path / "generation_config.json"
     text_config = config.get("text_config", config)  # multimodal configs nest the language model's
     return Checkpoint(
         path=path,
         config=config,
-        generation_config=_json_object(generation, "") if generation.is_file() else {},
+        generation_config=json_object(generation, "") if generation.is_file() else {},
         weights=weights,
         context_tokens=next((int(text_config[key]) for key in CONTEXT_KEYS if text_config.get(key)), None),
     )
 
 
-def names_a_folder(model: str) -> bool:
-    """Return whether a model is a folder, or can only be meant as one; else it may be a name of the hub."""
-    return Path(model).expanduser().exists() or not _HUB_NAME.fullmatch(model)
+def has_tokenizer(folder: Path) -> bool:
+    """Return whether a tokenizer lies in the folder."""
+    return any((folder / name).is_file() for name in TOKENIZER_FILES)
+
+
+def is_adapter(folder: Path) -> bool:
+    """Return whether the folder holds a LoRA adapter alone, without a model."""
+    return (folder / ADAPTER_CONFIG).is_file() and not (folder / "config.json").is_file()
+
+
+def saving_errors() -> tuple[type[Exception], ...]:
+    """Return what saving a model raises where the disk is full: torch a RuntimeError, safetensors its own."""
+    if find_spec("safetensors") is None:
+        return (OSError, RuntimeError)
+    from safetensors import SafetensorError
+
+    return (OSError, RuntimeError, SafetensorError)
 
 
 def stop_token_ids(checkpoint: Checkpoint, tokenizer_eos: int | None) -> tuple[int, ...]:
@@ -104,37 +114,8 @@ def tensor_names(checkpoint: Checkpoint) -> frozenset[str] | None:
     return frozenset(names) if names else None
 
 
-def _located(model: str | Path) -> Path:
-    path = Path(model).expanduser()
-    if path.is_dir():
-        return path
-    if path.is_file() and path.suffix == ".gguf":
-        from agentgen_bench.policies.gguf import unpacked
-
-        return unpacked(path)
-    if path.exists():
-        raise PolicyError(f"{path} is a file; give a .gguf, or the folder that holds config.json and *.safetensors")
-    if not _HUB_NAME.fullmatch(str(model)):
-        raise PolicyError(f"no model folder at {path}; give a Hugging Face model folder or a hub name (owner/name)")
-    return _downloaded(str(model))
-
-
-def _downloaded(name: str) -> Path:
-    try:
-        from huggingface_hub import snapshot_download
-    except ImportError:
-        raise MissingDependencyError(
-            f"no folder {name!r}, and the hub client is not installed: {install_hint('transformers')}"
-        ) from None
-    patterns = ["*.json", "*.safetensors", "*.jinja", "*.txt", "*.model"]
-    try:
-        return Path(snapshot_download(name, allow_patterns=patterns))
-    except (OSError, ValueError) as error:  # the hub's own errors are OSError (requests) and ValueError (names)
-        line = next(iter(str(error).splitlines()), type(error).__name__)
-        raise PolicyError(f"no folder {name!r}, and the Hugging Face hub did not give it: {line}") from None
-
-
-def _json_object(path: Path, why: str) -> Mapping[str, Any]:
+def json_object(path: Path, why: str) -> Mapping[str, Any]:
+    """Return what a JSON file of a model folder holds; `why` says for what it is looked for."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -162,13 +143,13 @@ def _weight_files(folder: Path) -> tuple[Path, ...]:
 
 
 def _listed_files(index: Path) -> list[str]:
-    weight_map = _json_object(index, "").get("weight_map")
+    weight_map = json_object(index, "").get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise PolicyError(f"{index} has no 'weight_map'; save the model again")
     return sorted({str(name) for name in weight_map.values()})
 
 
-def _check_whole(file: Path) -> None:
+def check_whole(file: Path) -> None:
     """Raise PolicyError where a weight file is shorter or longer than its own header says."""
     if file.suffix == ".bin":
         if not zipfile.is_zipfile(file):  # torch.save writes a zip archive, whose directory stands at the end

@@ -5,14 +5,11 @@ The folder lies below `cache_root()`, under the file's SHA-256, and holds the sa
 """
 
 import hashlib
-import importlib.util
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from agentgen_bench.caches import cache_root
-from agentgen_bench.errors import MissingDependencyError, PolicyError, install_hint
+from agentgen_bench.errors import PolicyError
+from agentgen_bench.policies.unpacking import check_packages, made_once
 
 MAGIC = b"GGUF"
 NEEDED = ("torch", "transformers", "gguf", "accelerate")  # transformers reads such a file with the last two
@@ -30,26 +27,12 @@ def unpacked(file: Path) -> Path:
             raise PolicyError(f"{file} is no GGUF file; copy or download it again")
         stream.seek(0)
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    folder = cache_root() / "gguf" / digest[:16] / file.stem
-    if folder.is_dir():
-        return folder
-    if any(importlib.util.find_spec(name) is None for name in NEEDED):
-        raise MissingDependencyError(f"reading a GGUF file needs {', '.join(NEEDED)}: {install_hint('gguf')}")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
-    except OSError as error:
-        raise PolicyError(f"{folder.parent} cannot be made: {error.strerror}; set AGENTGEN_CACHE_DIR") from None
-    try:
-        _unpack(file, made)
-        made.chmod(0o755)
-        made.rename(folder)
-    except OSError:
-        if not folder.is_dir():  # else another process was faster
-            raise
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-    return folder
+
+    def make(folder: Path) -> None:
+        check_packages("reading a GGUF file", NEEDED, "gguf")
+        _unpack(file, folder)
+
+    return made_once("gguf", digest, file.stem, make)
 
 
 def _unpack(file: Path, folder: Path) -> None:
@@ -61,17 +44,14 @@ def _unpack(file: Path, folder: Path) -> None:
     try:
         read = AutoModelForCausalLM.from_pretrained(str(file.parent), dtype=torch.float32, **source)
         tokenizer = AutoTokenizer.from_pretrained(str(file.parent), **source)
+        config = read.config
+        if hasattr(config, "quantization_config"):
+            del config.quantization_config  # the weights are whole numbers of bits no more
+        fresh = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        fresh.load_state_dict(read.state_dict())
     except Exception as error:  # the reader has no error of its own: a damaged file fails wherever it is damaged
         line = next(iter(str(error).splitlines()), type(error).__name__)
         raise PolicyError(f"{file} cannot be read: {line}; it may be cut off, or a model that is not known") from error
-    config = read.config
-    if hasattr(config, "quantization_config"):
-        del config.quantization_config  # the weights are whole numbers of bits no more
-    fresh = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    fresh.load_state_dict(read.state_dict())
     fresh.generation_config = read.generation_config
-    try:
-        fresh.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
-    except OSError as error:
-        raise PolicyError(f"{folder.parent} cannot take the unpacked {file.name}: {error}; make room there") from None
+    fresh.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)

@@ -17,7 +17,8 @@ from agentgen_bench.parsing import PARSING_VERSION, STOP_STRINGS, ParseReason, w
 from agentgen_bench.policies.asking import Answered, Asking, Request
 from agentgen_bench.policies.base import Decision, Description, TokenSample
 from agentgen_bench.policies.chat import ChatFormat, Prompt, load_chat_format
-from agentgen_bench.policies.checkpoint import Checkpoint, content_hash, open_checkpoint, stop_token_ids, tensor_names
+from agentgen_bench.policies.checkpoint import Checkpoint, content_hash, stop_token_ids, tensor_names
+from agentgen_bench.policies.opening import open_checkpoint
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.policies.template import PROBE, Around, around
 from agentgen_bench.prompts import History, Message, PromptConfig

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agentgen_bench.errors import MissingDependencyError, PolicyError, install_hint
-from agentgen_bench.policies.checkpoint import open_checkpoint, safetensors_layout
+from agentgen_bench.policies.checkpoint import checked, safetensors_layout
 
 BLOCK_BYTES = 1 << 22
 # What safetensors calls the types that torch.save may hold (https://github.com/huggingface/safetensors#format).
@@ -37,8 +37,8 @@ class TensorDigest(NamedTuple):
     digest: str
 
 
-def weights_hash(model: str | Path) -> str:
-    """Return the SHA-256 over all tensors of a model folder (or hub name) in the order of their names.
+def weights_hash(folder: str | Path) -> str:
+    """Return the SHA-256 over all tensors of a model folder in the order of their names.
 
     Each adds the line `name dtype shape digest`, its bytes in row-major, little-endian order. Reads every byte: about
     a second per gigabyte.
@@ -46,7 +46,7 @@ def weights_hash(model: str | Path) -> str:
     Raises:
         PolicyError: the folder is no model, or two of its files hold a tensor of the same name.
     """
-    return hash_of(digest for file in open_checkpoint(model).weights for digest in _digests(file))
+    return hash_of(digest for file in checked(Path(folder)).weights for digest in _digests(file))
 
 
 def adapter_hash(folder: Path) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agentgen_bench.errors import RunError
+from agentgen_bench.policies.checkpoint import saving_errors
 
 STATE_FILE = "trainer_state.pt"
 _NAME = re.compile(r"checkpoint-(\d{6})")
@@ -54,7 +55,7 @@ def write_checkpoint(run: Path, step: int, write: Callable[[Path], None], keep: 
             shutil.rmtree(final)  # an earlier attempt at the same step, of which this one is the equal
         temporary.rename(final)
         _flush_folder(run)
-    except (OSError, RuntimeError) as error:  # torch.save and safetensors report a full disk as a RuntimeError
+    except saving_errors() as error:
         shutil.rmtree(temporary, ignore_errors=True)
         last = last_checkpoint(run)
         safe = f"the last checkpoint, {last}, is safe" if last else "there was none before it"

@@ -16,7 +16,7 @@ from agentgen_bench.errors import AgentGenError
 from agentgen_bench.evaluation.training import PlayedLevels
 from agentgen_bench.seeding import seed_from
 from agentgen_bench.train.demonstrations import Demonstration, read_demonstrations
-from agentgen_bench.train.init_model import InitSummary, check_possible
+from agentgen_bench.train.init_model import InitSummary, check_possible, written_whole
 from agentgen_bench.train.provenance import of_specs, record_training
 
 TOKENIZER = "tokenizer.json"
@@ -52,7 +52,7 @@ def grow_model(
 
     Raises:
         AgentGenError: the tokenizer is not one of whole words, or the folders of `like` copy no word.
-        RunError: the output folder exists and is not empty.
+        RunError: the output folder exists and is not empty, or cannot be written.
         MissingDependencyError: torch or transformers is not installed.
     """
     folder, start = Path(output), Path(model)
@@ -62,19 +62,21 @@ def grow_model(
     grown = grown_tokenizer(_tokenizer_text(start), texts, vocab_size)
     network = AutoModelForCausalLM.from_pretrained(start)
     _widen(network, grown, seed, _copied_rows(start, like))
-    network.save_pretrained(folder, safe_serialization=True)
-    AutoTokenizer.from_pretrained(start).save_pretrained(folder)
-    (folder / TOKENIZER).write_text(grown.text)
-    record_training(
-        folder,
-        "init-model",
-        parent=str(start),
-        run=None,
-        step=0,
-        settings={"model": str(start), "words": list(grown.words), "seed": seed, "like": [str(path) for path in like]},
-        sources=of_specs(()),
-        levels=PlayedLevels(),
-    )
+    like_names = [str(path) for path in like]
+    with written_whole(folder):
+        network.save_pretrained(folder, safe_serialization=True)
+        AutoTokenizer.from_pretrained(start).save_pretrained(folder)
+        (folder / TOKENIZER).write_text(grown.text)
+        record_training(
+            folder,
+            "init-model",
+            parent=str(start),
+            run=None,
+            step=0,
+            settings={"model": str(start), "words": list(grown.words), "seed": seed, "like": like_names},
+            sources=of_specs(()),
+            levels=PlayedLevels(),
+        )
     return InitSummary(folder, sum(p.numel() for p in network.parameters()), network.config.vocab_size)
 
 

@@ -7,8 +7,10 @@ token: to name a thing a model then copies one token, where pieces of words woul
 arguments give the same bytes in every process.
 """
 
+import shutil
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from agentgen_bench.errors import AgentGenError, MissingDependencyError, RunError, install_hint
 from agentgen_bench.evaluation.training import PlayedLevels
 from agentgen_bench.policies.base import Decision, Description
+from agentgen_bench.policies.checkpoint import saving_errors
 from agentgen_bench.policies.scripted import RandomPolicy
 from agentgen_bench.prompts import History, PromptConfig, messages
 from agentgen_bench.rollout import Job, play
@@ -109,7 +112,7 @@ def init_model(
     check_possible(folder)
     tokenizer = train_tokenizer(texts, shape)
     model = random_model(len(tokenizer), shape, tokenizer, seed)
-    try:
+    with written_whole(folder):
         tokenizer.save_pretrained(folder)
         model.save_pretrained(folder, safe_serialization=True)
         record_training(
@@ -122,8 +125,6 @@ def init_model(
             sources=of_specs(sources),
             levels=PlayedLevels(),
         )
-    except OSError as error:
-        raise RunError(f"cannot write the model to {folder}: {error}") from None
     return InitSummary(folder, sum(p.numel() for p in model.parameters()), len(tokenizer))
 
 
@@ -133,6 +134,16 @@ def check_possible(folder: Path) -> None:
         raise RunError(f"{folder} exists and is not empty; choose another folder or remove it")
     if find_spec("torch") is None or find_spec("transformers") is None:
         raise MissingDependencyError(f"init-model needs torch and transformers: {install_hint('transformers')}")
+
+
+@contextmanager
+def written_whole(folder: Path) -> Iterator[None]:
+    """Remove the folder, which `check_possible` found empty or missing, where it cannot be written; raises RunError."""
+    try:
+        yield
+    except saving_errors() as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise RunError(f"cannot write the model to {folder}: {error}") from None
 
 
 def environment_text(specs: Sequence[TaskSpec], episodes: int = 4) -> list[str]:

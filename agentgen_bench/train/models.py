@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from agentgen_bench.errors import MissingDependencyError, PolicyError, install_hint
-from agentgen_bench.policies.checkpoint import open_checkpoint
+from agentgen_bench.policies.opening import open_checkpoint
 
 ADAPTER_FOLDER = "adapter"
 INSTALL = f"training needs torch, transformers, accelerate and peft: {install_hint('train')}"
@@ -66,7 +66,10 @@ def trainable(model: Any, lora: Lora, adapter: Path | None, seed: int, gradient_
     config = LoraConfig(r=lora.rank, lora_alpha=lora.alpha, target_modules="all-linear", task_type="CAUSAL_LM")
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return get_peft_model(model, config)
+        adapted = get_peft_model(model, config)
+    # Where the base lies, from wherever the adapter is used: its folder is a model by itself (`policies/adapter.py`).
+    config.base_model_name_or_path = str(Path(model.name_or_path).resolve())
+    return adapted
 
 
 def save_model(model: Any, tokenizer: Any, folder: Path, state_dict: dict[str, Any] | None = None) -> None:

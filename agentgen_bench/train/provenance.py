@@ -9,6 +9,7 @@ from typing import Any
 
 from agentgen_bench.evaluation.manifest import installed
 from agentgen_bench.evaluation.training import PlayedLevels, TrainingRecord, read_training, write_training
+from agentgen_bench.policies.opening import open_checkpoint
 from agentgen_bench.policies.weights import adapter_hash, weights_hash
 from agentgen_bench.spec import TaskSpec
 from agentgen_bench.train.logs import LOG
@@ -36,7 +37,7 @@ def record_training(
     sources: Sequence[Mapping[str, Any]],
     levels: PlayedLevels,
 ) -> None:
-    """Write training.json into a checkpoint whose weights are written.
+    """Write training.json into a checkpoint whose weights are written, and into its adapter.
 
     Args:
         folder: the checkpoint.
@@ -63,6 +64,8 @@ def record_training(
         before=() if parent is None else _chain_of(parent),
     )
     write_training(folder, record)
+    if record.adapter is not None:
+        write_training(adapter, record)  # a model by itself
 
 
 def _without_places(settings: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -76,7 +79,7 @@ def _without_places(settings: Mapping[str, Any]) -> Mapping[str, Any]:
 @cache
 def _parent_hash(model: str) -> str:
     """Return the hash of the weights that a training starts from, read once for all its checkpoints."""
-    return weights_hash(model)
+    return weights_hash(open_checkpoint(model).path)
 
 
 @cache

@@ -4,6 +4,7 @@ What weights say of completions is tests/leaderboard/test_likelihood.py's; here 
 """
 
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
@@ -35,7 +36,7 @@ def entry(made_entry, tmp_path):
 @pytest.fixture
 def seen(monkeypatch):
     """Let a folder's name stand for its weights, and every comparison hold; return what was compared."""
-    from agentgen_bench.policies import transformers
+    from agentgen_bench.policies import opening, transformers
     from agentgen_bench.policies import weights as weights_module
 
     found = []
@@ -46,6 +47,7 @@ def seen(monkeypatch):
 
     monkeypatch.setattr(asked, "compared", compared)
     monkeypatch.setattr(transformers, "TransformersPolicy", lambda folder, *settings, dtype: folder)
+    monkeypatch.setattr(opening, "open_checkpoint", lambda folder: SimpleNamespace(path=folder))
     monkeypatch.setattr(weights_module, "weights_hash", weights)
     return found
 

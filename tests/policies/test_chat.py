@@ -8,7 +8,7 @@ import pytest
 
 from agentgen_bench.errors import PolicyError
 from agentgen_bench.policies.chat import ChatFormat, load_chat_format
-from agentgen_bench.policies.checkpoint import open_checkpoint
+from agentgen_bench.policies.opening import open_checkpoint
 from agentgen_bench.prompts import History, Message, PromptConfig, Turn, messages
 
 THINKING_TEMPLATE = (

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from agentgen_bench.errors import PolicyError
-from agentgen_bench.policies.checkpoint import content_hash, open_checkpoint, stop_token_ids, tensor_names
+from agentgen_bench.policies.checkpoint import content_hash, stop_token_ids, tensor_names
+from agentgen_bench.policies.opening import open_checkpoint
 
 MakeCopy = Callable[[], Path]
 
@@ -84,11 +85,6 @@ def test_a_config_that_is_no_json_object_is_refused(copy_of_tiny_model: MakeCopy
     folder = copy_of_tiny_model()
     (folder / "config.json").write_text(text)
     assert said in refusal(folder)
-
-
-def test_a_lora_adapter_is_not_taken_for_a_model(tmp_path: Path) -> None:
-    (tmp_path / "adapter_config.json").write_text("{}")
-    assert "is a LoRA adapter, not a model; merge it into its base model" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["tokenizer.json", "chat_template.jinja", "config.json", "generation_config.json"])

@@ -11,8 +11,9 @@ import pytest
 from agentgen_bench.caches import CACHE_VARIABLE
 from agentgen_bench.cli import main
 from agentgen_bench.errors import MissingDependencyError, PolicyError
-from agentgen_bench.policies.checkpoint import open_checkpoint
 from agentgen_bench.policies.gguf import NEEDED
+from agentgen_bench.policies.opening import open_checkpoint
+from tests.full_disk import files_of_at_most
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -153,6 +154,12 @@ def test_the_model_plays(file: Path, tmp_path: Path) -> None:
 def test_a_file_that_is_cut_off_is_named_and_leaves_nothing(file: Path, tmp_path: Path, keep: int) -> None:
     file.write_bytes(file.read_bytes()[:keep])
     with pytest.raises(PolicyError, match=r"small\.gguf"):
+        open_checkpoint(file)
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file() or path.name.startswith(".building")]
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(file: Path, tmp_path: Path) -> None:
+    with files_of_at_most(20_000), pytest.raises(PolicyError, match=r"cannot take small: .*make room there"):
         open_checkpoint(file)
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file() or path.name.startswith(".building")]
 

@@ -14,8 +14,9 @@ pytest.importorskip("transformers")
 
 from agentgen_bench.errors import AgentGenError, RunError
 from agentgen_bench.policies.chat import load_chat_format
-from agentgen_bench.policies.checkpoint import open_checkpoint
+from agentgen_bench.policies.opening import open_checkpoint
 from agentgen_bench.train.init_model import ModelShape, init_model, train_tokenizer
+from tests.full_disk import files_of_at_most
 
 SMALL = ModelShape(layers=1, hidden_size=32, vocab_size=300, context_tokens=128)
 SCRIPT = """
@@ -84,6 +85,12 @@ def test_another_seed_gives_other_weights_and_the_same_tokenizer(tmp_path: Path)
 def test_an_existing_model_is_not_overwritten(tiny_model: Path) -> None:
     with pytest.raises(RunError, match="exists and is not empty; choose another folder"):
         init_model(tiny_model, ["Push."], SMALL)
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path) -> None:
+    with files_of_at_most(20_000), pytest.raises(RunError, match=r"cannot write the model to .*: .*[Ff]ile too large"):
+        init_model(tmp_path / "model", ["Push the box."], SMALL)
+    assert not (tmp_path / "model").exists()
 
 
 def test_the_vocabulary_keeps_to_its_bound() -> None:

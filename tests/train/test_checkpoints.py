@@ -1,6 +1,8 @@
 import errno
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from agentgen_bench.errors import RunError
 from agentgen_bench.train.checkpoints import (
@@ -11,6 +13,7 @@ from agentgen_bench.train.checkpoints import (
     write_checkpoint,
 )
 from agentgen_bench.train.optimizing import out_of_memory_explained
+from tests.full_disk import files_of_at_most
 
 
 def write_text(text):
@@ -33,6 +36,21 @@ def test_a_full_disk_leaves_the_last_checkpoint_and_says_so(tmp_path):
     write_checkpoint(tmp_path, 1, write_text("1"), keep=1)
     with pytest.raises(RunError, match=r"step 2: .*No space left.*checkpoint-000001, is safe.*--resume"):
         write_checkpoint(tmp_path, 2, full_disk, keep=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-000001"]
+
+
+@pytest.mark.parametrize("library", ["safetensors", "torch"])
+def test_a_disk_that_fills_while_tensors_are_saved_is_a_full_disk(tmp_path, library):
+    def write(folder):
+        tensors = {"weights": torch.zeros(10_000)}
+        if library == "torch":
+            torch.save(tensors, folder / "weights.pt")
+        else:
+            save_file(tensors, folder / "weights.safetensors")
+
+    write_checkpoint(tmp_path, 1, write_text("1"), keep=1)
+    with files_of_at_most(20_000), pytest.raises(RunError, match=r"step 2: .*checkpoint-000001, is safe.*--resume"):
+        write_checkpoint(tmp_path, 2, write, keep=1)
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-000001"]
 
 

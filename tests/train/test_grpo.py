@@ -1,6 +1,7 @@
 import errno
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -13,9 +14,12 @@ import torch
 from safetensors.torch import load_file
 
 from agentgen_bench.errors import RunError, SpecError
+from agentgen_bench.evaluation.training import read_training
+from agentgen_bench.policies.opening import open_checkpoint
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.policies.scripted import NoopPolicy, RandomPolicy
 from agentgen_bench.policies.transformers import TransformersPolicy
+from agentgen_bench.policies.weights import weights_hash
 from agentgen_bench.rollout import Job, play
 from agentgen_bench.spec import LifecycleSpec, TaskSpec
 from agentgen_bench.train import grpo, optimizing
@@ -161,6 +165,18 @@ def test_lora_trains_adapters_and_its_checkpoint_holds_merged_weights(cloned_mod
     changed = [name for name in initial if not torch.equal(initial[name], trained[name])]
     assert changed
     assert all("proj" in name for name in changed)
+
+
+def test_the_adapter_of_a_checkpoint_is_the_same_model(cloned_model, tmp_path, monkeypatch):
+    pytest.importorskip("peft")
+    monkeypatch.setenv("AGENTGEN_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    base = os.path.relpath(cloned_model)
+    whole = train(config(base, tmp_path / "run", steps=1, lora_rank=4, learning_rate=1e-2), make_env=make_env)
+    monkeypatch.chdir("/")
+    merged = open_checkpoint(whole / "adapter").path
+    assert weights_hash(merged) == weights_hash(whole)
+    assert read_training(merged) == read_training(whole)
 
 
 def test_lora_resumes_to_the_same_parameters(cloned_model, tmp_path):
