@@ -141,7 +141,7 @@ def test_a_stopped_run_goes_on_to_the_same_results(tmp_path, signal_):
     assert cut == whole
 
 
-def test_the_progress_bar_shows_episodes_success_and_time_left(tmp_path):
+def test_the_progress_bar_shows_episodes_success_steps_and_time_left(tmp_path):
     controller, terminal = pty.openpty()
     termios.tcsetwinsize(terminal, (24, 120))
     argv = command(*QUICK[:-1], "--policy", "oracle", "--output", str(tmp_path / "run"))
@@ -149,7 +149,7 @@ def test_the_progress_bar_shows_episodes_success_and_time_left(tmp_path):
     process.wait()
     os.close(terminal)
     shown = os.read(controller, 100_000).decode()
-    assert re.search(r"3/3 \[00:0\d<00:00.*success 100.0%", shown)
+    assert re.search(r"3/3 \[00:0\d<00:00.*success 100.0%, \d+ steps", shown)
 
 
 @pytest.mark.parametrize("verb", VERBS)

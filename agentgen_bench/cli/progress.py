@@ -1,4 +1,4 @@
-"""The progress bar: episodes done, running success rate, tokens per second, time left."""
+"""The progress bar: episodes done, running success rate, steps, tokens per second, time left."""
 
 import sys
 import time
@@ -21,6 +21,7 @@ class Progress:
         self._bar: tqdm[Any] | None = None
         self._successes = 0
         self._done = 0
+        self._steps = 0
         self._tokens = 0
         self._began = 0.0
 
@@ -40,7 +41,8 @@ class Progress:
         )
 
     def decisions(self, batch: Sequence[Decision]) -> None:
-        """Count the tokens of one batch."""
+        """Count steps and tokens of one batch: long episodes end late, and are played first."""
+        self._steps += len(batch)
         self._tokens += sum(decision.completion_tokens for decision in batch)
         if self._bar is not None:
             self._bar.set_postfix_str(self._postfix(), refresh=False)
@@ -60,9 +62,10 @@ class Progress:
             self._bar.close()
 
     def _postfix(self) -> str:
-        success = f"success {self._successes / self._done:.1%}" if self._done else "success -"
-        seconds = time.monotonic() - self._began
-        return success if not self._tokens else f"{success}, {self._tokens / max(seconds, 1e-9):,.0f} tokens/s"
+        parts = [f"success {self._successes / self._done:.1%}" if self._done else "success -", f"{self._steps:,} steps"]
+        if self._tokens:
+            parts.append(f"{self._tokens / max(time.monotonic() - self._began, 1e-9):,.0f} tokens/s")
+        return ", ".join(parts)
 
 
 def say(line: str) -> None:
