@@ -26,6 +26,7 @@ from agentgen_bench.prompts import PromptConfig
 GIB = 2**30
 FLOAT32_BYTES = 4
 SEQUENCES_IN_CACHE = 16  # full-length sequences for which the CPU's key-value cache has room
+BLOCK = 32  # tokens; whole blocks alone are kept for the next prompt, the CPU's default is 128, and 32 its least
 SHARE_OF_MEMORY = 0.4  # of the machine, for that cache at most
 
 
@@ -244,6 +245,7 @@ def _cpu_options(checkpoint: Checkpoint, max_model_len: int, dtype: str) -> dict
         "enforce_eager": True,  # compiling costs a minute
         "enable_chunked_prefill": False,  # with it per-request seeds crash: "CPU Generator does not use offset"
         "max_num_batched_tokens": max(max_model_len, 8192),  # without chunks a prompt must fit into one batch
+        "block_size": BLOCK,
         # The default asks for 92 % of a memory node and dies where that is not free.
         "kv_cache_memory_bytes": _cache_bytes(checkpoint.config, max_model_len),
     }

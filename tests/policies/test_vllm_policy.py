@@ -158,6 +158,13 @@ def test_completions_that_are_given_up_leave_the_engine_empty(policy: VLLMPolicy
     assert policy.act(histories[:3]) == policy.act(histories[:3])
 
 
+def test_of_a_prompt_that_was_read_less_than_a_block_is_read_again(policy: VLLMPolicy) -> None:
+    shared = list(range(10, 110))
+    policy.engine.generate([{"prompt_token_ids": [*shared, 5]}], policy.params(0), use_tqdm=False)
+    (output,) = policy.engine.generate([{"prompt_token_ids": [*shared, 6, 7]}], policy.params(0), use_tqdm=False)
+    assert output.num_cached_tokens == 96
+
+
 @pytest.mark.usefixtures("restored")
 def test_new_weights_are_those_of_the_trainer(
     policy: VLLMPolicy, reference: TransformersPolicy, histories: list[History]
