@@ -17,6 +17,7 @@ from agentgen_bench.policies.checkpoint import (
     check_whole,
     content_hash,
     has_tokenizer,
+    hash_of_files,
     json_object,
 )
 from agentgen_bench.policies.unpacking import check_packages, made_once
@@ -48,15 +49,13 @@ def merged(folder: Path, base: Checkpoint) -> Path:
     if not weights.is_file():
         raise PolicyError(f"no {WEIGHTS} in {folder}; save the adapter with peft, as safetensors")
     check_whole(weights)
-    digest = hashlib.sha256(content_hash(base).encode())
-    for file in sorted(path for path in folder.iterdir() if path.is_file()):
-        digest.update(f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    both = content_hash(base) + hash_of_files(path for path in folder.iterdir() if path.is_file())
 
     def make(target: Path) -> None:
         check_packages("merging a LoRA adapter", NEEDED, "train")
         _merge(base, folder, target)
 
-    return made_once("adapters", digest.hexdigest(), folder.resolve().name, make)
+    return made_once("adapters", hashlib.sha256(both.encode()).hexdigest(), folder.resolve().name, make)
 
 
 def _merge(base: Checkpoint, folder: Path, target: Path) -> None:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import struct
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -100,10 +100,15 @@ def content_hash(checkpoint: Checkpoint) -> str:
     side_files |= {"tokenizer_config.json", "added_tokens.json", "merges.txt", *TOKENIZER_FILES}
     files = {path.name: path for path in checkpoint.path.iterdir() if path.name in side_files}
     files |= {path.name: path for path in checkpoint.weights}
+    return hash_of_files(files.values())
+
+
+def hash_of_files(files: Iterable[Path]) -> str:
+    """Return the SHA-256 over the names and contents of files, in the order of their names."""
     digest = hashlib.sha256()
-    for name in sorted(files):
-        with files[name].open("rb") as file:
-            digest.update(f"{name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    for path in sorted(files, key=lambda path: path.name):
+        with path.open("rb") as file:
+            digest.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
     return digest.hexdigest()
 
 
