@@ -194,7 +194,10 @@ def _add_resource_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--device", default=own.device, help="transformers: cpu, cuda, cuda:1 ... (default: auto)")
     group.add_argument("--dtype", default=own.dtype, help="float32, bfloat16 ...; auto: float32 on CPU (default: auto)")
     group.add_argument(
-        "--batch-size", type=integer(1), default=own.batch_size, help="transformers: prompts at once (default: 32)"
+        "--batch-size",
+        type=integer(1),
+        default=own.batch_size,
+        help="transformers: prompts at once; vLLM on a CPU: chats that its cache has room for (default: 32)",
     )
     group.add_argument(
         "--max-model-len", type=integer(1), help="tokens of prompt and completion (default: the model's, at most 16384)"

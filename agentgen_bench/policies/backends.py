@@ -29,9 +29,9 @@ BUILT_IN = {
 class Resources:
     """What a model in this process may use; a field that does not concern the chosen back end is ignored.
 
-    `device` and `batch_size` concern transformers; `tensor_parallel` (GPUs that share the model),
-    `gpu_memory_utilization` (share of each GPU's memory, in (0, 1]) and `in_process` (None: on the CPU only) concern
-    vLLM.
+    `device` concerns transformers, `batch_size` (completions at once) transformers and vLLM's cache on a CPU;
+    `tensor_parallel` (GPUs that share the model), `gpu_memory_utilization` (share of each GPU's memory, in (0, 1]) and
+    `in_process` (None: on the CPU only) concern vLLM.
     """
 
     device: str = "auto"

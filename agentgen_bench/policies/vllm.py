@@ -24,8 +24,7 @@ from agentgen_bench.policies.threads import leave_cores_free
 from agentgen_bench.prompts import PromptConfig
 
 GIB = 2**30
-FLOAT32_BYTES = 4
-SEQUENCES_IN_CACHE = 16  # full-length sequences for which the CPU's key-value cache has room
+LEAST_SEQUENCES = 16  # full-length sequences for which the CPU's key-value cache has room, where few are at once
 BLOCK = 32  # tokens; whole blocks alone are kept for the next prompt, the CPU's default is 128, and 32 its least
 SHARE_OF_MEMORY = 0.4  # of the machine, for that cache at most
 
@@ -47,6 +46,7 @@ class VLLMPolicy(TrainableLocalPolicy):
         *,
         dtype: str = "auto",
         max_model_len: int | None = None,
+        batch_size: int = 32,
         tensor_parallel: int = 1,
         gpu_memory_utilization: float = 0.9,
         in_process: bool | None = None,
@@ -60,6 +60,8 @@ class VLLMPolicy(TrainableLocalPolicy):
             sampling: how completions are drawn.
             dtype: "auto" is float32 on the CPU and the checkpoint's own on a GPU; or bfloat16, float16, float32.
             max_model_len: tokens of prompt and completion together; None: the model's limit, at most 16,384.
+            batch_size: episodes at once. On a CPU the cache has room for as many of full length, memory permitting;
+                with fewer, chats push each other's turns out of it, and each answer has its whole chat read again.
             tensor_parallel: GPUs that share the model's layers.
             gpu_memory_utilization: share of each GPU's memory for weights and cache, in (0, 1].
             in_process: run the engine in this process, as `load_weights` needs; None: on the CPU only, where it
@@ -84,7 +86,7 @@ class VLLMPolicy(TrainableLocalPolicy):
             "gpu_memory_utilization": gpu_memory_utilization,
         }
         if self.on_cpu:
-            options |= _cpu_options(self.checkpoint, self.max_model_len, dtype)
+            options |= _cpu_options(self.checkpoint, self.max_model_len, dtype, batch_size)
         if self.in_process and "LOCAL_RANK" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1:
             # One of a launcher's processes: its engine takes the GPU of its local rank, where others share the first.
             options["distributed_executor_backend"] = "external_launcher"
@@ -238,28 +240,28 @@ def _set_environment(on_cpu: bool, in_process: bool) -> None:
     leave_cores_free()
 
 
-def _cpu_options(checkpoint: Checkpoint, max_model_len: int, dtype: str) -> dict[str, object]:
+def _cpu_options(checkpoint: Checkpoint, max_model_len: int, dtype: str, batch_size: int) -> dict[str, object]:
     """Return the engine's options on a CPU, where they differ from those on a GPU."""
+    number = "float32" if dtype == "auto" else dtype  # bfloat16 completions depend on the batch
+    tokens = max_model_len * max(batch_size, LEAST_SEQUENCES)
     return {
-        "dtype": "float32" if dtype == "auto" else dtype,  # bfloat16 completions depend on the batch
+        "dtype": number,
         "enforce_eager": True,  # compiling costs a minute
         "enable_chunked_prefill": False,  # with it per-request seeds crash: "CPU Generator does not use offset"
         "max_num_batched_tokens": max(max_model_len, 8192),  # without chunks a prompt must fit into one batch
         "block_size": BLOCK,
         # The default asks for 92 % of a memory node and dies where that is not free.
-        "kv_cache_memory_bytes": _cache_bytes(checkpoint.config, max_model_len),
+        "kv_cache_memory_bytes": _cache_bytes(checkpoint.config, tokens, 4 if number == "float32" else 2),
     }
 
 
-def _cache_bytes(config: Mapping[str, Any], max_model_len: int) -> int:
-    """Return the size of a key-value cache for 16 full-length sequences, within 0.25 GiB and 40 % of the memory."""
+def _cache_bytes(config: Mapping[str, Any], tokens: int, number_bytes: int) -> int:
+    """Return the size of a key-value cache for that many tokens, within 0.25 GiB and 40 % of the memory."""
     text = config.get("text_config", config)
     heads = int(text.get("num_attention_heads", 1))
     head_dim = text.get("head_dim") or int(text.get("hidden_size", 1024)) // heads
-    per_token = (
-        2 * FLOAT32_BYTES * text.get("num_hidden_layers", 32) * text.get("num_key_value_heads", heads) * head_dim
-    )
-    return int(min(max(per_token * max_model_len * SEQUENCES_IN_CACHE, GIB / 4), SHARE_OF_MEMORY * memory_bytes()))
+    per_token = 2 * number_bytes * text.get("num_hidden_layers", 32) * text.get("num_key_value_heads", heads) * head_dim
+    return int(min(max(per_token * tokens, GIB / 4), SHARE_OF_MEMORY * memory_bytes()))
 
 
 def _started(options: Mapping[str, object]) -> Any:
@@ -305,6 +307,7 @@ def _load(wanted: Wanted) -> VLLMPolicy:
         wanted.sampling,
         dtype=resources.dtype,
         max_model_len=resources.max_model_len,
+        batch_size=resources.batch_size,
         tensor_parallel=resources.tensor_parallel,
         gpu_memory_utilization=resources.gpu_memory_utilization,
         in_process=resources.in_process,

@@ -16,6 +16,7 @@ from agentgen_bench import parsing  # noqa: E402
 from agentgen_bench.errors import PolicyError  # noqa: E402
 from agentgen_bench.leaderboard.likelihood import judged  # noqa: E402
 from agentgen_bench.parsing import ParseReason  # noqa: E402
+from agentgen_bench.policies import vllm  # noqa: E402
 from agentgen_bench.policies.asking import Request  # noqa: E402
 from agentgen_bench.policies.base import Decision, Policy  # noqa: E402
 from agentgen_bench.policies.loading import choose_backend  # noqa: E402
@@ -274,3 +275,16 @@ def test_a_stop_string_ends_a_completion_as_with_transformers(
     told = [(d.completion, d.finish_reason, d.completion_tokens) for d in ours.act(histories[:4])]
     assert told == [(d.completion, d.finish_reason, d.completion_tokens) for d in theirs.act(histories[:4])]
     assert told[0][1] == "stop"
+
+
+def test_on_a_cpu_the_cache_keeps_the_beginnings_of_as_many_chats_as_are_at_once(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not vllm.is_cpu_build():
+        pytest.skip("a GPU's cache takes what memory is left")
+    monkeypatch.setattr(vllm, "GIB", 0)  # else there is room for thousands of a model this small
+    policy = VLLMPolicy(tiny_model, PromptConfig(), GREEDY, max_model_len=256, batch_size=40)
+    chats = [{"prompt_token_ids": [10 + n, *range(100, 300 - 10)]} for n in range(40)]
+    policy.engine.generate(chats, policy.params(0), use_tqdm=False)
+    outputs = policy.engine.generate(chats, policy.params(0), use_tqdm=False)
+    assert [output.num_cached_tokens for output in outputs] == [160] * 40
