@@ -3,7 +3,7 @@
     python benchmarks/vllm_chats.py --model MODEL [--env AgentGen/SciWorld-base-v0] [--chats 48] [--room 16]
 
 The same test levels twice, greedily, all at once: with room for `--room` chats of full length in the cache, and with
-room for all. Prints wall seconds of each, tokens of prompts that were read and that the cache had, and the ratio of
+room for all. Prints CPU-seconds of each, tokens of prompts that were read and that the cache had, and the ratio of
 the times. The model has to be of some size: the cache never has less than a quarter of a GiB.
 """
 
@@ -20,7 +20,7 @@ from agentgen_bench.policies import vllm
 
 
 def played(args: argparse.Namespace, room: int, folder: Path) -> tuple[float, int, int]:
-    """Return wall seconds of an evaluation, tokens of its prompts, and how many of those the cache had."""
+    """Return CPU-seconds of an evaluation, tokens of its prompts, and how many of those the cache had."""
     tokens, cached = [0], [0]
     start = vllm._started
 
@@ -42,10 +42,10 @@ def played(args: argparse.Namespace, room: int, folder: Path) -> tuple[float, in
     how = "--protocol chat --no-thinking --action-hints templates --temperature 0 --max-tokens 24 --max-model-len 2048"
     own = f"--backend vllm --model {args.model} --dtype {args.dtype} --batch-size {room} --output {folder} --quiet"
     with patch.object(vllm, "_started", watched):
-        began = time.monotonic()
+        began = time.process_time()
         if code := command(["evaluate", *f"{where} {how} {own}".split()]):
             raise SystemExit(code)
-        return time.monotonic() - began, tokens[0], cached[0]
+        return time.process_time() - began, tokens[0], cached[0]
 
 
 def main() -> None:

@@ -38,6 +38,7 @@ class Progress:
             disable=not self._show,
             dynamic_ncols=True,
             mininterval=0.2 if sys.stderr.isatty() else 10,
+            miniters=0,  # else tqdm waits, after the first episodes, for as many more as ended between two lines
         )
 
     def decisions(self, batch: Sequence[Decision]) -> None:
