@@ -55,6 +55,7 @@ from agentgen_bench.train.sharding import (
 )
 from agentgen_bench.train.tokens import (
     TokenRow,
+    dealt,
     joined,
     n_targets,
     packed,
@@ -205,7 +206,7 @@ def _step(
     )
     set_learning_rate(optimizer, lr)
     weight = sum(loss_weight(row, config.prompt_weight) for row in batch)
-    mine = batch[accelerator.process_index :: accelerator.num_processes]
+    mine = [batch[i] for i in dealt(batch, accelerator.num_processes)[accelerator.process_index]]
     parts = passes(model, mine, tokens_per_pass(config.micro_batch_tokens, accelerator.device))
     n_parts = equal_passes(accelerator, len(parts))
     loss_sum = 0.0

@@ -297,3 +297,12 @@ def packs(rows: Sequence[Tokens], budget_tokens: int) -> list[list[int]]:
             filled[place].append(index)
             free[place] -= needed
     return filled
+
+
+def dealt(rows: Sequence[Tokens], n_hands: int) -> list[list[int]]:
+    """Return indices in hands of about as many tokens: longest first, to the last hand and back, each hand in order."""
+    hands: list[list[int]] = [[] for _ in range(n_hands)]
+    for place, index in enumerate(sorted(range(len(rows)), key=lambda i: (-len(rows[i].ids), i))):
+        turn = place % (2 * n_hands)
+        hands[min(turn, 2 * n_hands - 1 - turn)].append(index)
+    return [sorted(hand) for hand in hands]

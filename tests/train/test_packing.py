@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, Gemma2Config, GptOssConfig, LlamaConfig, MistralConfig, Qwen2Config
 
 from agentgen_bench.train.packing import dense_mask, packing_of, set_attention, takes_packs
-from agentgen_bench.train.tokens import Span, TokenRow, completion_logprobs
+from agentgen_bench.train.tokens import Span, TokenRow, completion_logprobs, dealt
 
 SIZE = {
     "vocab_size": 50, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -85,3 +85,14 @@ def test_stacks_hold_every_token_once_and_little_padding(lengths):
 def test_the_dense_mask_is_causal_within_rows_and_closed_between_them(lengths):
     mask = dense_mask(packing_of(lengths))[0, 0]
     assert int(mask.sum()) == sum(length * (length + 1) // 2 for length in lengths)
+
+
+@given(st.lists(st.integers(3, 500), max_size=40), st.integers(1, 8))
+def test_processes_are_dealt_all_rows_and_their_tokens_differ_by_less_than_a_row(lengths, n_processes):
+    rows = [TokenRow(tuple(range(length)), (Span(1, 2),)) for length in lengths]
+    hands = dealt(rows, n_processes)
+    assert len(hands) == n_processes
+    assert sorted(i for hand in hands for i in hand) == list(range(len(rows)))
+    tokens = [sum(lengths[i] for i in hand) for hand in hands]
+    assert max(tokens) - min(tokens) <= max(lengths, default=0)
+    assert all(hand == sorted(hand) for hand in hands)
