@@ -12,49 +12,80 @@
 # installed it plays the evaluations, which takes less time.
 set -euo pipefail
 form=${1:-whole}
+case $form in whole | small | time) ;; *) echo "usage: $0 [whole|small|time]" >&2; exit 2 ;; esac
+
+declare -A pieces=() # what runs: by process, where its messages are
+stop_pieces() { # a shell's background jobs do not hear Ctrl-C; none may outlive the script
+  trap - EXIT
+  [ ${#pieces[@]} -eq 0 ] || kill "${!pieces[@]}" 2> /dev/null || true
+  wait
+}
+trap stop_pieces EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+beside() { "${@:2}" 2> "$1" & pieces[$!]=$1; } # LOG COMMAND: starts it
+finish() { # waits for what was started; where a piece failed, says what it said last and stops the others
+  local piece
+  for piece in "${!pieces[@]}"; do
+    wait "$piece" || {
+      echo "a piece failed; when it is mended, the same command goes on. It said: ${pieces[$piece]}" >&2
+      [ ! -f "${pieces[$piece]}" ] || tail -n 3 "${pieces[$piece]}" >&2
+      exit 1
+    }
+    unset "pieces[$piece]"
+  done
+}
+piece() { beside "$folder/$1.log" agentgen-bench study "$study" --output "$folder/study" "${@:2}"; } # of the study
+alone() { "$@" & pieces[$!]="(above)"; finish; } # a command that the shell waits for hears signals at once
+
 if [ "$form" = small ]; then
-  folder=runs/reference-small
-  python examples/base_cpu.py --folder "$folder/base" --families sokoban --play '' --levels 600 --steps 60
-  agentgen-bench study examples/studies/transfer-base-cpu-small.yaml --output "$folder/study"
+  folder=runs/reference-small study=examples/studies/transfer-base-cpu-small.yaml
+  alone python examples/base_cpu.py --folder "$folder/base" --families sokoban --play '' --levels 600 --steps 60
+  piece initial --only initial
+  piece sokoban --only on-sokoban-seed-0
+  finish
+  alone agentgen-bench study "$study" --output "$folder/study"
   exit 0
 fi
 python examples/base_cpu.py --time
 [ "$form" != time ] || exit 0
-submitted() { # makes the entry of the run $2 on board $1, model $3, where today's is not there
-  [ -d "leaderboards/$1/$(date -u +%Y%m%d)_agentgen-bench__$3" ] || agentgen-bench submit "$2" --org agentgen-bench --model "$3"
-}
 folder=runs/reference study=examples/studies/transfer-base-cpu.yaml
-python examples/base_cpu.py --folder runs/base-cpu
+alone python examples/base_cpu.py --folder runs/base-cpu
 export OMP_NUM_THREADS=1
 mkdir -p "$folder"
+[ -s "$folder/day" ] || date -u +%F > "$folder/day" # of the entries: after midnight they are not made a second time
+day=$(cat "$folder/day")
+submitted() { # makes the entry of the run $2 on board $1, model $3, where it is not there
+  [ -d "leaderboards/$1/${day//-/}_agentgen-bench__$3" ] ||
+    alone agentgen-bench submit "$2" --org agentgen-bench --model "$3" --date "$day"
+}
 for seed in 0 1 2; do
   first=on-alfworld-seed-$seed
   [ "$seed" != 0 ] || first=initial,$first
-  agentgen-bench study "$study" --output "$folder/study" --only "$first" 2> "$folder/alfworld-$seed.log" & other=$!
-  agentgen-bench study "$study" --output "$folder/study" --only "on-sciworld-seed-$seed" 2> "$folder/sciworld-$seed.log"
-  wait "$other"
+  piece "alfworld-$seed" --only "$first"
+  piece "sciworld-$seed" --only "on-sciworld-seed-$seed"
+  finish
 done
-agentgen-bench study "$study" --output "$folder/study"
-agentgen-bench study examples/studies/sciworld-task-cpu.yaml --output "$folder/task"
+alone agentgen-bench study "$study" --output "$folder/study"
+alone agentgen-bench study examples/studies/sciworld-task-cpu.yaml --output "$folder/task"
 submitted transfer-mini-v2 "$folder/study" base-cpu-1.4m
-agentgen-bench leaderboard --update
-entry=$(ls -d leaderboards/transfer-mini-v2/*_agentgen-bench__base-cpu-1.4m | tail -n 1) # the newest: names begin with the day
-python examples/study_figure.py "$entry" --output docs/study.svg
+alone agentgen-bench leaderboard --update
+alone python examples/study_figure.py "leaderboards/transfer-mini-v2/${day//-/}_agentgen-bench__base-cpu-1.4m" \
+  --output docs/study.svg
 
 row() { # plays core-mini-v1 with the model $2 and calls the run $1
-  local resume=
-  [ ! -d "$folder/rows/$1" ] || resume=--resume
-  agentgen-bench evaluate --model "$2" --suite core-mini-v1 --temperature 0 --protocol chat --action-hints none \
-    --max-tokens 48 --max-model-len 1024 --batch-size 128 --workers 128 --output "$folder/rows/$1" $resume \
-    2> "$folder/row-$1.log"
+  beside "$folder/row-$1.log" agentgen-bench evaluate --resume --model "$2" --suite core-mini-v1 --temperature 0 \
+    --protocol chat --action-hints none --max-tokens 48 --max-model-len 1024 --batch-size 128 --workers 128 \
+    --output "$folder/rows/$1"
 }
 for seed in 0 1 2; do
-  row "grpo-alfworld-$seed" "$folder/study/train/on-alfworld-seed-$seed/checkpoint-000030" & other=$!
+  row "grpo-alfworld-$seed" "$folder/study/train/on-alfworld-seed-$seed/checkpoint-000030"
   row "grpo-sciworld-$seed" "$folder/study/train/on-sciworld-seed-$seed/checkpoint-000030"
-  wait "$other"
+  finish
 done
 row base runs/base-cpu/sft/checkpoint-002000
+finish
 for run in "$folder"/rows/*; do
   submitted core-mini-v1 "$run" "base-cpu-1.4m-$(basename "$run")"
 done
-agentgen-bench leaderboard --update
+alone agentgen-bench leaderboard --update

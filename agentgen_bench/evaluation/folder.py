@@ -100,7 +100,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text through a temporary file beside it, whole or not at all; raises RunError where it cannot."""
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # pieces of a study write beside each other
     try:
         if path.exists() and not path.is_file():  # a pipe or a device: what it is must not be replaced by a file
             path.write_text(text, encoding="utf-8")

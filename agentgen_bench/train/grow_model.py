@@ -63,12 +63,12 @@ def grow_model(
     network = AutoModelForCausalLM.from_pretrained(start)
     _widen(network, grown, seed, _copied_rows(start, like))
     like_names = [str(path) for path in like]
-    with written_whole(folder):
-        network.save_pretrained(folder, safe_serialization=True)
-        AutoTokenizer.from_pretrained(start).save_pretrained(folder)
-        (folder / TOKENIZER).write_text(grown.text)
+    with written_whole(folder) as unfinished:
+        network.save_pretrained(unfinished, safe_serialization=True)
+        AutoTokenizer.from_pretrained(start).save_pretrained(unfinished)
+        (unfinished / TOKENIZER).write_text(grown.text)
         record_training(
-            folder,
+            unfinished,
             "init-model",
             parent=str(start),
             run=None,

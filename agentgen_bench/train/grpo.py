@@ -53,6 +53,7 @@ Departures from the papers, and options that follow them:
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -685,13 +686,14 @@ def train(config: Config, *, resume: bool = False, make_env: Callable[[TaskSpec]
     run = Path(config.output)
     free = ("output", "tracker", "save_every", "keep", *(("steps",) if config.schedule == "constant" else ()))
     accelerator = accelerator_for(config.bf16)
+    held = ExitStack()
     if accelerator.is_main_process:
-        open_training(run, to_json(config), resume, may_change=free)
+        held = open_training(run, to_json(config), resume, may_change=free)
         remove_unfinished(run)
     accelerator.wait_for_everyone()
     start = last_checkpoint(run)
     budget = tokens_per_pass(config.micro_batch_tokens, accelerator.device)
-    with out_of_memory_explained(budget, config.gradient_checkpointing):
+    with held, out_of_memory_explained(budget, config.gradient_checkpointing):
         learner, sampler, done = _loaded(config, accelerator, start)
         logs: Logs | SilentLogs = SilentLogs()
         if accelerator.is_main_process:

@@ -112,11 +112,11 @@ def init_model(
     check_possible(folder)
     tokenizer = train_tokenizer(texts, shape)
     model = random_model(len(tokenizer), shape, tokenizer, seed)
-    with written_whole(folder):
-        tokenizer.save_pretrained(folder)
-        model.save_pretrained(folder, safe_serialization=True)
+    with written_whole(folder) as unfinished:
+        tokenizer.save_pretrained(unfinished)
+        model.save_pretrained(unfinished, safe_serialization=True)
         record_training(
-            folder,
+            unfinished,
             "init-model",
             parent=None,
             run=None,
@@ -137,12 +137,19 @@ def check_possible(folder: Path) -> None:
 
 
 @contextmanager
-def written_whole(folder: Path) -> Iterator[None]:
-    """Remove the folder, which `check_possible` found empty or missing, where it cannot be written; raises RunError."""
+def written_whole(folder: Path) -> Iterator[Path]:
+    """Give a folder to write a model to, which becomes `folder`, that `check_possible` found free, when it is whole.
+
+    A folder that a killed process left unfinished is removed. Raises RunError where the model cannot be written.
+    """
+    unfinished = folder.with_name(f"{folder.name}.tmp")
+    shutil.rmtree(unfinished, ignore_errors=True)
     try:
-        yield
+        unfinished.mkdir(parents=True)
+        yield unfinished
+        unfinished.replace(folder)
     except saving_errors() as error:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
         raise RunError(f"cannot write the model to {folder}: {error}") from None
 
 

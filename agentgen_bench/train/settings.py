@@ -5,6 +5,7 @@ import inspect
 import json
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, fields, is_dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 from agentgen_bench import families
 from agentgen_bench.errors import RunError, SpecError
 from agentgen_bench.evaluation.folder import write_json
+from agentgen_bench.evaluation.locks import lock_folder
 from agentgen_bench.knobs import SpecJson
 from agentgen_bench.rollout import Job
 from agentgen_bench.seeding import stream
@@ -146,8 +148,8 @@ def _plain(value: Any) -> Any:
     return asdict(value) if hasattr(value, "__dataclass_fields__") else value
 
 
-def open_training(run: Path, settings: Mapping[str, Any], resume: bool, may_change: Sequence[str]) -> None:
-    """Create a training run's folder, or check that its settings are these.
+def open_training(run: Path, settings: Mapping[str, Any], resume: bool, may_change: Sequence[str]) -> ExitStack:
+    """Create a training run's folder, or check that its settings are these; returns its lock, for a `with`.
 
     Args:
         run: the folder.
@@ -156,12 +158,21 @@ def open_training(run: Path, settings: Mapping[str, Any], resume: bool, may_chan
         may_change: names of settings that have no influence on the parameters, or only on when the run ends.
 
     Raises:
-        RunError: the folder holds a run and `resume` is off, or the run has other settings.
+        RunError: the folder holds a run and `resume` is off, or the run has other settings, or another process trains
+            there.
     """
     try:
         run.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"cannot create the run folder {run}: {error.strerror}") from None
+    held = lock_folder(run)
+    with held:  # let go of where the settings are refused
+        _settle_settings(run, settings, resume, may_change)
+        return held.pop_all()
+
+
+def _settle_settings(run: Path, settings: Mapping[str, Any], resume: bool, may_change: Sequence[str]) -> None:
+    """Write the settings, after comparing them with those of the run that is to go on."""
     path = run / SETTINGS
     if path.exists():
         if not resume:

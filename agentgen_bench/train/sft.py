@@ -9,6 +9,7 @@ weight, so that one with long episodes does not take over.
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
@@ -170,8 +171,9 @@ def train(config: Config, *, resume: bool = False) -> Path:
     """
     run = Path(config.output)
     accelerator = accelerator_for(config.bf16)
+    held = ExitStack()
     if accelerator.is_main_process:
-        open_training(run, to_json(config), resume, may_change=("output", "tracker", "save_every", "keep"))
+        held = open_training(run, to_json(config), resume, may_change=("output", "tracker", "save_every", "keep"))
         remove_unfinished(run)
     accelerator.wait_for_everyone()
     start = last_checkpoint(run)
@@ -179,7 +181,7 @@ def train(config: Config, *, resume: bool = False) -> Path:
     data = load_data(config, tokenizer)
     plan = batches({name: len(samples) for name, samples in data.samples.items()}, config)
     budget = tokens_per_pass(config.micro_batch_tokens, accelerator.device)
-    with out_of_memory_explained(budget, config.gradient_checkpointing):
+    with held, out_of_memory_explained(budget, config.gradient_checkpointing):
         model, optimizer, done = _loaded(config, accelerator, start)
         logs: Logs | SilentLogs = SilentLogs()
         if accelerator.is_main_process:

@@ -18,6 +18,7 @@ from agentgen_bench.checks import chosen
 from agentgen_bench.errors import RunError, SpecError
 from agentgen_bench.evaluation.folder import read_run, write_json, write_text
 from agentgen_bench.evaluation.fresh import drawn_from
+from agentgen_bench.evaluation.locks import lock_folder
 from agentgen_bench.evaluation.plan import Plan, single_plan
 from agentgen_bench.evaluation.run import evaluate
 from agentgen_bench.policies.backends import Resources
@@ -157,7 +158,7 @@ def run_study(
     check_settings(plan)
     asked = asked_runs(plan, only)
     needed = _with_ancestors(plan, asked)
-    _open(plan, output)
+    _open(plan, output, say)
     for line in not_of_its_protocol(plan):
         say(f"{plan.evaluation.suite}: {line}; the study can be run, but not submitted")
     models = {INITIAL: initial_model(plan, output, say)}
@@ -313,12 +314,13 @@ def _changed(output: Path, plan: StudyPlan) -> list[str]:
     return sorted(key for key in recorded.keys() | data.keys() if recorded.get(key) != data.get(key))
 
 
-def _open(plan: StudyPlan, output: Path) -> None:
+def _open(plan: StudyPlan, output: Path, say: Callable[[str], None]) -> None:
     output.mkdir(parents=True, exist_ok=True)
-    if not (output / PLAN).exists():
-        write_json(output / PLAN, plan.to_json())
-    elif changed := _changed(output, plan):
-        raise RunError(f"{output} holds another study: {', '.join(changed)} differ; choose another --output")
+    with lock_folder(output, say):  # pieces of a study may begin together
+        if not (output / PLAN).exists():
+            write_json(output / PLAN, plan.to_json())
+        elif changed := _changed(output, plan):
+            raise RunError(f"{output} holds another study: {', '.join(changed)} differ; choose another --output")
 
 
 def _run_of(
@@ -339,8 +341,17 @@ def _run_of(
 
 
 def initial_model(plan: StudyPlan, output: Path, say: Callable[[str], None]) -> str:
-    """Return the initial policy's folder, made and cloned where the plan says so."""
-    initial, folder = plan.initial, output / "initial"
+    """Return the initial policy's folder, made and cloned where the plan says so; waits for a piece that does it."""
+    folder = output / "initial"
+    if plan.initial.model is not None and not plan.initial.levels:
+        return plan.initial.model
+    folder.mkdir(parents=True, exist_ok=True)
+    with lock_folder(folder, say):
+        return _made_initial_model(plan, folder, say)
+
+
+def _made_initial_model(plan: StudyPlan, folder: Path, say: Callable[[str], None]) -> str:
+    initial = plan.initial
     model = initial.model
     if model is None:
         made = folder / "made"
@@ -368,10 +379,12 @@ def _cloned(
 ) -> str:
     """Return the checkpoint that learned from demonstrations of these settings, recorded where they are not yet."""
     (data,), output = map(Path, config.data), Path(config.output)
-    if not (data / SAMPLES).exists():
-        say(f"recording demonstrations of {cloning.demonstrator} in {data.name}")
-        policy = scripted_policy(cloning.demonstrator)
-        collect(single_plan(specs, cloning.levels), policy, plan.prompt, data, resume=data.exists())
+    data.mkdir(parents=True, exist_ok=True)
+    with lock_folder(data, say):  # the seeds of a policy learn from the same demonstrations
+        if not (data / SAMPLES).exists():
+            say(f"recording demonstrations of {cloning.demonstrator} in {data.name}")
+            policy = scripted_policy(cloning.demonstrator)
+            collect(single_plan(specs, cloning.levels), policy, plan.prompt, data, resume=True)
     final = checkpoint_path(output, config.steps)
     if not final.exists():
         from agentgen_bench.train import sft

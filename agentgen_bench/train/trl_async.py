@@ -22,6 +22,7 @@ A run goes on from its newest checkpoint with new levels, decided by the seed an
 """
 
 import os
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -129,10 +130,11 @@ def train(
     cpu = {} if _has_gpu() else {"use_cpu": True}
     arguments = AsyncGRPOConfig(**trl_settings(config, engine, int(os.environ.get("WORLD_SIZE", "1"))), **cpu)
     is_main = arguments.process_index == 0
+    held = ExitStack()
     if is_main:
         settings = {**to_json(config), "engine": {**to_json(engine), "server": shown_url(engine.server)}}
         free = ("output", "tracker", "save_every", "keep", "engine")
-        open_training(run, settings, resume, (*free, "steps") if config.schedule == "constant" else free)
+        held = open_training(run, settings, resume, (*free, "steps") if config.schedule == "constant" else free)
     start = get_last_checkpoint(str(run)) if resume else None
     done = int(start.rsplit("-", 1)[1]) if start else 0
     worker = RolloutWorker(config, engine, seed_from("trl", config.seed, done), make_policy, make_env)
@@ -145,7 +147,8 @@ def train(
         callbacks=[_log_lines(run, done, config.steps), _records(config, worker, start)] if is_main else [],
     )
     trainer.remove_callback(PrinterCallback)  # it prints every step's numbers; they are in the log
-    trainer.train(resume_from_checkpoint=start)
+    with held:
+        trainer.train(resume_from_checkpoint=start)
     return run / f"checkpoint-{config.steps}"
 
 

@@ -15,6 +15,7 @@ pytest.importorskip("transformers")
 from agentgen_bench.errors import AgentGenError, RunError
 from agentgen_bench.policies.chat import load_chat_format
 from agentgen_bench.policies.opening import open_checkpoint
+from agentgen_bench.train import init_model as making
 from agentgen_bench.train.init_model import ModelShape, init_model, train_tokenizer
 from tests.full_disk import files_of_at_most
 
@@ -90,7 +91,23 @@ def test_an_existing_model_is_not_overwritten(tiny_model: Path) -> None:
 def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path) -> None:
     with files_of_at_most(20_000), pytest.raises(RunError, match=r"cannot write the model to .*: .*[Ff]ile too large"):
         init_model(tmp_path / "model", ["Push the box."], SMALL)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_until_it_is_whole_nothing_has_the_models_name_and_a_killed_start_is_no_hindrance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt  # what follows the weights; a kill leaves the same files
+
+    with monkeypatch.context() as patched:
+        patched.setattr(making, "record_training", killed)
+        with pytest.raises(KeyboardInterrupt):
+            init_model(tmp_path / "model", ["Push."], SMALL)
     assert not (tmp_path / "model").exists()
+    init_model(tmp_path / "model", ["Push."], SMALL)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert (tmp_path / "model" / "training.json").is_file()
 
 
 def test_the_vocabulary_keeps_to_its_bound() -> None:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentgen_bench.errors import SpecError
+from agentgen_bench.errors import RunError, SpecError
 from agentgen_bench.families import BUILT_IN
 from agentgen_bench.spec import TaskSpec
 from agentgen_bench.train import grpo, sft
@@ -10,7 +10,7 @@ from agentgen_bench.train.choices import checked, options, sources
 from agentgen_bench.train.init_model import environment_text
 from agentgen_bench.train.optimizing import learning_rate
 from agentgen_bench.train.presets import Preset, load_preset, preset_names
-from agentgen_bench.train.settings import Source, field_docs, weighted
+from agentgen_bench.train.settings import Source, field_docs, open_training, weighted
 
 
 @pytest.mark.parametrize("config", [grpo.Config, sft.Config], ids=["grpo", "sft"])
@@ -115,3 +115,15 @@ def test_the_learning_rate_warms_up_and_falls():
     assert rates[7] == pytest.approx(0.5)  # half of the ten steps after the warm-up are over
     assert rates == sorted(rates[:2]) + sorted(rates[2:], reverse=True)
     assert learning_rate(7, 12, 1.0, 2, "linear") == pytest.approx(0.6)
+
+
+def test_a_training_folder_has_one_training_at_a_time(tmp_path):
+    run = tmp_path / "run"
+    with open_training(run, {"seed": 0}, False, ()):
+        with pytest.raises(RunError, match="another process is writing to"):
+            open_training(run, {"seed": 0}, True, ())
+        assert [path.name for path in run.iterdir()] == ["settings.json"]
+    with pytest.raises(RunError, match="cannot resume with other settings"):
+        open_training(run, {"seed": 1}, True, ())
+    with open_training(run, {"seed": 0}, True, ()):  # the refused one holds nothing
+        pass

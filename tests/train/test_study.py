@@ -3,6 +3,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ import yaml
 
 from agentgen_bench.cli import main
 from agentgen_bench.errors import RunError, SpecError
+from agentgen_bench.evaluation.locks import lock_folder
 from agentgen_bench.evaluation.training import read_training
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.scores.study import read_study
@@ -22,7 +24,7 @@ from agentgen_bench.train.choices import sources
 from agentgen_bench.train.estimates import Estimate, estimate, profile
 from agentgen_bench.train.grpo import train
 from agentgen_bench.train.settings import Source
-from agentgen_bench.train.study import counted_steps, grpo_config, not_of_its_protocol, parts, run_study
+from agentgen_bench.train.study import counted_steps, grpo_config, initial_model, not_of_its_protocol, parts, run_study
 from agentgen_bench.train.study_file import curriculum_plan, read_plan
 from tests.train.test_grpo import config
 
@@ -226,6 +228,32 @@ def test_a_study_may_train_by_cloning_and_in_pieces(tmp_path):
     assert [line for line in said if line.startswith("recording demonstrations")] == [
         f"recording demonstrations of demonstrator in {name}" for name in ("demonstrations", "on-far", "on-near")
     ]
+
+
+def test_pieces_that_begin_together_make_the_initial_policy_once(tmp_path, monkeypatch):
+    plan = read_plan(changed(tmp_path, **SMALL))
+    made, said, is_waiting = [], [], threading.Event()
+
+    def make(folder, *_, **__):
+        made.append(folder)
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text("{}")
+
+    def say(line):
+        said.append(line)
+        is_waiting.set()
+
+    monkeypatch.setattr("agentgen_bench.train.study.init_model", make)
+    monkeypatch.setattr("agentgen_bench.train.study._cloned", lambda *_: "cloned")
+    (tmp_path / "initial").mkdir()
+    with lock_folder(tmp_path / "initial"):  # the first piece, at work
+        second = threading.Thread(target=initial_model, args=(plan, tmp_path, say))
+        second.start()
+        assert is_waiting.wait(30)
+        assert said == [f"waiting for another process that writes to {tmp_path / 'initial'}"]
+        make(tmp_path / "initial" / "made")
+    second.join(30)
+    assert made == [tmp_path / "initial" / "made"]
 
 
 def test_a_curriculum_evaluates_all_environments_after_each_stage(tmp_path, capsys):
