@@ -1,6 +1,7 @@
 """agentgen-bench submit: make a leaderboard entry from a run, or from a study."""
 
 import argparse
+import shutil
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from agentgen_bench.cli.outputs import check_folder
 from agentgen_bench.cli.verify import Counter
 from agentgen_bench.errors import SpecError
 from agentgen_bench.evaluation.folder import read_manifest
+from agentgen_bench.evaluation.line_file import UnwrittenError
 from agentgen_bench.leaderboard.audit import Event, Record, append, entry_name
 from agentgen_bench.leaderboard.branch import branch_name, entry_text, prepare, study_text
 from agentgen_bench.leaderboard.entry import Named, digests, slug
@@ -98,14 +100,23 @@ def run(args: argparse.Namespace) -> int:
     if args.pr:
         return _prepare_pull_request(args)
     path = _made(args, args.leaderboards)
-    date = f"{path.name[:4]}-{path.name[4:6]}-{path.name[6:8]}"
-    events: tuple[Event, ...] = ("added", "verified") if args.record else ("added",)
-    for event in events:
-        append(args.leaderboards, Record(date, event, entry_name(path), digests=digests(path)))
+    _add_to_trail(path, args)
     print(path)
     print("every episode replayed; commit the folder and open a pull request", file=sys.stderr)
     _say_what_to_upload(args)
     return 0
+
+
+def _add_to_trail(path: Path, args: argparse.Namespace) -> None:
+    """Record the new entry; where the trail takes nothing the entry goes too, so that it can be submitted again."""
+    date = f"{path.name[:4]}-{path.name[4:6]}-{path.name[6:8]}"
+    events: tuple[Event, ...] = ("added", "verified") if args.record else ("added",)
+    now = digests(path)
+    try:
+        append(args.leaderboards, *(Record(date, event, entry_name(path), digests=now) for event in events))
+    except UnwrittenError:
+        shutil.rmtree(path)
+        raise
 
 
 def _prepare_pull_request(args: argparse.Namespace) -> int:

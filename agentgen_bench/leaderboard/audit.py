@@ -3,14 +3,18 @@
 One JSON object a line, only ever appended: date, event, entry (suite/folder), the digests of its files, a note.
 """
 
+import errno
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from agentgen_bench.errors import EntryError
+from agentgen_bench.evaluation.line_file import UnwrittenError, sync
 from agentgen_bench.leaderboard.entry import digests, is_whole
 from agentgen_bench.leaderboard.safe import parse_json, read_bytes
 
@@ -48,12 +52,37 @@ def read_audit(leaderboards: Path) -> list[Record]:
     return [_record(parse_json(line, f"{path}, line {i}"), f"{path}, line {i}") for i, line in enumerate(lines, 1)]
 
 
-def append(leaderboards: Path, record: Record) -> None:
-    """Append one record, on a line of its own also where an editor took the newline off the last one."""
-    with (leaderboards / AUDIT).open("ab+") as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
-        before = b"" if file.read(1) in (b"", b"\n") else b"\n"
-        file.write(before + record_line(record))
+def append(leaderboards: Path, *records: Record) -> None:
+    """Append records, all or none, on lines of their own also where an editor took the newline off the last one.
+
+    Raises:
+        UnwrittenError: the disk is full, or the file cannot be written; it is left as it was.
+    """
+    path = leaderboards / AUDIT
+    try:
+        with path.open("ab+", buffering=0) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
+            before = b"" if file.read(1) in (b"", b"\n") else b"\n"
+            _write_or_take_back(file, before + b"".join(map(record_line, records)))
+    except OSError as error:
+        said = error.strerror or str(error)
+        raise UnwrittenError(
+            f"cannot write {path}: {said}; nothing was recorded, mend that and repeat the command"
+        ) from None
+
+
+def _write_or_take_back(file: FileIO, content: bytes) -> None:
+    """Write to the end of an unbuffered file and sync it; a torn line would have every later reading fail."""
+    size = file.seek(0, os.SEEK_END)
+    try:
+        if file.write(content) != len(content):  # an unbuffered write may stop short where the disk fills up
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(file.fileno())
+    except OSError:
+        with suppress(OSError):
+            file.truncate(size)
+            sync(file.fileno())
+        raise
 
 
 def record_line(record: Record) -> bytes:

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from agentgen_bench.cli import main
-from agentgen_bench.errors import EntryError
+from agentgen_bench.errors import EntryError, RunError
 from agentgen_bench.leaderboard.amend import remove, rescore
 from agentgen_bench.leaderboard.audit import Record, append, audit_problems, entry_name, read_audit, trust
 from agentgen_bench.leaderboard.entry import digests
 from agentgen_bench.leaderboard.verify import verify
 from agentgen_bench.suites import Suite
+from tests.full_disk import files_of_at_most
 
 DAY = "2026-02-01"
 
@@ -151,3 +152,15 @@ def test_the_verb_checks_and_removes(recorded: Path, capsys: pytest.CaptureFixtu
     assert main(["audit", "check", "--leaderboards", str(board)]) == 1
     assert "is gone, but the audit trail does not say that it was removed" in capsys.readouterr().out
     assert main(["audit", "rescore", str(recorded), "--reason", "x"]) == 2  # the suite is not a shipped one
+
+
+@pytest.mark.parametrize("room", [50, 150])  # a part of the first record; the first, and a part of the second
+def test_a_disk_that_fills_leaves_the_trail_as_it_was(recorded: Path, room: int) -> None:
+    board = recorded.parent.parent
+    before = (board / "audit.jsonl").read_bytes()
+    records = [Record(DAY, event, "core-v1/new") for event in ("added", "verified")][: 1 if room == 50 else 2]
+    with files_of_at_most(len(before) + room), pytest.raises(RunError, match=r"audit.jsonl: .*; nothing was recorded"):
+        append(board, *records)
+    assert (board / "audit.jsonl").read_bytes() == before
+    append(board, *records)
+    assert read_audit(board)[2:] == records

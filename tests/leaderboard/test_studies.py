@@ -17,7 +17,7 @@ from agentgen_bench.cli import main
 from agentgen_bench.errors import EntryError
 from agentgen_bench.evaluation.training import Origin
 from agentgen_bench.leaderboard import likeness, pull_request, study_submit
-from agentgen_bench.leaderboard.audit import Record, append, audit_problems, read_audit
+from agentgen_bench.leaderboard.audit import Record, append, audit_problems, read_audit, record_line
 from agentgen_bench.leaderboard.entry import Named, digests
 from agentgen_bench.leaderboard.markdown import markdown
 from agentgen_bench.leaderboard.page import page
@@ -31,6 +31,7 @@ from agentgen_bench.leaderboard.study_verify import verify_study
 from agentgen_bench.leaderboard.submit import submit
 from agentgen_bench.leaderboard.table import read_boards
 from agentgen_bench.scores.study import read_study
+from tests.full_disk import files_of_at_most
 from tests.leaderboard.studies import (
     NAME,
     change_training,
@@ -502,6 +503,21 @@ def test_the_verbs_make_and_verify_a_study(study, tmp_path, capsys):
     assert [one.event for one in read_audit(board)] == ["added", "rerun"]
     assert main(["submit", str(study), *claims, "--episodes-at", "https://x/y"]) == 2
     assert "--episodes-at and --episodes-in go together" in capsys.readouterr().err
+
+
+def test_what_the_trail_cannot_take_is_not_submitted_and_can_be_again(study, tmp_path, capsys):
+    board = tmp_path / "board"
+    board.mkdir()
+    before = record_line(Record("2026-11-01", "added", "core-v1/x")) * 10_000  # longer than any file of the entry
+    (board / "audit.jsonl").write_bytes(before)
+    submission = ["submit", str(study), "--org", "Lab", "--model", "tiny", "--date", "2026-11-28", "--workers", "1"]
+    submission += ["--leaderboards", str(board)]
+    with files_of_at_most(len(before) + 50):
+        assert main(submission) == 1
+    assert "nothing was recorded, mend that and repeat the command" in capsys.readouterr().err
+    assert not (board / NAME / ENTRY).exists()
+    assert (board / "audit.jsonl").read_bytes() == before
+    assert main(submission) == 0
 
 
 # --- other tools
