@@ -17,7 +17,7 @@ from agentgen_bench.leaderboard.safe import parse_json, read_gzip_lines
 from agentgen_bench.parsing import MAX_ACTION_CHARS, ParseReason, read
 from agentgen_bench.prompts import History, PromptConfig
 from agentgen_bench.scores.base import family
-from agentgen_bench.spec import MAX_CONTEXT_CHARS, MAX_PACK
+from agentgen_bench.spec import MAX_CONTEXT_CHARS, TaskSpec
 from agentgen_bench.suites import Suite
 
 LINK_CHARS = 4  # of a link of the hash chain before the last
@@ -30,9 +30,10 @@ MAX_COUNTS = 64  # of an analysis, or of characters by source
 MAX_MARKS, MAX_WORD_CHARS = 16, 40  # of a step: what stood around its action, and each such word
 MAX_TEMPLATES = 256
 MAX_TEXT_CHARS = 256  # of a name or a template
-MAX_TASK_CHARS = 4096  # of a task in words
+MAX_TASK_CHARS = 4096  # of a task in words, or of what a fact says; the longest fact of lifecycle-v2 has 698
 MAX_PROMPT = 10**9  # characters or turns of one prompt
 MAX_COST_USD = 10**6  # of one step
+MAX_REWARD = 10**6  # of one step, either way: sums of what JSON may hold would leave the range of floats
 MAX_TOKENS = 10**8  # of an episode: sums over levels are taken in 64 bits, in units of 1 / 2**24
 
 # Policies of ours whose completion is the action itself, or a reason and the action between tags. Every other kind is
@@ -63,6 +64,12 @@ def expected_levels(suite: Suite, repeats: int) -> dict[Key, str]:
     }
 
 
+def most_tasks(spec: TaskSpec) -> int:
+    """Return how many tasks an episode holds at most: those of a pack, else one."""
+    pack = spec.lifecycle_spec
+    return 1 if pack is None else pack.tasks
+
+
 def read_entry_episodes(path: Path, metadata: Metadata, suite: Suite, *, parsed: bool = True) -> Iterator[Episode]:
     """Yield the checked episodes of an entry's folder.
 
@@ -82,6 +89,7 @@ def checked_episodes(
     """
     levels = expected_levels(suite, metadata.repeats)
     config = prompt_of(metadata)
+    n_tasks = {canonical_json(cell.spec.to_json()): most_tasks(cell.spec) for cell in suite.cells}
     left = dict.fromkeys(levels)
     steps = 0
     for number, line in enumerate(lines, 1):
@@ -100,7 +108,7 @@ def checked_episodes(
             raise EntryError(f"{here}: {name} is there twice")
         del left[key]
         _check_episode(episode, levels[key], metadata, f"{here}: {name}")
-        _check_sizes(episode, f"{here}: {name}")
+        _check_sizes(episode, n_tasks[key[0]], f"{here}: {name}")
         if parsed:
             _check_completions(episode, config, metadata.policy.get("kind") == AGENT_KIND, f"{here}: {name}")
         steps += len(episode.steps)
@@ -133,7 +141,7 @@ def _check_episode(episode: Episode, level_id: str, metadata: Metadata, here: st
             raise EntryError(f"{here}, step {i}: either an action or a known parse reason, not both or neither")
 
 
-def _check_sizes(episode: Episode, here: str) -> None:
+def _check_sizes(episode: Episode, n_tasks: int, here: str) -> None:
     """Raise EntryError for a part that is larger than any that was ever played: it would be carried through replay."""
     texts = {key: value for key, value in episode.analysis.items() if isinstance(value, str)}
     if len(texts) > MAX_WORDS or any(len(text) > MAX_TEXT_CHARS for pair in texts.items() for text in pair):
@@ -145,7 +153,8 @@ def _check_sizes(episode: Episode, here: str) -> None:
         raise EntryError(f"{here}: more than {MAX_TEMPLATES} action templates of {MAX_TEXT_CHARS} characters")
     if len(episode.first_hash) > HASH_CHARS:
         raise EntryError(f"{here}: a hash has {HASH_CHARS} hex digits, not {len(episode.first_hash)}")
-    _check_parts(episode, here)
+    _check_tasks(episode, n_tasks, here)
+    _check_parts(episode, n_tasks, here)
     tokens = 0
     for i, (step, context_chars) in enumerate(zip(episode.steps, _context_chars(episode), strict=True), 1):
         longest = MAX_ACTION_CHARS if context_chars is None else context_chars
@@ -163,9 +172,21 @@ def _check_sizes(episode: Episode, here: str) -> None:
         raise EntryError(f"{here}: {tokens} tokens in one episode; at most {MAX_TOKENS} are accepted")
 
 
-def _check_parts(episode: Episode, here: str) -> None:
-    if len(episode.parts) > 2 * MAX_PACK:
-        raise EntryError(f"{here}: {len(episode.parts)} parts of a pack; at most {2 * MAX_PACK}")
+def _check_tasks(episode: Episode, n_tasks: int, here: str) -> None:
+    for name, begun in (("tasks", episode.tasks), ("facts", episode.facts)):
+        if len(begun) > n_tasks:
+            raise EntryError(f"{here}: {len(begun)} {name}; an episode of the setting has at most {n_tasks}")
+    if any(len(task.note or "") > MAX_CONTEXT_CHARS for task in episode.tasks):
+        raise EntryError(f"{here}: a task has a note of more than {MAX_CONTEXT_CHARS} characters")
+    if any(len(fact.name) > MAX_TEXT_CHARS or len(fact.value) > MAX_TASK_CHARS for fact in episode.facts):
+        raise EntryError(
+            f"{here}: a fact has a name of more than {MAX_TEXT_CHARS} characters, or says more than {MAX_TASK_CHARS}"
+        )
+
+
+def _check_parts(episode: Episode, n_tasks: int, here: str) -> None:
+    if len(episode.parts) > 2 * n_tasks:
+        raise EntryError(f"{here}: {len(episode.parts)} parts of a pack; at most {2 * n_tasks}")
     for part in episode.parts:
         if len(part.task) > MAX_TASK_CHARS or max(len(part.context), part.context_chars or 0) > MAX_CONTEXT_CHARS:
             raise EntryError(
@@ -189,12 +210,14 @@ def _check_counts(name: str, counts: Mapping[Any, Any], here: str) -> None:
 
 
 def _check_spent(step: Step, here: str) -> None:
-    """Raise EntryError for a count that only the policy knows, where it is no count."""
+    """Raise EntryError for a count that only the policy knows, where it is no count, or for a reward beyond all."""
     for name in ("prompt_chars", "prompt_tokens", "completion_tokens", "dropped_turns"):
         if not 0 <= getattr(step, name) <= MAX_PROMPT:
             raise EntryError(f"{here}: {name} is {getattr(step, name)}; 0 to {MAX_PROMPT} are accepted")
     if not 0 <= step.cost_usd <= MAX_COST_USD:
         raise EntryError(f"{here}: cost_usd is {step.cost_usd}; 0 to {MAX_COST_USD} are accepted")
+    if abs(step.reward) > MAX_REWARD:
+        raise EntryError(f"{here}: reward is {step.reward}; -{MAX_REWARD} to {MAX_REWARD} are accepted")
 
 
 def prompt_of(metadata: Metadata) -> PromptConfig | None:

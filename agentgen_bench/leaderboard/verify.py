@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
+from sys import intern
 from typing import Any, TypedDict
 
 from agentgen_bench.episodes import Episode, Step
@@ -23,7 +24,7 @@ from agentgen_bench.leaderboard.replay import PROCESS_ENDED, Replayed, replay_al
 from agentgen_bench.leaderboard.safe import read_json
 from agentgen_bench.make import check_available
 from agentgen_bench.scores.packs import writing_places
-from agentgen_bench.scores.success import results
+from agentgen_bench.scores.success import episode_return, results
 from agentgen_bench.suites import Suite, load_suite
 
 MAX_PROBLEMS = 20  # with so many the verdict is clear, and replay ends
@@ -164,21 +165,31 @@ class Findings:
 
 
 def scored(episode: Episode) -> Episode:
-    """Return the episode with what scores are computed from, in a few hundred bytes.
+    """Return the episode with what scores are computed from and nothing else, in a few hundred bytes.
 
-    Steps that say the same are one object, and the first step carries the tokens of all but those that write what is
-    kept of a pack, whose tokens are a score of their own.
+    Steps that say the same are one object. The first step carries the rewards of all, and the tokens of all but those
+    that write what is kept of a pack, whose tokens are a score of their own. Texts are gone, whatever they are about.
     """
-    steps = [
-        _counted(step.action is None, step.parse_reason, step.reward, step.is_action_valid) for step in episode.steps
-    ]
+    steps = [_counted(step.action is None, step.parse_reason, step.is_action_valid) for step in episode.steps]
     own = set(writing_places(episode)) - {0}
     rest = [step for place, step in enumerate(episode.steps) if place not in own]
     if steps:
-        steps[0] = _with_tokens(steps[0], rest)
+        steps[0] = replace(_with_tokens(steps[0], rest), reward=episode_return(episode))
     for place in own:
         steps[place] = _with_tokens(steps[place], episode.steps[place : place + 1])
-    return replace(episode, steps=tuple(steps), analysis={}, task="", action_templates=())
+    return replace(
+        episode,
+        policy=intern(episode.policy),
+        task="",
+        first_hash="",
+        first_chars={},
+        steps=tuple(steps),
+        analysis={},
+        tasks=tuple(task._replace(note=task.note and "") for task in episode.tasks),
+        action_templates=(),
+        facts=(),
+        parts=tuple(part._replace(task="", context="") for part in episode.parts),
+    )
 
 
 def _with_tokens(step: Step, spent: Sequence[Step]) -> Step:
@@ -187,10 +198,10 @@ def _with_tokens(step: Step, spent: Sequence[Step]) -> Step:
     return replace(step, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
 
 
-@lru_cache(maxsize=4096)
-def _counted(unparsed: bool, reason: str | None, reward: float, valid: bool) -> Step:
+@lru_cache(maxsize=256)
+def _counted(unparsed: bool, reason: str | None, valid: bool) -> Step:
     """Return a step with what is counted of it."""
-    return Step(None if unparsed else "", "", reason, reward, 0.0, valid, "", {}, 0, 0, 0, 0, 0)
+    return Step(None if unparsed else "", "", reason, 0.0, 0.0, valid, "", {}, 0, 0, 0, 0, 0)
 
 
 def _score_problems(claimed: Mapping[str, object], episodes: list[Episode], fresh: list[Episode]) -> list[str]:

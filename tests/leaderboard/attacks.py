@@ -183,6 +183,14 @@ def drawn_out(line: dict[str, Any]) -> None:
     line["steps"] = [*line["steps"], line["steps"][-1]][: line["max_steps"]]
 
 
+def many_facts(line: dict[str, Any]) -> None:
+    line["facts"] = [["", 0, ""]] * 49_000  # as many as a line may hold: 5 MB in memory, 2 KB in the file
+
+
+def many_tasks(line: dict[str, Any]) -> None:
+    line["tasks"] = line["tasks"] * 39_000
+
+
 def wide(line: dict[str, Any]) -> None:
     for step in line["steps"]:
         step["observation_chars"] = {f"{i:x}": 1 for i in range(5000)}
@@ -274,6 +282,13 @@ ATTACKS: dict[str, Attack] = {
     "steps-many": Attack(on_first(lambda line: many_steps(8_000)(line)), "has 8000 steps of at most"),
     "steps-many-everywhere": Attack(everywhere(many_steps(8_000, claimed=True)), "max_steps is recorded as 8000"),
     "steps-within-limits-everywhere": Attack(everywhere(many_steps(2_000)), "episode"),
+    "facts-many": Attack(on_first(many_facts), "49000 facts; an episode of the setting has at most 1"),
+    "facts-many-everywhere": Attack(everywhere(many_facts), "49000 facts; an episode of the setting has at most 1"),
+    "facts-huge": Attack(on_first(lambda line: line.update(facts=[["house", 0, "f" * LONG]])), "a fact has a name"),
+    "tasks-many": Attack(on_first(many_tasks), "39000 tasks; an episode of the setting has at most 1"),
+    "tasks-many-everywhere": Attack(everywhere(many_tasks), "39000 tasks; an episode of the setting has at most 1"),
+    "note-huge": Attack(on_first(lambda line: line.update(tasks=[[0, 0.0, False, "n" * LONG]])), "a task has a note"),
+    "parts-many": Attack(on_first(lambda line: line.update(parts=[[0, "", 1, "", None]] * 3)), "3 parts of a pack"),
     "members-many": Attack(on_first(wide), "observation_chars holds more than"),
     "members-of-analysis": Attack(
         on_first(lambda line: line.update(analysis={str(i): 1 for i in range(100_000)})), "analysis holds more than"
@@ -306,6 +321,9 @@ ATTACKS: dict[str, Attack] = {
     "number-tokens-everywhere": Attack(everywhere(huge_tokens), "prompt_tokens is 999999999999999"),
     "number-huge-float": Attack(on_text('"score": 0.0', '"score": 1e308'), "score is recorded as 1e+308"),
     "number-infinite-float": Attack(on_text('"score": 0.0', '"score": 1e999'), "not a finite number"),
+    "number-huge-rewards": Attack(
+        on_first(lambda line: [step.update(reward=1e308) for step in line["steps"]]), "reward is 1e+308; -1000000 to"
+    ),
     "number-minus-zero": Attack(on_text('"score": 0.0', '"score": -0.0'), "score is recorded as -0.0"),
     "number-analysis": Attack(on_first(lambda line: line["analysis"].update(a=1e300)), "analysis is recorded"),
     # completions

@@ -1,12 +1,14 @@
 """Every attack of the set gets a verdict of its kind; what each costs is measured by benchmarks/hostile_entries.py."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from agentgen_bench.leaderboard.verify import verify
+from agentgen_bench.episodes import from_json
+from agentgen_bench.leaderboard.verify import scored, verify
 from agentgen_bench.suites import Suite
-from tests.leaderboard.attacks import ATTACKS
+from tests.leaderboard.attacks import ATTACKS, lines_of
 
 # These write or unpack tens of megabytes; the benchmark runs them.
 LARGE = (
@@ -46,3 +48,11 @@ def test_a_large_attack_gets_its_verdict(name: str, entry: Path, suite: Suite) -
     line = findings(name, entry, suite)[0]
     assert ATTACKS[name].finding in line
     assert "cannot be verified: " not in line
+
+
+def test_steps_that_differ_in_rewards_alone_are_kept_as_one(made: Path) -> None:
+    episode = from_json(lines_of(made)[0])
+    step = episode.steps[0]
+    kept = scored(replace(episode, steps=tuple(replace(step, reward=k / 8) for k in range(1000))))
+    assert len({id(step) for step in kept.steps}) == 2  # the first one, and all others
+    assert kept.episode_return == 62_437.5  # 999 * 1000 / 2 / 8

@@ -5,6 +5,7 @@ import gzip
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from agentgen_bench import Answer, PromptConfig, scripted_policy
+from agentgen_bench.episodes import from_json, to_line
 from agentgen_bench.errors import EntryError
 from agentgen_bench.evaluation.freeze import frozen_cell
 from agentgen_bench.evaluation.plan import suite_plan
@@ -22,9 +24,10 @@ from agentgen_bench.leaderboard.markdown import markdown
 from agentgen_bench.leaderboard.page import page
 from agentgen_bench.leaderboard.submit import submit
 from agentgen_bench.leaderboard.table import read_boards
-from agentgen_bench.leaderboard.verify import verify
+from agentgen_bench.leaderboard.verify import scored, verify
 from agentgen_bench.parsing.context import CONTEXT_BEGIN, CONTEXT_END
 from agentgen_bench.policies.agents import AgentPolicy
+from agentgen_bench.scores.success import results
 from agentgen_bench.spec import LifecycleSpec, TaskSpec
 from agentgen_bench.suites import Suite, from_text, to_text
 
@@ -169,3 +172,11 @@ def test_whatever_is_changed_of_a_context_is_refused(
     verified = verify(copy, suite=packs, workers=1)
     assert not verified.holds
     assert message in "; ".join(verified.problems)
+
+
+def test_scoring_keeps_no_text_of_a_pack_and_finds_the_same_scores(lines: tuple[Path, list[dict[str, Any]]]) -> None:
+    episodes = [from_json(line) for line in lines[1]]
+    kept = [scored(episode) for episode in episodes]
+    assert all("what I saw" in to_line(episode) for episode in episodes)
+    assert [len(to_line(replace(episode, steps=(), spec={}))) < 1000 for episode in kept] == [True, True]
+    assert results(kept) == results(episodes)
