@@ -4,12 +4,14 @@ Everything here is what an entry claims and, but for decoding and back end, what
 is a stranger's: whatever is not of the form that it must have is left out, and texts are cut.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from agentgen_bench.errors import EntryError
 from agentgen_bench.leaderboard.entry import Metadata
 from agentgen_bench.leaderboard.records import AGENT_KIND, prompt_of
+from agentgen_bench.leaderboard.safe import MAX_DIGITS
 from agentgen_bench.prompts import PromptConfig
 
 MAX_TEXT_CHARS = 2000  # of a system prompt, or of what a template writes
@@ -104,7 +106,9 @@ def _mapping(value: Any) -> Mapping[Any, Any]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 10**12
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**MAX_DIGITS
 
 
 def _cut(text: str, limit: int = MAX_TEXT_CHARS) -> str:

@@ -36,6 +36,12 @@ OUTSIDE_SHARE = 0.002  # of tokens may lie outside top_k and top_p
 Z = 3.29  # two-sided normal quantile of a false alarm in a thousand
 MIN_TOKENS = 200  # fewer say nothing either way
 
+# Where the check could not tell, it says nothing: an entry must not pass by making it blind.
+MAX_LEFT_OUT = 0.1  # of the completions; runs of ours leave out 1.5 %
+MAX_TEMPERATURE = 2.0  # hosted models take no higher one; the higher, the more alike all texts are
+MIN_BLIND = 0.1  # nats a token that blindly drawn ones are off at least; 0 where all are as likely
+MAX_KEPT = 0.1  # of the vocabulary left by top_k and top_p: with less, being outside tells
+
 
 class Model(Protocol):
     """The weights to compare with, and how they turn a history into a prompt."""
@@ -119,7 +125,11 @@ def compared(metadata: Metadata, episodes: Sequence[Episode], policy: Transforme
 
 
 def _claimed(metadata: Metadata) -> tuple[Sampling, PromptConfig, int]:
-    """Return how an entry's completions are said to have been drawn: sampling, prompt, and tokens of context."""
+    """Return how an entry's completions are said to have been drawn: sampling, prompt, and tokens of context.
+
+    Raises:
+        EntryError: no sampling of a model is on record, or one under which any text looks drawn.
+    """
     config, policy = prompt_of(metadata), metadata.policy
     try:
         sampling, context = Sampling(**policy["sampling"]), int(policy["max_model_len"])
@@ -130,6 +140,11 @@ def _claimed(metadata: Metadata) -> tuple[Sampling, PromptConfig, int]:
         ) from None
     if config is None:
         raise EntryError("nothing to compare with weights: a scripted policy has none")
+    if sampling.temperature > MAX_TEMPERATURE:
+        raise EntryError(
+            f"weights say nothing at temperature {sampling.temperature:g}, where any text is about as likely as "
+            f"another; at most {MAX_TEMPERATURE:g} can be checked"
+        )
     return sampling, config, context
 
 
@@ -156,7 +171,7 @@ def drawn_completions(
     """Return the completions of replayed episodes with their prompts, and how many had to be left out.
 
     A completion is left out where its text gives another number of tokens than were recorded (the sampler wrote it in
-    other tokens), or its prompt does.
+    other tokens), or its prompt does, or where no prompt fits what is recorded of the context.
 
     Raises:
         EntryError: a record does not replay.
@@ -187,12 +202,21 @@ def judged(
     up to chance. Sampled: with s the log-probability of a token, H the entropy and V the variance at its place, s + H
     has mean 0 and variance V whatever came before (a martingale difference), so |mean(s + H)| is at most
     `SAMPLED_BIAS` + Z sqrt(sum V) / n; tokens that truncation leaves out are counted apart.
+
+    Raises:
+        EntryError: this says nothing: too few tokens, too many completions left out, or blindly drawn tokens would look
+            drawn from the weights too.
     """
     completions = list(tokens)
     flat = [token for completion in completions for token in completion]
     n = len(flat)
     if n < MIN_TOKENS:
         raise EntryError(f"{n} tokens could be rebuilt, {MIN_TOKENS} are needed; check more episodes")
+    if left_out > MAX_LEFT_OUT * (n_completions := len(completions) + left_out):
+        raise EntryError(
+            f"{left_out} of {n_completions} completions could not be rebuilt from the text, its token counts and the "
+            f"settings on record; weights say nothing where that is more than {100 * MAX_LEFT_OUT:g} %"
+        )
     inside = [token for token in flat if math.isfinite(token.logprob)]
     outside = 1 - len(inside) / n
     if sampling.greedy:
@@ -205,7 +229,20 @@ def judged(
         threshold = SAMPLED_BIAS + Z * spread
         holds = abs(statistic) <= threshold and outside <= OUTSIDE_SHARE + Z * math.sqrt(OUTSIDE_SHARE / n)
     mode = "greedy" if sampling.greedy else "sampled"
+    if holds:
+        _check_telling(flat, MIN_BLIND if sampling.greedy else max(MIN_BLIND, threshold))
     return Likelihood(holds, mode, statistic, threshold, outside, n, len(completions), left_out, n_episodes)
+
+
+def _check_telling(tokens: Sequence[TokenEvidence], least: float) -> None:
+    """Raise EntryError where tokens drawn blindly would be less than `least` nats off: any text would pass."""
+    blind = -math.fsum(token.blind for token in tokens) / len(tokens)
+    kept = math.fsum(token.kept for token in tokens) / len(tokens)
+    if blind < least and kept > MAX_KEPT:
+        raise EntryError(
+            f"these weights say nothing: they make all tokens about as likely. Blindly drawn ones would be {blind:.4f} "
+            f"nats off what sampling gives; {least:.4f} are needed to tell texts apart"
+        )
 
 
 class _Rebuilding:
@@ -239,7 +276,8 @@ class _Rebuilding:
             return decision
         step = steps[int(number) - 1]
         prompt = self._model.chat.prompt(history, self._config, self._budget)
-        if prompt is None:
+        if prompt is None:  # as recorded where the model was not asked; else the recorded context is not the true one
+            self.left_out += bool(step.completion or step.completion_tokens)
             return decision
         ids = self._ids(step, prompt.opening)
         if ids is None or len(prompt.ids) != step.prompt_tokens:

@@ -1,5 +1,6 @@
 """What a model says of completions that are given: one pass over a chat, nothing is sampled."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -14,12 +15,18 @@ class TokenEvidence(NamedTuple):
     `logprob`, `entropy` and `variance` are in nats (the variance of the log-probability, in nats squared), after
     temperature, top_k and top_p; `logprob` is minus infinity where these leave the token out. `gap` is how far its
     logit lies below the largest, before temperature: 0 for the token that greedy decoding takes.
+
+    `blind` and `kept` are about the distribution alone: how far log-probability lies above minus the entropy on average
+    of a token that is drawn blindly, each of those left by top_k and top_p as likely (0 where the distribution is
+    uniform, else below), and the share of the vocabulary that they leave, in (0, 1].
     """
 
     logprob: float
     entropy: float
     variance: float
     gap: float
+    blind: float
+    kept: float
 
 
 def evidence(
@@ -89,5 +96,8 @@ def _evidence(logits: Any, chosen: Any, sampling: Sampling) -> list[TokenEvidenc
     variance = (chances * surprise**2).sum(dim=-1) - entropy**2
     own = logprobs.gather(-1, chosen[:, None])[:, 0]
     gap = logits.max(dim=-1).values - logits.gather(-1, chosen[:, None])[:, 0]
-    columns = (own, entropy, variance.clamp(min=0), gap)
+    left = logprobs > -math.inf
+    n_left = left.sum(dim=-1)
+    blind = logprobs.where(left, torch.zeros_like(logprobs)).sum(dim=-1) / n_left + entropy
+    columns = (own, entropy, variance.clamp(min=0), gap, blind, n_left / logits.shape[-1])
     return [TokenEvidence(*row) for row in zip(*[column.tolist() for column in columns], strict=True)]

@@ -60,6 +60,11 @@ def test_a_harness_is_one_readable_line(config: PromptConfig, sampling: Sampling
     assert line(config, sampling) == text
 
 
+@pytest.mark.parametrize(("temperature", "text"), [(1e12, "T 1e+12"), (1e300, "T 1e+300"), (10**14, "T 1e+14")])
+def test_no_temperature_is_too_high_to_be_shown(temperature: float, text: str) -> None:
+    assert line(PromptConfig(), Sampling(temperature)).endswith(f", {text}")
+
+
 def test_who_reads_no_prompt_has_no_card_and_an_agent_its_own() -> None:
     assert harness_card(metadata(PromptConfig().to_json(), {"kind": "oracle", "name": "oracle"})) is None
     card = harness_card(metadata(PromptConfig().to_json(), {"kind": "agent"}))

@@ -13,12 +13,13 @@ from agentgen_bench.evaluation.fresh import fresh_suite
 from agentgen_bench.evaluation.plan import suite_plan
 from agentgen_bench.evaluation.run import evaluate
 from agentgen_bench.leaderboard.audit import Record, append, entry_name, read_audit, trust
-from agentgen_bench.leaderboard.entry import digests
+from agentgen_bench.leaderboard.entry import digests, read_metadata
 from agentgen_bench.leaderboard.likelihood import (
     MIN_TOKENS,
     Drawn,
     Likelihood,
     chosen_episodes,
+    compared,
     drawn_completions,
     judged,
     likelihood,
@@ -133,6 +134,12 @@ def test_the_evidence_is_that_of_the_distribution(models):
     assert one.entropy == pytest.approx(-(chances * np.log(chances)).sum(), abs=1e-3)
     assert one.variance == pytest.approx((chances * np.log(chances) ** 2).sum() - one.entropy**2, abs=1e-3)
     assert one.gap == pytest.approx(np.log(chances.max()) - np.log(chances[7]), abs=1e-4)
+    assert one.blind == pytest.approx(np.log(chances).mean() + one.entropy, abs=1e-3)
+    assert one.kept == 1.0
+    (cut,) = evidence(policy, prompt, [int(chances.argmax())], dataclasses.replace(HOT, top_k=4))
+    likeliest = np.sort(chances)[-4:] / np.sort(chances)[-4:].sum()
+    assert cut.blind == pytest.approx((np.log(likeliest) - likeliest * np.log(likeliest) * 4).mean(), abs=1e-3)
+    assert cut.kept == pytest.approx(4 / len(chances))
 
 
 def simulated(rng: np.random.Generator, n_tokens: int, claimed: float = 1.0) -> list[TokenEvidence]:
@@ -145,7 +152,7 @@ def simulated(rng: np.random.Generator, n_tokens: int, claimed: float = 1.0) -> 
         logs = np.log(stated)
         entropy = -(stated * logs).sum()
         variance = (stated * logs**2).sum() - entropy**2
-        found.append(TokenEvidence(logs[token], entropy, variance, row.max() - row[token]))
+        found.append(TokenEvidence(logs[token], entropy, variance, row.max() - row[token], logs.mean() + entropy, 1.0))
     return found
 
 
@@ -159,7 +166,35 @@ def test_false_alarms_are_as_rare_as_said_and_a_small_change_needs_more_tokens()
 
 def test_too_few_tokens_say_nothing():
     with pytest.raises(EntryError, match=f"199 tokens could be rebuilt, {MIN_TOKENS} are needed"):
-        judged([[TokenEvidence(-1.0, 1.0, 0.5, 0.0)] * 199], HOT, n_episodes=1, left_out=3)
+        judged([[TokenEvidence(-1.0, 1.0, 0.5, 0.0, -3.0, 1.0)] * 199], HOT, n_episodes=1, left_out=3)
+
+
+def test_more_than_a_tenth_of_completions_left_out_says_nothing():
+    sound = [[TokenEvidence(-1.0, 1.0, 0.5, 0.0, -3.0, 1.0)] * 50] * 9
+    assert judged(sound, HOT, n_episodes=1, left_out=1).holds
+    with pytest.raises(EntryError, match=r"2 of 11 completions could not be rebuilt .* more than 10 %"):
+        judged(sound, HOT, n_episodes=1, left_out=2)
+
+
+@pytest.mark.parametrize(
+    "sampling", [HOT, dataclasses.replace(HOT, top_p=0.999), GREEDY], ids=["T 1", "top-p", "greedy"]
+)
+def test_weights_that_make_all_tokens_as_likely_say_nothing(models, sampling):
+    policy = policy_of(models[0], sampling)
+    policy.model.lm_head.weight.data *= 1e-3  # which greedy decoding would not notice
+    texts = [policy.chat.encode(text) for text in TEXTS[:N_PROMPTS]]  # of nobody's drawing
+    tokens = evidences(policy, [(text[:5], text[5:]) for text in texts], sampling)
+    with pytest.raises(EntryError, match="these weights say nothing: they make all tokens about as likely"):
+        judged(tokens, sampling, n_episodes=1, left_out=0)
+
+
+@pytest.mark.parametrize("claimed", [2.1, 1e5, 1e12])
+def test_a_temperature_at_which_any_text_looks_drawn_says_nothing(made: Path, suite: Suite, claimed: float):
+    sampling = {**HOT.to_json(), "temperature": claimed}
+    policy = {"name": "m", "kind": "model", "sampling": sampling, "max_model_len": 1024}
+    metadata = dataclasses.replace(read_metadata(made, suite), policy=policy)
+    with pytest.raises(EntryError, match=r"weights say nothing at temperature .*; at most 2 can be checked"):
+        compared(metadata, [], policy="never asked")  # type: ignore[arg-type]
 
 
 class Writer:
@@ -211,6 +246,15 @@ def test_what_cannot_be_rebuilt_is_left_out_and_counted(models):
     changed = dataclasses.replace(record, steps=(torn, *rest))
     drawn, left_out = drawn_completions([changed], policy, config, 24, 1024)
     assert (len(drawn), left_out) == (len(rest), 1)
+
+
+def test_completions_whose_prompts_do_not_fit_the_context_on_record_are_left_out_and_counted(models):
+    policy, config = policy_of(models[0]), PromptConfig(history_length=1)
+    jobs = [Job(TaskSpec("Sokoban", richness="lean", split="test"), 0)]
+    (record,) = (packed(episode) for episode in play(jobs, Writer(policy, config), workers=1, record_text=False))
+    assert drawn_completions([record], policy, config, 24, 32) == ([], len(record.steps))
+    silent = [dataclasses.replace(step, completion="", completion_tokens=0) for step in record.steps]
+    assert drawn_completions([dataclasses.replace(record, steps=tuple(silent))], policy, config, 24, 32) == ([], 0)
 
 
 def test_which_episodes_are_looked_at_is_decided_by_entry_and_beacon_alone(models):
