@@ -11,6 +11,7 @@ from functools import partial
 
 import pytest
 
+from agentgen_bench.cli import main
 from agentgen_bench.errors import MissingDependencyError, PolicyError, RunError
 from agentgen_bench.evaluation import journal, run
 from agentgen_bench.evaluation.folder import read_run
@@ -412,3 +413,21 @@ def test_a_failure_of_the_policy_counts_for_its_episode_alone(tmp_path):
 
     played(tmp_path, Fails(), plan=single_plan([SOKOBAN], 15))
     assert {line["error"] for line in lines(tmp_path)} == {"the agent raised"}
+
+
+@pytest.mark.parametrize("grid", [(), ("--harness-grid", "protocol=window,chat")])
+def test_the_command_line_plays_the_episodes_again_that_a_repaired_agent_failed(tmp_path, monkeypatch, grid):
+    output = tmp_path / "run"
+    agent = ["--agent", "tests.policies.some_agents:needs_a_service", "--action-hints", "full", *grid]
+    command = ["evaluate", *agent, "--env", "AgentGen/Sokoban-v0", "--episodes", "2", "--quiet", "--output"]
+    runs = [output / name for name in ("window", "chat")] if grid else [output]
+    monkeypatch.setenv("SERVICE_IS_DOWN", "1")
+    assert main([*command, str(output)]) == 1
+    failed = {folder: sorted((folder / "episodes.jsonl").read_text().splitlines()) for folder in runs}
+    monkeypatch.delenv("SERVICE_IS_DOWN")
+    assert main([*command, str(output), "--resume"]) == 1  # a resume alone leaves them
+    assert main([*command, str(output), "--resume", "--retry-errors"]) == 0
+    for folder in runs:
+        assert [line["ending"] for line in lines(folder)] == ["truncated"] * 2
+        assert sorted((folder / "retried.jsonl").read_text().splitlines()) == failed[folder]
+        assert json.loads((folder / "results.json").read_text())["settings"][0]["endings"]["error"] == 0

@@ -149,6 +149,7 @@ def _played(
             output,
             workers=args.workers,
             resume=args.resume or args.harness_grid is not None,
+            retry_errors=args.retry_errors,
             record_text=not args.compact,
             command=command,
             on_start=progress.start,

@@ -110,3 +110,9 @@ def of_three(a, b, c):
 
 
 not_callable = 3
+
+
+def needs_a_service(observation, info):
+    if os.environ.get("SERVICE_IS_DOWN"):
+        raise ConnectionError("the service is down")
+    return info["admissible_commands"][0]
