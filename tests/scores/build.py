@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from agentgen_bench.contract import TaskRecord
 from agentgen_bench.episodes import Ending, Episode, Sections, Step
+from agentgen_bench.scores.base import Score
 from agentgen_bench.spec import TaskSpec
 
 
@@ -82,6 +83,18 @@ def episode(
         error=error,
         first_sections=first_sections,
     )
+
+
+def is_inside(score: Score) -> bool:
+    """Return whether a score lies inside its interval, up to the resolution of redrawn sums; true where it has none."""
+    if score.value is None or score.low is None or score.high is None:
+        return True
+    return score.low - 1e-6 <= score.value <= score.high + 1e-6
+
+
+def lists_of(values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
+    """Lists of values, or of one value again and again, which no redraw tells apart."""
+    return st.lists(values, min_size=1, max_size=8) | st.builds(lambda one, n: [one] * n, values, st.integers(1, 40))
 
 
 def cell(successes: int, n: int, **fields: Any) -> list[Episode]:

@@ -13,7 +13,7 @@ from agentgen_bench.scores import success
 from agentgen_bench.scores.base import Score, by_setting
 from agentgen_bench.scores.bootstrap import wilson
 from agentgen_bench.scores.success import SettingSummary, results
-from tests.scores.build import cell, episode, runs, step
+from tests.scores.build import cell, episode, is_inside, runs, step
 
 
 def summaries(episodes: list[Episode]) -> list[SettingSummary]:
@@ -132,6 +132,9 @@ def test_scores_stay_in_range_and_inside_their_interval(episodes: list[Episode])
             assert score.high is not None
             assert 0 <= score.low <= score.high <= 1
             assert 0 <= score.value <= 1
+            assert is_inside(score)
+    assert all(is_inside(score) for summary in summaries(episodes) for score in summary.scores)
+    assert all(is_inside(score) for score in success.overall(by_setting(episodes)))
 
 
 @settings(max_examples=30)
