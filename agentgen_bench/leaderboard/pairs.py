@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from agentgen_bench.leaderboard.sums import Sums
 from agentgen_bench.leaderboard.table import Board
-from agentgen_bench.scores.base import Score, mean
-from agentgen_bench.scores.bootstrap import percentile_interval, won_and_lost
+from agentgen_bench.scores.base import NO_INTERVAL, Score, mean
+from agentgen_bench.scores.bootstrap import difference_interval, percentile_interval, weighing_alike
 
 MAX_COMPARED = 250  # rows of a board, the best: 31,125 pairs, 400 KB of a page
 
@@ -22,7 +22,7 @@ Array = npt.NDArray[np.float64]
 
 
 class Side(NamedTuple):
-    """A row as it is compared: overall success, its redraws (R,), and of each level the mean success over settings."""
+    """A row as it is compared: overall success, its redraws (R,), and of each level what it adds (`weighing_alike`)."""
 
     value: float
     draws: Array
@@ -41,8 +41,8 @@ def paired(a: Side, b: Side) -> Score:
     """Return the difference of success, b's less a's, in [-1, 1]; both have played the same levels."""
     interval = percentile_interval(b.draws - a.draws)
     if interval.low is None or interval.low == interval.high:
-        differences = np.round(b.levels - a.levels, 12)
-        interval = won_and_lost(int((differences > 0).sum()), int((differences < 0).sum()), len(differences))
+        differences = np.round(b.levels - a.levels, 12).tolist()
+        interval = difference_interval(differences, NO_INTERVAL)
     return Score("difference", b.value - a.value, *interval, n=a.episodes)
 
 
@@ -70,9 +70,9 @@ def _places(sums: Sums) -> Sequence[tuple[str, tuple[str, ...]]]:
 
 
 def _by_level(sums: Sums) -> Array:
-    """Return the mean success of each level over the settings that show it, levels sorted."""
-    found: dict[str, list[float]] = {}
-    for one in sums.values():
-        for level, solved, played in zip(one.levels, one.solved, one.played, strict=True):
-            found.setdefault(level, []).append(solved / played)
-    return np.array([mean(values) for _, values in sorted(found.items())])
+    """Return the success of each level, levels sorted; their mean is the overall success where repeats are as many."""
+    rates = [
+        {level: solved / played for level, solved, played in zip(one.levels, one.solved, one.played, strict=True)}
+        for one in sums.values()
+    ]
+    return np.array([value for _, value in sorted(weighing_alike(rates).items())])

@@ -6,7 +6,7 @@ instruction can change a digit.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -143,20 +143,43 @@ def ratio_interval(sums: Sequence[float], counts: Sequence[int], rng: np.random.
 def difference_interval(differences: Sequence[float], bootstrap: Interval) -> Interval:
     """Return the bootstrap's interval, or where it has no width one from Wilson's bounds of levels won and lost.
 
-    Three levels that all tie do not show that two policies are the same.
+    Three levels that all tie do not show that two policies are the same. A level on which one solves a quarter of the
+    repeats more counts as a quarter won, so that the interval holds the mean of the differences.
 
     Args:
-        differences: per level, each in [-1, 1].
+        differences: per level, each in [-1, 1] (or as `weighing_alike` gives them).
         bootstrap: the interval of their mean.
     """
     if bootstrap.low is not None and bootstrap.low != bootstrap.high:
         return bootstrap
+    won, lost = (math.fsum(max(0.0, sign * d) for d in differences) for sign in (1, -1))
     n = len(differences)
-    return won_and_lost(sum(d > 0 for d in differences), sum(d < 0 for d in differences), n)
+    return won_and_lost(min(won, n), min(lost, n), n)  # rounding may sum to more than n
+
+
+def weighing_alike(settings: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return per level a number such that the mean over levels is the mean over settings of the mean over theirs.
+
+    With D distinct levels, S settings and n_s levels of setting s, that of a level is the sum of its values D / n_s,
+    over S. Where all settings show the same levels it is the level's mean, and where each has as many of its own it is
+    the level's value.
+
+    Args:
+        settings: of each, a value per level; at least one level each.
+    """
+    distinct = len({level for values in settings for level in values})
+    parts: dict[str, list[float]] = {}
+    for values in settings:
+        for level, value in values.items():
+            parts.setdefault(level, []).append(value * (distinct / len(values)))
+    return {level: math.fsum(own) / len(settings) for level, own in parts.items()}
 
 
 def won_and_lost(levels_won: float, levels_lost: float, n: int) -> Interval:
-    """Return the interval of a difference of success between Wilson's bounds of n levels won and lost."""
+    """Return the interval of a difference of success between Wilson's bounds of n levels won and lost.
+
+    Levels may be won and lost in part (see `wilson`). The interval holds (levels_won - levels_lost) / n.
+    """
     won, lost = wilson(levels_won, n), wilson(levels_lost, n)
     if won.low is None or won.high is None or lost.low is None or lost.high is None:
         return NO_INTERVAL

@@ -9,7 +9,6 @@ import numpy as np
 from agentgen_bench.episodes import Episode, canonical_json
 from agentgen_bench.errors import ScoreError
 from agentgen_bench.scores.base import (
-    Interval,
     Score,
     ScoreJson,
     by_setting,
@@ -24,7 +23,9 @@ from agentgen_bench.scores.bootstrap import (
     difference_interval,
     level_picks,
     percentile_interval,
+    rate_interval,
     ratio_interval,
+    weighing_alike,
     wilson,
 )
 from agentgen_bench.scores.success import succeeded
@@ -175,8 +176,8 @@ def _comparison(key: str, a: _Cell, b: _Cell) -> Comparison:
         len(a.levels) - n,
         len(b.levels) - n,
         (
-            Score("success_a", mean(pair.a), *_rate_interval(pair.a, rng), n=n),
-            Score("success_b", mean(pair.b), *_rate_interval(pair.b, rng), n=n),
+            Score("success_a", mean(pair.a), *rate_interval(pair.a, [1] * n, rng), n=n),
+            Score("success_b", mean(pair.b), *rate_interval(pair.b, [1] * n, rng), n=n),
             Score(
                 "difference",
                 mean(differences),
@@ -189,24 +190,13 @@ def _comparison(key: str, a: _Cell, b: _Cell) -> Comparison:
     )
 
 
-def _rate_interval(values: Sequence[float], rng: np.random.Generator) -> Interval:
-    if all(value in (0, 1) for value in values):
-        return wilson(sum(values), len(values))
-    return ratio_interval(values, [1] * len(values), rng)
-
-
 def _mean_difference(pairs: Sequence[_Pair]) -> Score:
     """Return the mean over settings of the paired difference; levels are redrawn within each setting."""
     total = np.zeros(RESAMPLES)
     for pair in pairs:
         clusters = Clusters.of(pair.differences, [1] * len(pair.differences))
         total = total + clusters.draws(level_picks(pair.levels))
-    by_level: dict[str, list[float]] = {}
-    for pair in pairs:
-        for level, difference in zip(pair.levels, pair.differences, strict=True):
-            by_level.setdefault(level, []).append(difference)
-    interval = difference_interval(
-        [mean(values) for values in by_level.values()], percentile_interval(total / len(pairs))
-    )
+    by_level = weighing_alike([dict(zip(pair.levels, pair.differences, strict=True)) for pair in pairs])
+    interval = difference_interval(list(by_level.values()), percentile_interval(total / len(pairs)))
     value = mean([mean(pair.differences) for pair in pairs])
     return Score("difference", value, *interval, n=sum(len(pair.levels) for pair in pairs))

@@ -10,7 +10,14 @@ from typing import Any, TypedDict
 
 from agentgen_bench.episodes import Episode
 from agentgen_bench.scores.base import Interval, Score, ScoreJson, level_key, mean, scores_json
-from agentgen_bench.scores.bootstrap import Clusters, difference_interval, level_picks, percentile_interval, wilson
+from agentgen_bench.scores.bootstrap import (
+    Clusters,
+    difference_interval,
+    level_picks,
+    percentile_interval,
+    weighing_alike,
+    wilson,
+)
 from agentgen_bench.scores.packs import pack_of, pack_rows, pack_scores, twin_of, writing_tokens
 
 # Means over the settings that keep a context: of different tasks, but for `ralph_effect`; tokens are of all of them.
@@ -112,11 +119,11 @@ def _over_settings(name: str, settings: Sequence[Values], bound: Bound) -> Score
     total = draws[0]
     for more in draws[1:]:
         total = total + more
-    every = [value for values in settings for value in values.values()]
     interval = percentile_interval(total / len(draws))
     if interval.low is not None and interval.low == interval.high:
-        interval = bound(every, interval)
-    return Score(name, mean(map(mean, (values.values() for values in settings))), *interval, n=len(every))
+        interval = bound(list(weighing_alike(settings).values()), interval)
+    n = sum(len(values) for values in settings)
+    return Score(name, mean(map(mean, (values.values() for values in settings))), *interval, n=n)
 
 
 def _rate(values: Sequence[float], interval: Interval) -> Interval:

@@ -13,8 +13,15 @@ from typing import NamedTuple
 import numpy as np
 
 from agentgen_bench.episodes import Episode
-from agentgen_bench.scores.base import LEVELS_AND_SEEDS, Interval, Score, family, mean, undefined
-from agentgen_bench.scores.bootstrap import Clusters, Draws, difference_interval, level_picks, percentile_interval
+from agentgen_bench.scores.base import LEVELS_AND_SEEDS, NO_INTERVAL, Interval, Score, family, mean, undefined
+from agentgen_bench.scores.bootstrap import (
+    Clusters,
+    Draws,
+    difference_interval,
+    level_picks,
+    percentile_interval,
+    weighing_alike,
+)
 from agentgen_bench.scores.packs import Rows, episodes_of_packs, pack_of, pack_rows, twin_of
 from agentgen_bench.scores.training_seeds import Lineage, widened
 
@@ -88,8 +95,8 @@ def _mean_change(name: str, settings: Sequence[_Changes], largest: float) -> Sco
     value = mean(rates.flatten().tolist())
     interval = percentile_interval(draws.mean(axis=(0, 1)))
     if interval.low is not None and interval.low == interval.high:
-        every = [mean(column) / largest for one in settings for column in zip(*one.values, strict=True)]
-        low, high = difference_interval(every, Interval(None, None))
+        each = weighing_alike([_over_seeds(one) for one in settings])
+        low, high = difference_interval([change / largest for change in each.values()], NO_INTERVAL)
         interval = Interval(None if low is None else low * largest, None if high is None else high * largest)
     score = Score(name, value, *interval, n=sum(len(one.levels) for one in settings))
     if len(rates) < 2:
@@ -97,6 +104,11 @@ def _mean_change(name: str, settings: Sequence[_Changes], largest: float) -> Sco
     spread = Lineage(rates, draws, np.full(len(settings), 1 / len(settings)))
     wider = widened(value, interval, [spread])
     return Score(name, value, *wider, n=score.n, over=LEVELS_AND_SEEDS)
+
+
+def _over_seeds(one: _Changes) -> dict[str, float]:
+    """Return the change of each level of a setting, the mean over the training seeds."""
+    return {level: mean(changes) for level, changes in zip(one.levels, zip(*one.values, strict=True), strict=True)}
 
 
 def _draws(one: _Changes) -> Draws:

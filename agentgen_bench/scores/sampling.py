@@ -22,7 +22,7 @@ from agentgen_bench.scores.base import (
     mean,
     setting_label,
 )
-from agentgen_bench.scores.bootstrap import Clusters, Draws, drawn_together, percentile_interval, wilson
+from agentgen_bench.scores.bootstrap import Clusters, Draws, drawn_together, percentile_interval, won_and_lost
 from agentgen_bench.scores.ood import Rates
 from agentgen_bench.scores.success import succeeded
 from agentgen_bench.scores.training_seeds import Lineage, slope, widened
@@ -198,10 +198,7 @@ def _change_interval(before: PolicyRates, after: PolicyRates, name: str) -> Inte
         return redrawn
     n = before.levels[name]
     change = after.rates[name] - before.rates[name]
-    won, lost = wilson(max(0.0, change) * n, n), wilson(max(0.0, -change) * n, n)
-    if won.low is None or won.high is None or lost.low is None or lost.high is None:
-        return NO_INTERVAL
-    return Interval(won.low - lost.high, won.high - lost.low)
+    return won_and_lost(max(0.0, change) * n, max(0.0, -change) * n, n)
 
 
 def _outcomes(episodes: Iterable[Episode]) -> Outcomes:

@@ -11,6 +11,7 @@ from itertools import combinations, pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from agentgen_bench.errors import EntryError
@@ -20,7 +21,7 @@ from agentgen_bench.leaderboard.columns import Amount
 from agentgen_bench.leaderboard.costs import costs
 from agentgen_bench.leaderboard.entry import read_metadata
 from agentgen_bench.leaderboard.page import page
-from agentgen_bench.leaderboard.pairs import paired, side, tenths
+from agentgen_bench.leaderboard.pairs import Side, paired, side, tenths
 from agentgen_bench.leaderboard.plot import Point, frontier, scatter
 from agentgen_bench.leaderboard.records import read_entry_episodes
 from agentgen_bench.leaderboard.site import write_site
@@ -29,6 +30,7 @@ from agentgen_bench.leaderboard.sums import SettingSums
 from agentgen_bench.leaderboard.table import Board, Row, read_boards
 from agentgen_bench.policies.scripted import NoopPolicy, OraclePolicy, RandomPolicy
 from agentgen_bench.prompts import PromptConfig
+from agentgen_bench.scores.bootstrap import won_and_lost
 from agentgen_bench.scores.comparison import compare
 from agentgen_bench.suites import Suite
 from tests.browser import AXE, CHROMIUM, DRIVER, browser
@@ -107,6 +109,12 @@ def test_a_paired_interval_is_that_of_compare(board: Board, leaderboards: Path, 
         found, expected = paired(side(board, a), side(board, b)), compare(episodes[a], episodes[b]).difference
         assert found.value == pytest.approx(expected.value, abs=1e-12)
         assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-6)
+
+
+def test_a_pair_that_no_redraw_tells_apart_is_inside_its_interval() -> None:
+    a, b = (Side(value, np.full(100, value), np.full(24, value), 48) for value in (0.0, 0.5))
+    score = paired(a, b)  # of each level one repeat of two was won
+    assert (score.value, score.low, score.high) == (0.5, *won_and_lost(12, 0, 24))
 
 
 def test_pairs_stand_in_the_order_of_the_rows(board: Board) -> None:

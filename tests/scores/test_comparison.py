@@ -8,9 +8,9 @@ from agentgen_bench.episodes import Episode
 from agentgen_bench.errors import ScoreError
 from agentgen_bench.scores.aggregate import interquartile_mean, iqm
 from agentgen_bench.scores.base import Score
-from agentgen_bench.scores.bootstrap import wilson
+from agentgen_bench.scores.bootstrap import wilson, won_and_lost
 from agentgen_bench.scores.comparison import compare
-from tests.scores.build import cell, episode, runs
+from tests.scores.build import cell, episode, is_inside, lists_of, runs
 
 
 def only(a: list[Episode], b: list[Episode], *across: str) -> dict[str, Score]:
@@ -83,7 +83,39 @@ def test_a_run_that_holds_both_views_is_ambiguous() -> None:
 def test_settings_weigh_the_same_in_the_mean_difference() -> None:
     a = cell(0, 10) + cell(0, 90, difficulty="hard")
     b = cell(10, 10) + cell(0, 90, difficulty="hard")
-    assert compare(a, b).difference.value == 0.5
+    found = compare(a, b).difference
+    assert found.value == 0.5
+    assert (found.low, found.high) == won_and_lost(50, 0, 100)  # every redraw gives 0.5
+
+
+def test_a_level_of_which_half_the_repeats_were_won_is_half_a_level_won() -> None:
+    a = [episode(seed=seed, repeat=repeat) for seed in range(24) for repeat in (0, 1)]
+    b = [episode(repeat == 0, seed=seed, repeat=repeat) for seed in range(24) for repeat in (0, 1)]
+    got = only(a, b)
+    assert (got["difference"].low, got["difference"].high) == won_and_lost(12, 0, 24)
+    assert (got["success_b"].low, got["success_b"].high) == wilson(12, 24)
+    assert (got["won"].value, got["lost"].value) == (1.0, 0.0)  # shares of levels, by whatever much
+
+
+@st.composite
+def two_runs(draw: st.DrawFn) -> tuple[list[Episode], list[Episode]]:
+    """Two runs on the same levels of settings of any size; in some settings all levels end alike."""
+    found: tuple[list[Episode], list[Episode]] = ([], [])
+    for difficulty in draw(st.sampled_from([("easy",), ("easy", "hard")])):
+        repeats = draw(st.integers(1, 4))
+        level = st.tuples(*[st.lists(st.booleans(), min_size=repeats, max_size=repeats)] * 2)
+        for seed, both in enumerate(draw(lists_of(level))):
+            for episodes, solved in zip(found, both, strict=True):
+                episodes += [episode(ok, seed=seed, repeat=k, difficulty=difficulty) for k, ok in enumerate(solved)]
+    return found
+
+
+@settings(max_examples=60)
+@given(two_runs())
+def test_every_score_of_a_comparison_is_inside_its_interval(both: tuple[list[Episode], list[Episode]]) -> None:
+    found = compare(*both)
+    scores = [found.difference, *(score for one in found.settings for score in one.scores)]
+    assert all(map(is_inside, scores))
 
 
 @settings(max_examples=25)

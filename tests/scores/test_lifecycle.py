@@ -7,8 +7,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from agentgen_bench.errors import ScoreError
-from agentgen_bench.scores.lifecycle import cod_advantages, cod_effect, position_curve, stateful_gain
+from agentgen_bench.scores.lifecycle import (
+    cod_advantages,
+    cod_effect,
+    mean_change,
+    mean_difference,
+    position_curve,
+    stateful_gain,
+)
 from agentgen_bench.seeding import stream
+from tests.scores.build import is_inside, lists_of
 
 PACKS = [[0.0, 1.0, 1.0], [0.0, 0.0, 1.0], [1.0, 0.0, 1.0]]
 
@@ -32,6 +40,25 @@ def test_packs_that_are_all_alike_do_not_claim_certainty() -> None:
     assert (round(effect.low, 4), effect.high) == (-0.3152, 1.0)  # won 2 of 2: .3424 - .6576; lost 0 of 2
     same = stateful_gain(alike, alike, stream("t"))
     assert (round(same.low, 4), round(same.high, 4)) == (-0.6576, 0.6576)
+
+
+def test_a_gain_of_three_quarters_of_every_pack_is_three_quarters_of_the_packs_won() -> None:
+    gain = stateful_gain([[0.0, 1.0, 1.0, 1.0]] * 32, [[0.0] * 4] * 32, stream("t"))
+    assert (gain.value, round(gain.low, 4), round(gain.high, 4)) == (0.75, 0.4718, 0.8675)  # Wilson, 24 and 0 of 32
+
+
+@given(lists_of(st.floats(-1, 1)))
+def test_a_mean_of_differences_is_inside_its_interval(differences: list[float]) -> None:
+    assert is_inside(mean_difference("d", differences, stream("t")))
+    assert is_inside(mean_change("c", [2 * d for d in differences], stream("t")))
+
+
+@given(lists_of(st.tuples(*[st.lists(st.floats(0, 1), min_size=3, max_size=3)] * 2)))
+def test_scores_of_packs_are_inside_their_intervals(both: list[tuple[list[float], list[float]]]) -> None:
+    kept, wiped = zip(*both, strict=True)
+    assert all(map(is_inside, position_curve(kept, stream("t"))))
+    assert is_inside(cod_effect(kept, stream("t")))
+    assert is_inside(stateful_gain(kept, wiped, stream("t")))
 
 
 def test_one_task_has_no_cod_effect() -> None:

@@ -64,6 +64,17 @@ def test_each_setting_has_its_curve_and_packs_that_are_all_alike_an_interval_wit
     assert found["overall"]["last_position"]["low"] < 1
 
 
+@pytest.mark.parametrize("sizes", [(8, 8), (2, 12)])
+def test_means_over_settings_whose_packs_are_all_alike_are_inside_their_intervals(sizes: tuple[int, int]) -> None:
+    first = [pack(kind, seed, *scores) for kind, *scores in (("cod-3", 0, 1, 0.75), ("cod-3-wiped", 0, 0, 0))
+             for seed in range(sizes[0])]  # fmt: skip
+    second = [pack("cod-2", seed, 0, 0.25) for seed in range(sizes[1])]
+    found = results([*first, *second])["packs"]["overall"]
+    assert found["cod_effect"]["value"] == (0.75 + 0.25) / 2
+    for score in found.values():
+        assert score["low"] <= score["value"] <= score["high"]
+
+
 def test_a_crashed_pack_fails_at_every_position() -> None:
     crashed = replace(pack("cod-2", 1, 1, 1), ending="error", error="boom")
     found = overall(pack("cod-2", 0, 1, 1), crashed)

@@ -11,7 +11,7 @@ from agentgen_bench.scores.pack_transfer import pack_table, transfer_scores
 from agentgen_bench.scores.study import Study, StudyRun
 from agentgen_bench.scores.study_scores import score_study
 from agentgen_bench.spec import LifecycleSpec
-from tests.scores.build import episode
+from tests.scores.build import episode, is_inside
 
 FACTS = {"Sokoban": "rule", "WebShop": "shelf"}
 
@@ -36,6 +36,11 @@ def run(sokoban: float, webshop: float, wiped: float = 0.0) -> list[Episode]:
 
 
 BEFORE = run(0.2, 0.0)
+
+
+def again(one: Episode, k: int) -> Episode:
+    """The pack under another name, so that there are more of them."""
+    return replace(one, seed=one.seed + 2 * k, level_id=f"{one.level_id}-{k}")
 
 
 def by_name(*after: list[Episode]) -> dict[str, float | None]:
@@ -76,6 +81,13 @@ def test_seeds_are_averaged_and_their_spread_is_in_the_interval() -> None:
     assert all_seeds.high - all_seeds.value >= 0.1155 * 4.302
     assert one.low is not None
     assert one.low < 0.4 < one.high  # type: ignore[operator]
+
+
+def test_a_change_that_all_packs_share_is_inside_its_interval() -> None:
+    before, after = ([again(one, k) for k in range(16) for one in found] for found in (BEFORE, run(1.0, 0.5)))
+    for score in transfer_scores(pack_table(before), [pack_table(after)], "Sokoban"):
+        assert score.low is not None
+        assert is_inside(score)
 
 
 def test_without_a_twin_there_is_no_change_of_gain_and_the_reason_is_said() -> None:
