@@ -12,8 +12,9 @@ from agentgen_bench.errors import SpecError
 from agentgen_bench.evaluation.folder import read_run
 from agentgen_bench.evaluation.grid import grid_runs, is_grid
 from agentgen_bench.scores.base import Score, scores_json
-from agentgen_bench.scores.comparison import VIEWS, Comparison, Comparisons, compare
+from agentgen_bench.scores.comparison import Comparison, Comparisons, compare
 from agentgen_bench.scores.harness import HarnessScores, harness_difference, harness_scores
+from agentgen_bench.scores.levels import VIEWS
 from agentgen_bench.scores.packs import PackChanges, pack_changes
 from agentgen_bench.scores.units import in_units, interval_in_units
 

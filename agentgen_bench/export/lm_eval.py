@@ -22,6 +22,7 @@ from agentgen_bench.export.source import Source
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.report.collect import prompts_of
 from agentgen_bench.scores.base import ScoreJson, family, level_key, mean, setting_label
+from agentgen_bench.scores.levels import with_levels
 from agentgen_bench.scores.success import ResultsJson, results
 
 FILTER = "action"  # the harness names metrics "metric,filter"; our filter parses the action out of a completion
@@ -162,6 +163,7 @@ def _gen_kwargs(source: Source) -> Json:
 
 
 def _results(source: Source, episodes: Sequence[Episode], names: Mapping[str, str], date: str | None) -> Json:
+    (episodes,) = with_levels([episodes])
     found = results(episodes)
     by_task: dict[str, list[Episode]] = {}
     for episode in episodes:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypedDict
 from agentgen_bench.episodes import Episode, canonical_json
 from agentgen_bench.errors import ScoreError
 from agentgen_bench.knobs import WRAPPER_DEFAULTS
+from agentgen_bench.scores.levels import with_levels
 
 _ENV_ID = re.compile(r"\w+/(?P<name>(?P<family>\w+?)(?:-[a-z]+)?)-v(?P<version>\d+)")
 
@@ -135,7 +136,10 @@ def _parsed_id(spec: Mapping[str, Any]) -> re.Match[str]:
 
 
 def level_key(episode: Episode) -> str:
-    """Return what makes two episodes of a setting repeats of one another: the level, or the seed where it crashed."""
+    """Return what makes two episodes of a setting repeats of one another: the level, or the seed where none is known.
+
+    `by_setting` gives an episode that could not begin the level of its seed, as far as other episodes show it.
+    """
     return episode.level_id or f"seed:{episode.seed}"
 
 
@@ -147,11 +151,13 @@ def is_crash(episode: Episode) -> bool:
 def by_setting(episodes: Iterable[Episode]) -> dict[str, list[Episode]]:
     """Return the episodes by setting, settings sorted by key, each in order of (seed, repeat).
 
+    An episode that could not begin is on the level that others of its seed show (`levels.with_levels`).
+
     Raises:
         ScoreError: the same (setting, seed, repeat) occurs twice, which would count one outcome double.
     """
     groups: dict[str, list[Episode]] = {}
-    for episode in episodes:
+    for episode in with_levels([episodes])[0]:
         groups.setdefault(canonical_json(episode.spec), []).append(episode)
     for key in sorted(groups):
         groups[key].sort(key=lambda episode: (episode.seed, episode.repeat))

@@ -1,12 +1,12 @@
 """Two policies on the same levels: paired difference of success, and the share of levels won and lost."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypedDict
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 
-from agentgen_bench.episodes import Episode, canonical_json
+from agentgen_bench.episodes import Episode
 from agentgen_bench.errors import ScoreError
 from agentgen_bench.scores.base import (
     Score,
@@ -28,11 +28,9 @@ from agentgen_bench.scores.bootstrap import (
     weighing_alike,
     wilson,
 )
+from agentgen_bench.scores.levels import VIEWS, but_views, with_levels
 from agentgen_bench.scores.success import succeeded
 from agentgen_bench.seeding import stream
-
-# Knobs that leave the level alone: settings may be paired across them.
-VIEWS = ("richness", "distractors", "interface", "faults")
 
 
 class ComparisonJson(TypedDict):
@@ -97,6 +95,8 @@ class Comparisons:
 def compare(a: Iterable[Episode], b: Iterable[Episode], across: Sequence[str] = ()) -> Comparisons:
     """Return the paired comparison of two runs.
 
+    An episode that could not begin pairs as a failure on the level of its seed (`levels.with_levels`).
+
     Args:
         a: episodes of one run.
         b: episodes of the other.
@@ -105,7 +105,7 @@ def compare(a: Iterable[Episode], b: Iterable[Episode], across: Sequence[str] = 
     Raises:
         ScoreError: the runs share no level, or `across` makes two settings of one run the same.
     """
-    cells_a, cells_b = _cells(a, across), _cells(b, across)
+    cells_a, cells_b = (_cells(run, across) for run in with_levels([a, b]))
     shared = [key for key in cells_a if key in cells_b and set(cells_a[key].levels) & set(cells_b[key].levels)]
     if not shared:
         raise ScoreError("the two runs share no level; compare runs of the same suite, split and difficulty")
@@ -130,7 +130,7 @@ def _cells(episodes: Iterable[Episode], across: Sequence[str]) -> dict[str, _Cel
         raise ScoreError(f"cannot pair across {unknown[0]!r}; choose among: {', '.join(VIEWS)}")
     cells: dict[str, _Cell] = {}
     for group in by_setting(episodes).values():
-        key, label = _pairing_key(group[0].spec, across), setting_label(group[0].spec)
+        key, label = but_views(group[0].spec, across), setting_label(group[0].spec)
         if key in cells:
             raise ScoreError(f"across {', '.join(across)} one run holds both {cells[key].label!r} and {label!r}")
         outcomes: dict[str, list[float]] = {}
@@ -138,14 +138,6 @@ def _cells(episodes: Iterable[Episode], across: Sequence[str]) -> dict[str, _Cel
             outcomes.setdefault(level_key(episode), []).append(succeeded(episode))
         cells[key] = _Cell(label, {level: mean(values) for level, values in sorted(outcomes.items())})
     return dict(sorted(cells.items()))
-
-
-def _pairing_key(spec: Mapping[str, Any], across: Sequence[str]) -> str:
-    kept = {name: value for name, value in spec.items() if name not in across}
-    if "richness" in across:
-        family, _, version = str(spec["env_id"]).rpartition("-")
-        kept["env_id"] = f"{family.partition('-')[0]}-{version}"
-    return canonical_json(kept)
 
 
 class _Pair(NamedTuple):

@@ -18,7 +18,8 @@ from agentgen_bench.scores.bootstrap import (
     weighing_alike,
     wilson,
 )
-from agentgen_bench.scores.packs import pack_of, pack_rows, pack_scores, twin_of, writing_tokens
+from agentgen_bench.scores.levels import pack_of
+from agentgen_bench.scores.packs import pack_rows, pack_scores, twin_of, writing_tokens
 
 # Means over the settings that keep a context: of different tasks, but for `ralph_effect`; tokens are of all of them.
 OVERALL = (

@@ -22,7 +22,8 @@ from agentgen_bench.scores.bootstrap import (
     percentile_interval,
     weighing_alike,
 )
-from agentgen_bench.scores.packs import Rows, episodes_of_packs, pack_of, pack_rows, twin_of
+from agentgen_bench.scores.levels import pack_of
+from agentgen_bench.scores.packs import Rows, episodes_of_packs, pack_rows, twin_of
 from agentgen_bench.scores.training_seeds import Lineage, widened
 
 MEASURES = ("score", "gain")

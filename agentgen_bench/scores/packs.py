@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from agentgen_bench.episodes import Episode, Step, canonical_json
-from agentgen_bench.knobs import CONTEXTS, PACK_DEFAULTS, PACKS
+from agentgen_bench.episodes import Episode, Step
 from agentgen_bench.scores.base import Score, by_setting, level_key, mean, setting_label
 from agentgen_bench.scores.bootstrap import ratio_interval
+from agentgen_bench.scores.levels import but_context, pack_of, with_levels
 from agentgen_bench.scores.lifecycle import (
     cod_effect,
     mean_change,
@@ -75,7 +75,12 @@ def pack_changes(a: Iterable[Iterable[Episode]], b: Iterable[Iterable[Episode]])
     With A the policy before a training, B the one after, and a family or fact that it was not trained on, this is
     transfer.
     """
-    before, after = ({key: pack_rows(episodes) for key, episodes in episodes_of_packs(runs).items()} for runs in (a, b))
+    first, second = list(a), list(b)
+    played = with_levels([*first, *second])
+    before, after = (
+        {key: pack_rows(episodes) for key, episodes in episodes_of_packs(runs).items()}
+        for runs in (played[: len(first)], played[len(first) :])
+    )
     found = [(key, tuple(_changes(key, before, after))) for key in after if key in before]
     return [PackChanges(json.loads(key), scores) for key, scores in found if scores]
 
@@ -85,32 +90,10 @@ def task_scores(episode: Episode) -> tuple[float, ...]:
     return () if episode.ending == "error" else tuple(task.score for task in episode.tasks)
 
 
-class PackKind(NamedTuple):
-    """What a setting says of its packs, as far as scores tell them apart."""
-
-    context: str  # one of `knobs.CONTEXTS`
-    strategy: str  # one of `knobs.STRATEGIES`
-    but_context: str  # all that is said but the context, as canonical JSON: twins differ in the context alone
-
-
-def pack_of(spec: Mapping[str, Any]) -> PackKind:
-    """Return what a setting in JSON form says of its packs, defaults included.
-
-    A preset that is not known here stands for itself, but for the context, which presets are named by.
-    """
-    pack = spec["lifecycle"]
-    if not isinstance(pack, Mapping):
-        name, _, context = str(pack).rpartition("-")
-        unknown = {"preset": name, "context": context} if context in CONTEXTS else {"preset": pack}
-        pack = PACKS.get(str(pack), unknown)
-    said = {**PACK_DEFAULTS, **pack}
-    return PackKind(said.pop("context"), said["strategy"], canonical_json(said))
-
-
 def episodes_of_packs(runs: Iterable[Iterable[Episode]]) -> dict[str, list[Episode]]:
     """Return the episodes of each setting of packs, those of all runs together."""
     settings: dict[str, list[Episode]] = {}
-    for run in runs:
+    for run in with_levels(runs):
         for key, episodes in by_setting(run).items():
             if "lifecycle" in episodes[0].spec:
                 settings.setdefault(key, []).extend(episodes)
@@ -155,15 +138,11 @@ def _changes(key: str, before: Mapping[str, Rows], after: Mapping[str, Rows]) ->
 
 def twin_of(key: str, packs: Iterable[str]) -> str | None:
     """Return of some settings (by key) the one that differs in its wiped context alone; None where it is not there."""
-    own = _but_context(json.loads(key))
+    own = but_context(json.loads(key))
     for other in packs:
-        if pack_of(json.loads(other)).context == "wiped" and _but_context(json.loads(other)) == own:
+        if pack_of(json.loads(other)).context == "wiped" and but_context(json.loads(other)) == own:
             return other
     return None
-
-
-def _but_context(spec: Mapping[str, Any]) -> str:
-    return canonical_json({**spec, "lifecycle": pack_of(spec).but_context})
 
 
 def _memory(key: str, episodes: Sequence[Episode]) -> Iterator[Score]:

@@ -23,6 +23,7 @@ from agentgen_bench.scores.base import (
     setting_label,
 )
 from agentgen_bench.scores.bootstrap import Clusters, Draws, drawn_together, percentile_interval, won_and_lost
+from agentgen_bench.scores.levels import with_levels
 from agentgen_bench.scores.ood import Rates
 from agentgen_bench.scores.success import succeeded
 from agentgen_bench.scores.training_seeds import Lineage, slope, widened
@@ -60,7 +61,8 @@ class Sample:
 
 def sample(runs: Mapping[str, Iterable[Episode]], environment: Environment) -> Sample:
     """Return the success rates of each run by environment; an environment of several settings weighs them alike."""
-    return sample_outcomes({run: _outcomes(episodes) for run, episodes in runs.items()}, environment)
+    played = zip(runs, with_levels(runs.values()), strict=True)
+    return sample_outcomes({run: _outcomes(episodes) for run, episodes in played}, environment)
 
 
 def sample_outcomes(played: Mapping[str, Outcomes], environment: Environment) -> Sample:

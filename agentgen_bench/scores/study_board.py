@@ -34,6 +34,7 @@ from typing import Any, TypedDict
 from agentgen_bench.episodes import Episode
 from agentgen_bench.scores.base import Interval, Score, ScoreJson, family, mean, undefined
 from agentgen_bench.scores.difficulty import difficulty_slope, difficulty_transfer, recovery
+from agentgen_bench.scores.levels import with_levels
 from agentgen_bench.scores.lines import Table
 from agentgen_bench.scores.ood import (
     Rates,
@@ -186,6 +187,7 @@ def board_scores(
         runs: the episodes of each run that the study names.
         label: what the cell of a spec is called, family first.
     """
+    runs = dict(zip(runs, with_levels(runs.values()), strict=True))
     families = rates_by_condition(study, sample(runs, family))
     cells = rates_by_condition(study, sample(runs, label))
     trained = [entries for condition, entries in study.conditions.items() if condition.role != "initial"]

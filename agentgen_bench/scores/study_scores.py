@@ -14,6 +14,7 @@ from agentgen_bench.scores.base import Interval, Score, family
 from agentgen_bench.scores.bootstrap import wilson
 from agentgen_bench.scores.difficulty import difficulty_slope, difficulty_transfer, recovery
 from agentgen_bench.scores.harness import harness_scores
+from agentgen_bench.scores.levels import with_levels
 from agentgen_bench.scores.lines import Line, LineJson, Table
 from agentgen_bench.scores.missing import missing
 from agentgen_bench.scores.ood import (
@@ -98,6 +99,7 @@ def score_study(study: Study, runs: Runs) -> StudyScores:
     empty = [run.run for run in study.runs if not runs.get(run.run)]
     if empty:
         raise ScoreError(f"no episodes of {', '.join(empty)}; evaluate the policy first")
+    runs = dict(zip(runs, with_levels(runs.values()), strict=True))
     by_family = sample({run.run: runs[run.run] for run in study.runs}, family)
     by_difficulty = sample({run.run: runs[run.run] for run in study.runs}, _family_and_difficulty)
     families, difficulties = rates_by_condition(study, by_family), rates_by_condition(study, by_difficulty)
