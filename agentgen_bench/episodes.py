@@ -19,6 +19,9 @@ SCHEMA_VERSION = 2
 Ending = Literal["terminated", "truncated", "error"]
 ENDINGS: tuple[Ending, ...] = get_args(Ending)
 
+# More is a mistake of who counts: no model reads so much at once. Sums over a run's levels are taken in 64 bits.
+MAX_STEP_TOKENS = 10**8
+
 Sections = tuple[Section, ...]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 from agentgen_bench.answers import read_answer, tools_for
-from agentgen_bench.episodes import Episode
+from agentgen_bench.episodes import MAX_STEP_TOKENS, Episode
 from agentgen_bench.errors import SessionError, SpecError
 from agentgen_bench.make import make
 from agentgen_bench.policies.base import Decision
@@ -173,11 +173,15 @@ class Session:
             finish_reason: why the completion ended; `length`: it was cut, and an unfinished action is none.
 
         Raises:
-            SessionError: the session was not started or is over, or the answer is neither text nor calls.
+            SessionError: the session was not started or is over, or the answer is neither text nor calls, or a number
+                of tokens is none or more than `MAX_STEP_TOKENS`.
         """
         running = self._begun()
         if self._episode is not None:
             raise SessionError("the episode is over; make a new session for another one")
+        for name, count in (("prompt_tokens", prompt_tokens), ("completion_tokens", completion_tokens)):
+            if not 0 <= count <= MAX_STEP_TOKENS:
+                raise SessionError(f"{name} is {count}; a step takes 0 to {MAX_STEP_TOKENS:,}")
         completion = _completion(answer, self.prompt)
         history = running.history()
         reading = read_answer(completion, history, self.prompt, cut=finish_reason == "length")

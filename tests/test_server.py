@@ -139,6 +139,7 @@ def test_a_session_that_cannot_be_is_refused_with_the_reason(asked, message):
         ({}, 400, "an answer is missing"),
         ({"answer": 3}, 400, "an answer under the protocol 'window' is a text"),
         ({"answer": "x", "prompt_tokens": -1}, 400, "prompt_tokens is '-1'"),
+        ({"answer": "x", "prompt_tokens": 10**9}, 400, "prompt_tokens is 1000000000; a step takes 0 to 100,000,000"),
         ({"answer": "x", "finish_reason": 1}, 400, "finish_reason is a short string"),
         ({"answer": "x" * 2_000_000}, 413, "Too Large"),
     ],

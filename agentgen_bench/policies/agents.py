@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Any, NamedTuple, TypedDict
 
 from agentgen_bench.answers import read_answer, tools_for, whole_answer
+from agentgen_bench.episodes import MAX_STEP_TOKENS
 from agentgen_bench.errors import PolicyError
 from agentgen_bench.policies.agent_processes import AgentProcesses
 from agentgen_bench.policies.asking import Answered, Asking, Request
@@ -47,6 +48,7 @@ class Answer(NamedTuple):
     """What an agent may return in place of a bare action: a completion to be read, and what it spent.
 
     With `is_completion` the text is read as a model's would be, under the prompt settings; else it is the action.
+    Tokens are counts of 0 to 10^8.
     """
 
     text: str
@@ -226,8 +228,8 @@ def decision_of(answer: Answer, history: History, prompt: PromptConfig) -> Decis
 def _check_spent(answer: Answer) -> None:
     for field in ("prompt_tokens", "completion_tokens"):
         value = getattr(answer, field)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise NotAnAgentError(f"an answer's {field} is {shown(value)}; give a count, 0 or more")
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_STEP_TOKENS:
+            raise NotAnAgentError(f"an answer's {field} is {shown(value)}; give a count of 0 to {MAX_STEP_TOKENS:,}")
     cost = answer.cost_usd
     if not isinstance(cost, (int, float)) or isinstance(cost, bool) or not 0 <= cost < float("inf"):
         raise NotAnAgentError(f"an answer's cost_usd is {shown(cost)}; give US dollars, 0 or more")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from agentgen_bench.episodes import MAX_STEP_TOKENS
 from agentgen_bench.errors import PolicyError
 from agentgen_bench.policies.calls import PART_KINDS, raw_calls
 from agentgen_bench.policies.http import Answer, LostRequestError
@@ -40,7 +41,7 @@ class Reply(NamedTuple):
 
     `finish_reason` is one of stop, length, tool_calls, content_filter, or the server's own word; None where it says
     none. `tool_calls` are as the server wrote them (`calls.written_calls` reads them). Token counts are 0 where the
-    server reports none that are numbers.
+    server reports none that are numbers in [0, `MAX_STEP_TOKENS`].
     """
 
     completion: str
@@ -200,9 +201,9 @@ def _with_thought(thought: str, content: str, is_cut: bool) -> str:
 
 
 def _count(value: Any) -> int:
-    """Return a token count; 0 for what is none."""
+    """Return a token count; 0 for what is none, or more than any step takes."""
     try:
         number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else 0.0
     except (ValueError, OverflowError):
         return 0
-    return int(number) if 0 < number < 2**53 else 0
+    return int(number) if 0 < number <= MAX_STEP_TOKENS else 0

@@ -32,9 +32,19 @@ class Clusters(NamedTuple):
 
     @classmethod
     def of(cls, sums: Sequence[float], counts: Sequence[int]) -> "Clusters":
-        """Return the clusters of per-level sums and counts."""
-        fixed = np.array([round(value * FIXED_POINT) for value in sums], dtype=np.int64)
-        return cls(fixed, np.array(counts, dtype=np.int64))
+        """Return the clusters of per-level sums and counts.
+
+        Raises:
+            ScoreError: a resample's sum might not fit into 64 bits, where it would silently become another number.
+        """
+        fixed = [round(value * FIXED_POINT) for value in sums]
+        largest, levels = max(map(abs, (*fixed, *counts)), default=0), len(fixed)
+        if largest * levels >= 2**63:
+            raise ScoreError(
+                f"a level's sum is {largest / FIXED_POINT:.3g}; redraws of {levels} levels are exact below "
+                f"{2**63 / FIXED_POINT / levels:.3g}"
+            )
+        return cls(np.array(fixed, dtype=np.int64), np.array(counts, dtype=np.int64))
 
     def draws(self, picks: npt.NDArray[np.int64]) -> Draws:
         """Return the ratio of each resample; `picks` has shape (R, levels), NaN where nothing was counted."""

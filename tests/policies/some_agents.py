@@ -63,6 +63,10 @@ def costs_nothing_sensible(observation, info):
     return Answer("1", cost_usd=float("nan"))
 
 
+def counts_characters_of_the_world(observation, info):
+    return Answer("up", prompt_tokens=10**12)
+
+
 def sleeps(observation, info):
     if "Count to 2" in info["task"]:
         time.sleep(5)

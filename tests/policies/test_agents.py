@@ -110,6 +110,7 @@ def test_a_failing_close_is_said_and_changes_nothing():
         ("counts_seven_wrong", r"act returned 7 \(int\); return the action as a str, or an agentgen_bench.Answer"),
         ("HasNoAct", r"the factory made <.*HasNoAct object .*; an agent has act\(observation, info\)"),
         ("costs_nothing_sensible", r"cost_usd is nan \(float\); give US dollars, 0 or more"),
+        ("counts_characters_of_the_world", r"prompt_tokens is 1000000000000 \(int\); give a count of 0 to 100,000,000"),
     ],
 )
 def test_a_wrong_return_is_one_clear_error(name, message):

@@ -69,8 +69,10 @@ def test_a_content_that_is_no_text_is_asked_for_again(content):
 
 
 @pytest.mark.parametrize(
-    ("count", "tokens"), [("12.0", 12), (None, 0), (float("nan"), 0), ("many", 0), (-3, 0), (True, 0), (1e400, 0)]
-)
+    ("count", "tokens"),
+    [("12.0", 12), (None, 0), (float("nan"), 0), ("many", 0), (-3, 0), (True, 0), (1e400, 0), (10**8, 10**8),
+     (10**8 + 1, 0)],
+)  # fmt: skip
 def test_token_counts_that_are_none_are_0(count, tokens):
     assert read_reply(body({"content": UP}, usage={"prompt_tokens": count})).prompt_tokens == tokens
 

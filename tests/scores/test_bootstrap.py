@@ -102,6 +102,15 @@ def test_one_level_has_no_interval_for_an_unbounded_mean() -> None:
     assert ratio_interval([17.0], [1], stream("t")) == NO_INTERVAL
 
 
+def test_sums_that_do_not_fit_into_a_resample_are_refused() -> None:
+    # 2**63 / 2**24 / 200 levels = 2.75e9: a redraw of 5e9 a level would come out below 0.
+    with pytest.raises(ScoreError, match=r"a level's sum is 5e\+09; redraws of 200 levels are exact below 2.75e\+09"):
+        ratio_interval([5e9] * 200, [1] * 200, stream("t"))
+    with pytest.raises(ScoreError, match=r"a level's sum is 1e\+12"):
+        ratio_interval([1e12, 0.0], [1, 1], stream("t"))
+    assert ratio_interval([2.7e9] * 200, [1] * 200, stream("t")) == (2.7e9, 2.7e9)
+
+
 def test_a_resample_without_a_step_is_undefined() -> None:
     draws = Clusters.of([0.0, 4.0], [0, 2]).draws(np.array([[0, 0], [0, 1]]))
     assert np.isnan(draws[0])
