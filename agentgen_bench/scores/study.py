@@ -17,6 +17,7 @@ rate is the mean over the checkpoints. Runs that name one `grid` are one model u
 says what was wrong with the training, as a study writes it.
 """
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple, NotRequired, TypedDict, cast
@@ -219,8 +220,10 @@ def read_study(text: str, origin: str = "study") -> Study:
     """
     try:
         data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that there is not, such as 2026-02-30
         raise ScoreError(f"{origin} is not YAML: {' '.join(str(error).split())}") from None
+    except RecursionError:
+        raise ScoreError(f"{origin} is nested too deeply to be read; a study is a name and a list of runs") from None
     return study_from_data(data, origin)
 
 
@@ -248,15 +251,23 @@ def _study_run(entry: Any, origin: str) -> StudyRun:
         "grid": str,
     }
     if not isinstance(entry, Mapping) or "run" not in entry:
-        raise ScoreError(f"{origin}: each entry of runs needs the key run, got {entry!r}")
+        raise ScoreError(f"{origin}: each entry of runs needs the key run, got {_short(entry)}")
+    name = entry["run"] if isinstance(entry["run"], str) else _short(entry["run"])
     unknown = sorted(set(map(str, entry)) - {field.name for field in fields(StudyRun)})
     if unknown:
-        raise ScoreError(f"{origin}: unknown key {unknown[0]!r} of {entry['run']}; keys are: {', '.join(types)}")
+        raise ScoreError(f"{origin}: unknown key {unknown[0]!r} of {name}; keys are: {', '.join(types)}")
     for key, value in entry.items():
         if not isinstance(value, types[key]) or (isinstance(value, bool) and types[key] is not bool):
-            raise ScoreError(f"{origin}: {key} of {entry['run']} is {value!r}, not of type {types[key].__name__}")
+            raise ScoreError(f"{origin}: {key} of {name} is {_short(value)}, not of type {types[key].__name__}")
     also, health = entry.get("also", []), entry.get("health", [])
     for key, items, right in (("also", also, "run folders"), ("health", health, "texts")):
         if not all(isinstance(item, str) for item in items):
-            raise ScoreError(f"{origin}: {key} of {entry['run']} is {items!r}, not a list of {right}")
+            raise ScoreError(f"{origin}: {key} of {name} is {_short(items)}, not a list of {right}")
     return StudyRun(**{**entry, "also": tuple(also), "health": tuple(health)})
+
+
+def _short(value: Any) -> str:
+    """Return a value as a message shows it: of a few lines of YAML aliases the whole text can be gigabytes."""
+    cut = reprlib.Repr()
+    cut.maxlevel, cut.maxlist, cut.maxdict = 2, 4, 4
+    return cut.repr(value)

@@ -199,8 +199,10 @@ def _read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SpecError(f"cannot read the study {path}: {error.strerror}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that there is not, such as 2026-02-30; no UTF-8
         raise SpecError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    except RecursionError:
+        raise SpecError(f"{path} is nested too deeply to be read; it needs the keys {', '.join(KEYS)}") from None
     if not isinstance(data, Mapping):
         raise SpecError(f"{path} is not a study; it needs the keys {', '.join(KEYS)}")
     own = _only(data, KEYS, str(path))

@@ -283,11 +283,32 @@ def test_a_study_is_read_from_yaml() -> None:
             "a and b are both 'initial' with seed 0",
         ),
         ("study: x\nruns: [{run: a}, {run: a, role: initial}]", "a is named twice"),
+        ("study: 2026-02-30\nruns: [{run: a}]", "is not YAML: day is out of range for month"),
+        ("study: x\nruns: " + "[" * 3000, "is nested too deeply to be read; a study is a name and a list of runs"),
     ],
 )
 def test_a_study_that_makes_no_sense_is_refused_with_the_reason(text: str, message: str) -> None:
     with pytest.raises(ScoreError, match=message):
         read_study(text)
+
+
+LISTS = (f"&a{k} [{', '.join([f'*a{k - 1}'] * 8)}]" for k in range(1, 30))
+ALIASES = ", ".join(["&a0 [x, x, x, x, x, x, x, x]", *LISTS])  # 8**30 values, were they written out
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        (f"[{ALIASES}]", "each entry of runs needs the key run, got "),
+        (f"{{run: [{ALIASES}]}}", "run of .* is .*, not of type str"),
+        (f"{{run: a, source: [{ALIASES}]}}", "source of a is .*, not of type str"),
+        (f"{{run: a, also: [{ALIASES}]}}", "also of a is .*, not a list of run folders"),
+    ],
+)
+def test_a_study_that_would_be_written_out_over_all_bounds_is_refused_in_a_line(entry: str, message: str) -> None:
+    with pytest.raises(ScoreError, match=message) as error:
+        read_study(f"study: x\nruns:\n- {entry}")
+    assert len(str(error.value)) < 500
 
 
 def test_the_rate_of_a_training_is_the_mean_over_its_checkpoints() -> None:

@@ -109,6 +109,16 @@ def test_a_study_cannot_be_its_own_base(tmp_path):
         read_plan(tmp_path / "a.yaml")
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("study: 2026-02-30", "is not YAML: day is out of range"), ("study: " + "[" * 3000, "is nested too deeply")],
+)
+def test_a_file_that_cannot_be_read_as_yaml_is_refused_in_a_line(tmp_path, text, message):
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(SpecError, match=message):
+        read_plan(tmp_path / "a.yaml")
+
+
 def test_a_study_of_a_protocol_plays_its_levels_as_it_says(tmp_path):
     plan = read_plan(changed(tmp_path, evaluation={"suite": "difficulty-v2", "max_tokens": 9}))
     assert (plan.evaluation.temperature, plan.evaluation.repeats, plan.evaluation.max_tokens) == (1.0, 1, 9)
