@@ -1,5 +1,6 @@
 """The settings of GRPO, apart from the trainer: reading and checking them needs no torch."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -7,8 +8,8 @@ from agentgen_bench.errors import SpecError
 from agentgen_bench.parsing import ActionFormat
 from agentgen_bench.prompts import ActionHints, PromptConfig, Protocol, RepeatHints
 from agentgen_bench.rollout import DEFAULT_WORKERS
-from agentgen_bench.train.settings import Schedule, Source, refuse_held_out_levels
-from agentgen_bench.train.update_config import UpdateConfig, check_setting
+from agentgen_bench.train.settings import Schedule, Source, check_weight, refuse_held_out_levels
+from agentgen_bench.train.update_config import UpdateConfig, check_above_0, check_counts, check_from_0, check_setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +61,9 @@ class Config(UpdateConfig):
     reward: Literal["success", "score", "return"] = "success"
     """What an episode earns: success_reward if solved, success_reward times its score, or the environment's rewards."""
     success_reward: float = 10.0
-    """Reward of a solved episode, at its last step."""
+    """Reward of a solved episode, at its last step; above 0."""
     invalid_penalty: float = 0.1
-    """Taken off for each step without a valid action."""
+    """Taken off for each step without a valid action; 0 or more."""
     unread_penalty: float = 0.1
     """Taken off for an update episode that holds no context that can be read (packs cod-4, ralph-full-4, ...)."""
     invalid_penalty_on: Literal["episode", "row"] = "episode"
@@ -94,7 +95,8 @@ class Config(UpdateConfig):
     loss_mean: Literal["tokens", "samples"] = "tokens"
     """Whether the loss is a mean over tokens, or over samples of their token means."""
     importance_cap: float | None = 2.0
-    """Cap of the weight trainer / sampler of a token; None: the sampler's log-probabilities stand in the ratio."""
+    """Cap of the weight trainer / sampler of a token, above 0; None: the sampler's log-probabilities stand in the
+    ratio."""
     mini_batch: int = 256
     """Samples per optimizer step, over all processes."""
     epochs: int = 1
@@ -120,20 +122,24 @@ class Config(UpdateConfig):
         if not self.sources:
             raise SpecError("sources is empty; name at least one environment to train on")
         refuse_held_out_levels((source.spec for source in self.sources), "training")
-        for name in ("steps", "levels_per_step", "mini_batch", "epochs", "workers", "save_every"):
-            check_setting(name, getattr(self, name), getattr(self, name) >= 1, "1 or more")
-        check_setting(
-            "group_size", self.group_size, self.group_size >= 2, "2 or more: one episode has nothing to compare to"
-        )
-        check_setting(
-            "temperature", self.temperature, self.temperature > 0, "a number above 0: greedy play does not vary"
-        )
+        for source in self.sources:
+            check_weight(source.spec.label, source.weight)
+        check_counts(self, "steps", "levels_per_step", "mini_batch", "epochs", "workers", "save_every", "keep")
+        check_counts(self, "max_tokens", "sampler_batch")
+        if self.max_prompt_tokens is not None:
+            check_counts(self, "max_prompt_tokens")
+        check_from_0(self, "kl_coef", "step_credit_weight", "negative_weight", "warmup_steps", "cross_input_every")
+        check_from_0(self, "history_length", "invalid_penalty", "unread_penalty")
+        check_above_0(self, "learning_rate", "success_reward", "clip_high")
+        if self.importance_cap is not None:
+            check_above_0(self, "importance_cap")
+        compares = 2 <= self.group_size < math.inf
+        check_setting("group_size", self.group_size, compares, "2 or more: one episode has nothing to compare to")
+        is_finite = 0 < self.temperature < math.inf
+        check_setting("temperature", self.temperature, is_finite, "a number above 0: greedy play does not vary")
         check_setting("clip_low", self.clip_low, 0 < self.clip_low <= 1, "a number in (0, 1]")
-        check_setting("clip_high", self.clip_high, self.clip_high > 0, "a number above 0")
-        for name in ("kl_coef", "step_credit_weight", "negative_weight", "warmup_steps", "cross_input_every"):
-            check_setting(name, getattr(self, name), getattr(self, name) >= 0, "0 or more")
         check_setting("step_discount", self.step_discount, 0 <= self.step_discount <= 1, "a number in [0, 1]")
-        check_setting("keep", self.keep, self.keep >= 1, "1 or more")
+        check_setting("vllm_memory", self.vllm_memory, 0 < self.vllm_memory <= 1, "a number in (0, 1]")
         packs = [source.spec.lifecycle_spec for source in self.sources]
         kept = all(pack is not None and pack.context == "kept" for pack in packs)
         check_setting(

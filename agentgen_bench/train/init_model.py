@@ -7,6 +7,7 @@ token: to name a thing a model then copies one token, where pieces of words woul
 arguments give the same bytes in every process.
 """
 
+import math
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -76,7 +77,7 @@ class ModelShape:
             "hidden_size": (self.hidden_size >= HEAD_DIM and self.hidden_size % HEAD_DIM == 0, "a multiple of 32"),
             "vocab_size": (self.vocab_size >= smallest, f"{smallest} or more (bytes and special tokens)"),
             "context_tokens": (self.context_tokens >= 1, "1 or more"),
-            "init_std": (self.init_std > 0, "a number above 0"),
+            "init_std": (0 < self.init_std < math.inf, "a finite number above 0"),
             "tokenizer": (self.tokenizer in TOKENIZERS, f"one of {', '.join(TOKENIZERS)}"),
         }
         for name, (is_right, right) in in_range.items():

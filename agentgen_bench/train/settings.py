@@ -91,12 +91,23 @@ def weighted(text: str) -> list[tuple[str, float]]:
             value = float(weight or 1)
         except ValueError:
             value = -1.0
-        if not (0 < value < float("inf")) or not name:
+        if not is_weight(value) or not name:
             raise SpecError(f"{item!r} is not NAME or NAME=WEIGHT with a weight above 0")
         pairs.append((name, value))
     if not pairs:
         raise SpecError("the list of environments is empty; give at least one NAME or NAME=WEIGHT")
     return pairs
+
+
+def is_weight(value: object) -> bool:
+    """Return whether a value is a weight to draw by: a finite number above 0."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
+
+
+def check_weight(name: str, value: object) -> None:
+    """Raise SpecError where a value is no weight; `name` says whose it is."""
+    if not is_weight(value):
+        raise SpecError(f"the weight of {name} is {value!r}; choose a finite number above 0")
 
 
 def training_jobs(sources: Sequence[Source], seed: int, step: int, n_levels: int, group_size: int) -> list[list[Job]]:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from agentgen_bench.errors import SpecError
-from agentgen_bench.train.settings import Schedule
-from agentgen_bench.train.update_config import UpdateConfig, check_setting
+from agentgen_bench.train.settings import Schedule, check_weight
+from agentgen_bench.train.update_config import UpdateConfig, check_above_0, check_counts, check_setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,9 @@ class Config(UpdateConfig):
             raise SpecError(
                 "data is empty; name at least one folder of demonstrations, or a demonstrator to record some"
             )
-        for name in ("steps", "batch", "max_sample_tokens", "save_every", "keep"):
-            check_setting(name, getattr(self, name), getattr(self, name) >= 1, "1 or more")
+        for environment, weight in self.mix:
+            check_weight(f"{environment} in the mix", weight)
+        check_counts(self, "steps", "batch", "max_sample_tokens", "save_every", "keep")
+        check_above_0(self, "learning_rate")
         for name in ("warmup_share", "prompt_weight"):
             check_setting(name, getattr(self, name), 0 <= getattr(self, name) <= 1, "a number in [0, 1]")

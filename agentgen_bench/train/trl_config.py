@@ -5,6 +5,7 @@ from typing import Any
 
 from agentgen_bench.errors import SpecError
 from agentgen_bench.train.grpo_config import Config
+from agentgen_bench.train.update_config import check_above_0, check_counts, check_from_0
 
 # What TRL's asynchronous trainer does and cannot do otherwise.
 FIXED: dict[str, Any] = {
@@ -34,11 +35,9 @@ class Engine:
 
     def __post_init__(self) -> None:
         """Raise SpecError for values out of range."""
-        for name in ("play_processes", "queue_rows"):
-            if getattr(self, name) < 1:
-                raise SpecError(f"{name}={getattr(self, name)!r} is out of range; choose 1 or more")
-        if self.max_staleness < 0:
-            raise SpecError(f"max_staleness={self.max_staleness!r} is out of range; choose 0 or more")
+        check_counts(self, "play_processes", "queue_rows")
+        check_from_0(self, "max_staleness")
+        check_above_0(self, "heartbeat_s")
 
 
 def check_settings(config: Config) -> None:

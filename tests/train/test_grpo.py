@@ -388,11 +388,31 @@ def test_a_run_goes_on_where_its_folder_was_moved_to(cloned_model, tmp_path):
         ({"group_size": 1}, "group_size=1 is out of range; choose 2 or more"),
         ({"temperature": 0.0}, "temperature=0.0 is out of range; choose a number above 0"),
         ({"clip_low": 1.5}, r"clip_low=1.5 is out of range; choose a number in \(0, 1\]"),
+        ({"vllm_memory": 1.5}, r"vllm_memory=1.5 is out of range; choose a number in \(0, 1\]"),
+        ({"max_gradient_norm": 0.0}, "max_gradient_norm=0.0 .* a finite number above 0; 1e9 leaves gradients alone"),
     ],
 )
 def test_settings_out_of_range_are_refused(changes, message):
     with pytest.raises(SpecError, match=message):
         config("m", "o", **changes)
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf])
+@pytest.mark.parametrize(
+    "name", ["learning_rate", "max_gradient_norm", "importance_cap", "success_reward", "clip_high", "temperature"]
+)
+def test_a_setting_that_would_stop_learning_or_turn_it_round_is_refused(name, value):
+    with pytest.raises(SpecError, match=f"{name}={value!r} is out of range; choose a (finite )?number above 0"):
+        config("m", "o", **{name: value})
+
+
+def test_adapters_of_scale_0_which_would_learn_nothing_are_refused():
+    with pytest.raises(SpecError, match="lora_alpha=0 is out of range; choose 1 or more"):
+        config("m", "o", lora_alpha=0)
+
+
+def test_the_importance_weight_may_be_left_out():
+    assert config("m", "o", importance_cap=None).importance_cap is None
 
 
 def test_the_log_is_json_lines_with_the_standard_names(cloned_model, tmp_path):

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,13 @@ from agentgen_bench.train.init_model import environment_text
 from agentgen_bench.train.optimizing import learning_rate
 from agentgen_bench.train.presets import Preset, load_preset, preset_names
 from agentgen_bench.train.settings import Source, field_docs, open_training, weighted
+from agentgen_bench.train.trl_config import Engine
+
+SMALLEST = {
+    grpo.Config: {"model": "m", "output": "o", "sources": (Source(TaskSpec("Sokoban")),)},
+    sft.Config: {"model": "m", "output": "o", "data": ("d",)},
+    Engine: {},
+}
 
 
 @pytest.mark.parametrize("config", [grpo.Config, sft.Config], ids=["grpo", "sft"])
@@ -25,6 +34,9 @@ def test_a_preset_names_settings_that_exist(name):
     mixed = {key: value for key, value in preset.sft.items() if key != "mix"}
     assert checked(grpo.Config, preset.grpo, name) == preset.grpo
     assert checked(sft.Config, mixed, name) == mixed
+    environment = sources([("sokoban", 1)], {}, (), preset.environments)
+    grpo.Config(**{**SMALLEST[grpo.Config], "sources": environment}, **preset.grpo)
+    sft.Config(**SMALLEST[sft.Config], **mixed)
     assert set(preset.environments) <= set(BUILT_IN)
 
 
@@ -84,6 +96,30 @@ def test_weights_survive_being_written(pairs):
 def test_a_wrong_setting_in_a_file_is_refused(values, message):
     with pytest.raises(SpecError, match=message):
         checked(grpo.Config, values, "file")
+
+
+@pytest.mark.parametrize("value", [-1, math.nan, math.inf])
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [
+        (config, option.name)
+        for config in SMALLEST
+        for option in options(config)
+        if option.type in (int, float) and option.name != "seed"
+    ],
+)
+def test_no_setting_is_negative_endless_or_no_number(config, name, value):
+    with pytest.raises(SpecError, match=f"{name}={value!r} is out of range; choose "):
+        config(**SMALLEST[config], **{name: value})
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, math.nan, math.inf])
+def test_a_weight_is_a_finite_number_above_0_in_sources_and_mixes(weight):
+    own = SMALLEST[grpo.Config]
+    with pytest.raises(SpecError, match=f"the weight of Sokoban-base easy train is {weight!r}; choose a finite"):
+        grpo.Config(**{**own, "sources": (Source(TaskSpec("Sokoban"), weight),)})
+    with pytest.raises(SpecError, match=f"the weight of webshop in the mix is {weight!r}; choose a finite number abo"):
+        sft.Config(**SMALLEST[sft.Config], mix=(("sokoban", 1.0), ("webshop", weight)))
 
 
 def test_the_test_split_is_refused_wherever_training_is_set_up():

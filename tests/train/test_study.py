@@ -24,7 +24,15 @@ from agentgen_bench.train.choices import sources
 from agentgen_bench.train.estimates import Estimate, estimate, profile
 from agentgen_bench.train.grpo import train
 from agentgen_bench.train.settings import Source
-from agentgen_bench.train.study import counted_steps, grpo_config, initial_model, not_of_its_protocol, parts, run_study
+from agentgen_bench.train.study import (
+    check_settings,
+    counted_steps,
+    grpo_config,
+    initial_model,
+    not_of_its_protocol,
+    parts,
+    run_study,
+)
 from agentgen_bench.train.study_file import curriculum_plan, read_plan
 from tests.train.test_grpo import config
 
@@ -44,6 +52,7 @@ def test_every_shipped_study_is_well_formed(path):
     plan = read_plan(path)
     for policy in plan.policies:
         assert grpo_config(plan, policy, 0, "m", Path("o")).sources == policy.sources
+    check_settings(plan)
 
 
 def test_every_full_study_has_a_tiny_variant():
