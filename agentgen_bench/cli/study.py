@@ -79,9 +79,11 @@ def add_launcher(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the study, or say how much it would play."""
+    from agentgen_bench.train.study import check_settings
     from agentgen_bench.train.study_file import read_plan
 
     plan = read_plan(args.file)
+    check_settings(plan)
     output = args.output or _default_folder(args.file, plan)
     if args.fresh is None:
         return run_plan(plan, output, args.launcher, args.dry_run, args.only)

@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -229,8 +229,7 @@ def _run_grpo(args: argparse.Namespace) -> int:
     check_start(args)
     if args.curriculum:
         return _curriculum(args, config)
-    for seed in args.seeds or [None]:
-        own = config if seed is None else _with_seed(config, seed)
+    for own in [config] if args.seeds is None else [_with_seed(config, seed) for seed in _seeds(args.seeds)]:
         _announce(own)
         with _how_to_go_on(own.output):
             if args.launcher:
@@ -280,11 +279,15 @@ def _run_trl(args: argparse.Namespace) -> int:
     return 0
 
 
-def _with_seed(config: Any, text: str) -> Any:
-    try:
-        seed = int(text)
-    except ValueError:
-        raise SpecError(f"--seeds holds {text!r}; it takes whole numbers, such as 0,1,2") from None
+def _seeds(texts: Sequence[str]) -> tuple[int, ...]:
+    """Return the seeds of --seeds, all checked before the first trains."""
+    seeds = tuple(int(text) for text in texts if text.isdecimal())
+    if not seeds or len(set(seeds)) < len(texts):
+        raise SpecError(f"--seeds holds {','.join(texts)!r}; it takes different whole numbers, such as 0,1,2")
+    return seeds
+
+
+def _with_seed(config: GrpoConfig, seed: int) -> GrpoConfig:
     return replace(config, seed=seed, output=str(Path(config.output) / f"seed-{seed}"))
 
 
@@ -321,9 +324,7 @@ def _curriculum(args: argparse.Namespace, config: Any) -> int:
     from agentgen_bench.cli.study import run_plan
     from agentgen_bench.train.study_file import curriculum_plan
 
-    if args.seeds and not all(seed.isdigit() for seed in args.seeds):
-        raise SpecError(f"--seeds holds {','.join(args.seeds)!r}; it takes whole numbers, such as 0,1,2")
-    seeds = tuple(int(seed) for seed in args.seeds) if args.seeds else (config.seed,)
+    seeds = (config.seed,) if args.seeds is None else _seeds(args.seeds)
     plan = curriculum_plan(config, seeds, args.episodes or 100)
     if (Path(args.output) / "study.json").exists() and not args.resume:
         raise RunError(f"{args.output} already holds a curriculum; add --resume to go on with it")

@@ -1,5 +1,6 @@
 """From what a user writes (names, weights, knobs, a preset) to the sources and settings of a run."""
 
+import re
 import types
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
@@ -72,8 +73,15 @@ def _checked_value(option: Option, value: Any, origin: str) -> Any:
     wrong_type = not isinstance(value, option.type) or (isinstance(value, bool) and option.type is not bool)
     if wrong_type or (option.choices and value not in option.choices):
         right = " or ".join(option.choices) if option.choices else option.type.__name__
-        raise SpecError(f"{origin}: {option.name} is {value!r}; it takes {right}")
+        raise SpecError(f"{origin}: {option.name} is {value!r}; it takes {right}{_yaml_hint(option, value)}")
     return value
+
+
+def _yaml_hint(option: Option, value: Any) -> str:
+    """Return how to write a number that YAML reads as text: 1e-4 has no dot."""
+    if option.type is float and isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]+[eE][+-]?[0-9]+", value):
+        return f"; YAML reads {value} as text, write {value.lower().replace('e', '.0e')} without quotes"
+    return ""
 
 
 def required(option: Option) -> bool:

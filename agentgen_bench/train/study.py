@@ -79,14 +79,19 @@ def training_config(plan: StudyPlan, policy: PolicyPlan, seed: int, model: str, 
 
 
 def check_settings(plan: StudyPlan) -> None:
-    """Raise SpecError for a setting of any part that is wrong, before hours are spent; loads nothing."""
+    """Raise for a setting of any part that is wrong, before hours are spent; loads nothing.
+
+    Raises:
+        SpecError: a setting is unknown, mistyped or out of range.
+        ScoreError: two runs would have one name or one role with one seed, or a role lacks what it needs.
+    """
     for policy in plan.policies:
         counted_steps(training_config(plan, policy, 0, INITIAL, Path()), plan)
-    if plan.initial.model is None:
-        checked(ModelShape, plan.initial.make, "initial, make")
-        ModelShape(**plan.initial.make)
-    if plan.initial.levels:
-        _cloning_config(plan.initial, "initial, sft", INITIAL, Path(), Path())
+    ModelShape(**checked(ModelShape, plan.initial.make, "initial, make"))
+    _cloning_config(plan.initial, "initial, sft", INITIAL, Path(), Path())
+    planned_study(plan)  # raises where its runs could not be scored beside each other
+    if plan.evaluation.protocol is None:
+        single_plan(plan.environments, 1)  # raises where two environments are one
     measure = plan.evaluation
     Sampling(measure.temperature, max_tokens=measure.max_tokens)
 

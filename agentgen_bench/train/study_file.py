@@ -27,6 +27,7 @@ key.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -34,18 +35,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import yaml
 
-from agentgen_bench.checks import chosen
+from agentgen_bench.checks import checked_seed, chosen
 from agentgen_bench.errors import SpecError
 from agentgen_bench.evaluation.plan import Plan, single_plan
 from agentgen_bench.evaluation.protocol import Protocol, load_protocol
+from agentgen_bench.make import make
 from agentgen_bench.policies.names import DEMONSTRATOR, SCRIPTED
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.rollout import DEFAULT_WORKERS
 from agentgen_bench.scores.study import ROLES
 from agentgen_bench.spec import TaskSpec
-from agentgen_bench.train.choices import SPEC_FIELDS, sources
+from agentgen_bench.train.choices import SPEC_FIELDS, checked, sources
 from agentgen_bench.train.presets import Preset, load_preset
-from agentgen_bench.train.settings import Source, refuse_held_out_levels, to_json
+from agentgen_bench.train.settings import Source, check_weight, is_weight, refuse_held_out_levels, to_json
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -57,6 +59,7 @@ KEYS = (
     *("study", "base", "seeds", "initial", "prompt", "environments"),
     *("evaluation", "grpo", "cloning", "policies", "tokens_per_s"),
 )
+NAME = re.compile(r"\w[\w.+-]{0,59}")  # of a policy: with a seed behind it, a folder's name on every system
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,10 @@ class Cloning:
     sft: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Raise SpecError for a demonstrator that is not known."""
+        """Raise SpecError for a demonstrator that is not known, or fewer levels than none."""
         chosen("demonstrator", self.demonstrator, SCRIPTED, where=f"{self.where}: ")
+        if self.levels < 0:
+            raise SpecError(f"{self.where}: levels={self.levels!r} is out of range; choose 1 or more, 0 for no cloning")
 
 
 @dataclass(frozen=True)
@@ -147,11 +152,18 @@ class StudyPlan:
     cloning: Cloning = Cloning()  # what trains the policies in place of GRPO, where it has levels
 
     def __post_init__(self) -> None:
-        """Raise SpecError where names clash, a policy starts from one not before it, or trains on the test split."""
+        """Raise SpecError for seeds or names that are wrong or clash, a start not before it, or a held-out split."""
+        if not self.seeds or len(set(map(checked_seed, self.seeds))) < len(self.seeds):
+            raise SpecError(f"seeds is {list(self.seeds)}; it takes different whole numbers, such as [0, 1, 2]")
         if self.cloning.levels and (self.grpo or any(policy.grpo for policy in self.policies)):
             raise SpecError("a study trains by grpo or by cloning; leave out the settings of one of them")
         seen = [INITIAL]
         for policy in self.policies:
+            if not NAME.fullmatch(policy.name):
+                raise SpecError(
+                    f"the policy's name {policy.name!r} cannot name its folder; take at most 60 letters, digits, "
+                    "dots, plus, minus and underscores, a letter or digit first"
+                )
             if policy.name in seen:
                 raise SpecError(f"the policy {policy.name!r} is named twice, or 'initial'; names are unique")
             if policy.start not in seen:
@@ -208,42 +220,66 @@ def _read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     own = _only(data, KEYS, str(path))
     if "base" not in own:
         return own
-    base_path = (path.parent / str(own.pop("base"))).resolve()
+    base_path = (path.parent / _name(own.pop("base"), f"{path}: base")).resolve()
     if base_path in (*above, path.resolve()):
         raise SpecError(f"{path}: the base {base_path} rests on this file; a study cannot be its own base")
     base = _read(base_path, (*above, path.resolve()))
     for key in ("prompt", "evaluation", "initial", "grpo", "cloning"):
         if key in own:
-            own[key] = {**(base.get(key) or {}), **_mapping(own[key], f"{path}: {key}")}
+            below = {} if base.get(key) is None else _mapping(base[key], f"{base_path}: {key}")
+            own[key] = {**below, **_mapping(own[key], f"{path}: {key}")}
     return {**base, **own}
 
 
 def _plan(data: Mapping[str, Any], path: Path) -> StudyPlan:
-    grpo = dict(data.get("grpo") or {})
+    grpo = dict(_mapping(_given(data.get("grpo")), "grpo"))
     preset = load_preset(grpo.pop("preset", None))
-    training = {name: _spec(entry, preset, f"environment {name}") for name, entry in data["environments"].items()}
-    initial = dict(data["initial"])
-    if isinstance(initial.get("model"), str) and initial["model"].startswith("."):
-        initial["model"] = str((path.parent / initial["model"]).resolve())
+    environments = _mapping(data["environments"], "environments")
+    training = {_name(name, "an environment"): _spec(entry, preset, name) for name, entry in environments.items()}
     settings = {**preset.grpo, **grpo}
     own = {name: settings.pop(name) for name in _fields(PromptConfig) if name in settings}
+    speed = data.get("tokens_per_s")
+    if speed is not None and not is_weight(speed):
+        raise SpecError(f"tokens_per_s is {speed!r}; give a finite number above 0, or leave it out")
     return StudyPlan(
-        name=str(data["study"]),
-        seeds=tuple(data.get("seeds") or (0,)),
-        initial=Initial(**_only(initial, _fields(Initial), "initial")),
+        name=_name(data["study"], "study"),
+        seeds=(0,) if data.get("seeds") is None else tuple(_list(data["seeds"], "seeds", "whole numbers: [0, 1, 2]")),
+        initial=_initial(data["initial"], path),
         cloning=_cloning(data["cloning"]) if "cloning" in data else Cloning(),
-        prompt=PromptConfig(**{**own, **_only(data.get("prompt") or {}, _fields(PromptConfig), "prompt")}),
+        prompt=_prompt({**own, **_only(_given(data.get("prompt")), _fields(PromptConfig), "prompt")}),
         environments=tuple(spec.with_(split="test") for spec in training.values()),
-        evaluation=_evaluation(_only(data.get("evaluation") or {}, _fields(Evaluation), "evaluation")),
+        evaluation=_evaluation(_only(_given(data.get("evaluation")), _fields(Evaluation), "evaluation")),
         grpo=settings,
-        policies=tuple(_policy(entry, training) for entry in data["policies"]),
-        tokens_per_s=data.get("tokens_per_s"),
+        policies=tuple(_policy(entry, training) for entry in _list(data["policies"], "policies", "policies")),
+        tokens_per_s=speed,
     )
+
+
+def _initial(given: Any, path: Path) -> Initial:
+    """Return the policy before training; a model whose path begins with a dot lies beside the study's file."""
+    initial = Initial(**_cloning_values(Initial, given))
+    if initial.model is not None and _name(initial.model, "initial: model").startswith("."):
+        return replace(initial, model=str((path.parent / initial.model).resolve()))
+    return initial
+
+
+def _cloning_values(kind: type[Cloning], given: Any) -> dict[str, Any]:
+    """Return the fields of a file's `initial` or `cloning`; those that hold settings may be left empty."""
+    values = _only(given, _fields(kind), kind.where)
+    nested: dict[str, Any] = {name: values.pop(name) for name in ("sft", "make") if name in values}
+    held: dict[str, Any] = {name: _mapping(_given(value), f"{kind.where}, {name}") for name, value in nested.items()}
+    return {**checked(kind, values, kind.where), **held}
+
+
+def _prompt(given: dict[str, Any]) -> PromptConfig:
+    examples = given.pop("examples", None)
+    shown = () if examples is None else tuple(_list(examples, "prompt: examples", "messages"))
+    return PromptConfig(**checked(PromptConfig, given, "prompt"), examples=shown)
 
 
 def _cloning(given: Any) -> Cloning:
     """Return what trains the policies in place of GRPO; without levels it would train nothing."""
-    cloning = Cloning(**_only(given, _fields(Cloning), "cloning"))
+    cloning = Cloning(**_cloning_values(Cloning, given))
     if cloning.levels < 1:
         raise SpecError(f"cloning: levels={cloning.levels!r} is out of range; choose 1 or more")
     return cloning
@@ -251,9 +287,10 @@ def _cloning(given: Any) -> Cloning:
 
 def _evaluation(given: Mapping[str, Any]) -> Evaluation:
     """Return how policies are measured; a protocol decides all but the length of completions."""
+    given = checked(Evaluation, given, "evaluation")
     if given.get("suite") is None:
         return Evaluation(**given)
-    protocol = load_protocol(str(given["suite"]))
+    protocol = load_protocol(given["suite"])
     decided = {name: getattr(protocol, name) for name in ("repeats", "temperature", "checkpoints")}
     wrong = [
         name for name in given if name not in ("suite", "max_tokens", "workers") and given[name] != decided.get(name)
@@ -264,38 +301,63 @@ def _evaluation(given: Mapping[str, Any]) -> Evaluation:
     return Evaluation(**{**given, **decided})
 
 
-def _spec(entry: Mapping[str, Any], preset: Preset, where: str) -> TaskSpec:
+def _spec(entry: Any, preset: Preset, name: object) -> TaskSpec:
+    where = f"environment {name}"
     _only(entry, ("env", "knobs", *SPEC_FIELDS), where)
     if "env" not in entry:
         raise SpecError(f"{where}: the key 'env' is missing; it names a family or an id")
-    changes = {name: entry[name] for name in SPEC_FIELDS if name in entry}
-    knobs = list((entry.get("knobs") or {}).items())
-    (source,) = sources([(str(entry["env"]), 1.0)], changes, knobs, preset.environments)
+    changes = _changes(entry, where)
+    knobs = _mapping(_given(entry.get("knobs")), f"{where}, knobs")
+    named = [(_name(knob, f"{where}, a knob"), value) for knob, value in knobs.items()]
+    (source,) = sources([(_name(entry["env"], f"{where}: env"), 1.0)], changes, named, preset.environments)
     return source.spec
 
 
-def _policy(entry: Mapping[str, Any], training: Mapping[str, TaskSpec]) -> PolicyPlan:
+def _changes(entry: Mapping[str, Any], where: str) -> dict[str, str]:
+    """Return the fields of a spec that an entry gives; all are names."""
+    given = {name: entry[name] for name in SPEC_FIELDS if entry.get(name) is not None}
+    return {name: _name(value, f"{where}: {name}") for name, value in given.items()}
+
+
+def _policy(entry: Any, training: Mapping[str, TaskSpec]) -> PolicyPlan:
     keys = ("name", "role", "train_on", "with", "from", "grpo", "difficulty", "augmented")
-    _only(entry, keys, f"policy {entry.get('name')}")
+    _only(entry, keys, f"policy {entry.get('name') if isinstance(entry, Mapping) else ''}".strip())
     for key in ("name", "role", "train_on"):
         if key not in entry:
             raise SpecError(f"policy {entry.get('name')}: the key {key!r} is missing")
-    name = str(entry["name"])
+    name = _name(entry["name"], "a policy's name")
     chosen("role", entry["role"], ROLES, where=f"policy {name}: ")
-    weights = entry["train_on"] if isinstance(entry["train_on"], Mapping) else {entry["train_on"]: 1.0}
-    unknown = [source for source in weights if source not in training]
-    if unknown:
-        raise SpecError(f"policy {name} trains on {unknown[0]!r}; environments are: {', '.join(training)}")
-    changes = _only(entry.get("with") or {}, SPEC_FIELDS, f"policy {name}, with")
+    augmented, difficulty = entry.get("augmented", False), entry.get("difficulty")
+    if not isinstance(augmented, bool):
+        raise SpecError(f"policy {name}: augmented is {augmented!r}; choose true or false")
     return PolicyPlan(
         name=name,
         role=str(entry["role"]),
-        sources=tuple(Source(training[source].with_(**changes), float(w)) for source, w in weights.items()),
-        start=str(entry.get("from", INITIAL)),
-        grpo=dict(entry.get("grpo") or {}),
-        difficulty=entry.get("difficulty"),
-        augmented=bool(entry.get("augmented", False)),
+        sources=_sources(entry, name, training),
+        start=_name(entry.get("from", INITIAL), f"policy {name}: from"),
+        grpo=_mapping(_given(entry.get("grpo")), f"policy {name}, grpo"),
+        difficulty=None if difficulty is None else _name(difficulty, f"policy {name}: difficulty"),
+        augmented=augmented,
     )
+
+
+def _sources(entry: Mapping[str, Any], policy: str, training: Mapping[str, TaskSpec]) -> tuple[Source, ...]:
+    """Return what a policy is trained on: an environment, or several with weights, each with the changes made once."""
+    asked = entry["train_on"]
+    weights = asked if isinstance(asked, Mapping) and asked else {_name(asked, f"policy {policy}: train_on"): 1.0}
+    where = f"policy {policy}, with"
+    changes = _changes(_only(_given(entry.get("with")), SPEC_FIELDS, where), where)
+    found = []
+    for given, weight in weights.items():
+        name = _name(given, f"policy {policy}: train_on")
+        if name not in training:
+            raise SpecError(f"policy {policy} trains on {name!r}; environments are: {', '.join(training)}")
+        check_weight(f"{name}, which policy {policy} trains on,", weight)
+        found.append(Source(training[name].with_(**changes), float(weight)))
+        refuse_held_out_levels([found[-1].spec], f"the policy {policy}")
+        if changes:
+            make(found[-1].spec).close()
+    return tuple(found)
 
 
 def curriculum_plan(config: "Config", seeds: tuple[int, ...], episodes: int) -> StudyPlan:
@@ -322,10 +384,30 @@ def _fields(kind: "type[DataclassInstance]") -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind))
 
 
+def _given(value: Any) -> Any:
+    """Return what was given of keys and values; where nothing was (`grpo:` alone, or null), none of them."""
+    return {} if value is None else value
+
+
 def _mapping(entry: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(entry, Mapping):
         raise SpecError(f"{where} is {entry!r}; it takes keys and values")
     return entry
+
+
+def _list(entry: Any, where: str, right: str) -> list[Any]:
+    if not isinstance(entry, list):
+        raise SpecError(f"{where} is {entry!r}; it takes a list of {right}")
+    return entry
+
+
+def _name(value: Any, where: str) -> str:
+    """Return a name; whole numbers pass for one, but not what YAML reads as something else: on, no, null, a date."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise SpecError(f"{where} is {value!r}; give a name, in quotes where YAML would read something else")
+    return value
 
 
 def _only(entry: Any, keys: tuple[str, ...], where: str) -> dict[str, Any]:

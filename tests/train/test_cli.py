@@ -49,6 +49,20 @@ def test_options_stand_above_the_preset_and_the_preset_above_the_defaults(tmp_pa
     assert (second.seed, second.output) == (4, str(tmp_path / "seed-4"))
 
 
+@pytest.mark.parametrize("seeds", ["0,x", "0,0", "1,-1"])
+@pytest.mark.parametrize("what", ["--envs", "--curriculum"])
+def test_seeds_that_are_wrong_are_refused_before_the_first_trains(
+    tmp_path, monkeypatch, capsys, tiny_model, seeds, what
+):
+    from agentgen_bench.train import grpo
+
+    monkeypatch.setattr(grpo, "train", None)
+    command = ["train", "grpo", "--model", tiny_model, "--output", str(tmp_path / "run"), what, "sokoban"]
+    assert main([*command, "--seeds", seeds]) == 2
+    assert f"--seeds holds '{seeds}'; it takes different whole numbers, such as 0,1,2" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_trls_trainer_gets_the_same_settings_less_what_it_cannot_do(tmp_path, monkeypatch, capsys, tiny_model):
     from agentgen_bench.train import trl_async
 

@@ -90,6 +90,7 @@ def test_weights_survive_being_written(pairs):
         ({"step": 3}, "unknown setting 'step'; settings are: model, output, steps"),
         ({"steps": 2.5}, "steps is 2.5; it takes int"),
         ({"steps": True}, "steps is True; it takes int"),
+        ({"kl_coef": "1e-3"}, "kl_coef is '1e-3'; it takes float; YAML reads 1e-3 as text, write 1.0e-3"),
         ({"loss_mean": "token"}, "loss_mean is 'token'; it takes tokens or samples"),
     ],
 )

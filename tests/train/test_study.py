@@ -1,18 +1,23 @@
 import json
+import math
 import re
 import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from agentgen_bench.cli import main
-from agentgen_bench.errors import RunError, SpecError
+from agentgen_bench.errors import AgentGenError, RunError, ScoreError, SpecError
 from agentgen_bench.evaluation.locks import lock_folder
 from agentgen_bench.evaluation.training import read_training
 from agentgen_bench.prompts import PromptConfig
@@ -100,6 +105,162 @@ def test_every_full_study_has_a_tiny_variant():
 def test_a_wrong_study_says_which_key_is_wrong(tmp_path, changes, message):
     with pytest.raises(SpecError, match=message):
         read_plan(changed(tmp_path, **changes))
+
+
+TRAINED = {"name": "p", "role": "trained", "train_on": "near"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seeds": 3}, "seeds is 3; it takes a list of whole numbers: "),
+        ({"seeds": []}, r"seeds is \[\]; it takes different whole numbers, such as \[0, 1, 2\]"),
+        ({"seeds": [0, 0, 1]}, r"seeds is \[0, 0, 1\]; it takes different whole numbers"),
+        ({"seeds": ["a"]}, "seed 'a' is out of range; choose an integer from 0"),
+        ({"study": ["a"]}, r"study is \['a'\]; give a name"),
+        ({"initial": "runs/model"}, "initial is 'runs/model'; it takes keys and values: levels, demonstrator"),
+        ({"initial": {"model": True}}, "initial: model is True; it takes str"),
+        ({"initial": {"levels": -1}}, "initial: levels=-1 is out of range; choose 1 or more, 0 for no cloning"),
+        ({"initial": {"make": {"layers": 1}, "sft": [1]}}, r"initial, sft is \[1\]; it takes keys and values"),
+        ({"initial": {"make": {"layers": "1"}}}, "initial, make: layers is '1'; it takes int"),
+        ({"environments": ["sokoban"]}, r"environments is \['sokoban'\]; it takes keys and values"),
+        ({"environments": {"near": "sokoban"}}, "environment near is 'sokoban'; it takes keys and values: env, knobs"),
+        ({"environments": {True: {"env": "sokoban"}}}, "an environment is True; give a name, in quotes where YAML"),
+        (
+            {"environments": {"near": {"env": "sokoban", "knobs": ["size"]}}},
+            r"near, knobs is \['size'\]; it takes keys",
+        ),
+        ({"environments": {"near": {"env": "sokoban", "knobs": {1: 2}}}}, "Sokoban has no knob '1'"),
+        (
+            {"environments": {"near": {"env": "sokoban"}, "too": {"env": "sokoban"}}, "policies": [TRAINED]},
+            "names the same environment setting twice",
+        ),
+        ({"evaluation": {"episodes": "100"}}, "evaluation: episodes is '100'; it takes int"),
+        ({"evaluation": {"episodes": True}}, "evaluation: episodes is True; it takes int"),
+        ({"evaluation": [1]}, r"evaluation is \[1\]; it takes keys and values: episodes"),
+        ({"prompt": {"history_length": "two"}}, "prompt: history_length is 'two'; it takes int"),
+        ({"prompt": {"examples": "none"}}, "prompt: examples is 'none'; it takes a list of messages"),
+        ({"grpo": "fast"}, "grpo is 'fast'; it takes keys and values"),
+        ({"grpo": False}, "grpo is False; it takes keys and values"),
+        ({"grpo": {"learning_rate": 0}}, "learning_rate=0.0 is out of range; choose a finite number above 0"),
+        ({"tokens_per_s": "many"}, "tokens_per_s is 'many'; give a finite number above 0, or leave it out"),
+        ({"policies": {"p": "near"}}, "policies is {'p': 'near'}; it takes a list of policies"),
+        ({"policies": ["near"]}, "policy is 'near'; it takes keys and values: name, role"),
+        (
+            {"policies": [{**TRAINED, "name": "../../x"}]},
+            r"name '../../x' cannot name its folder; take at most 60 letters",
+        ),
+        ({"policies": [{**TRAINED, "name": None}]}, "a policy's name is None; give a name"),
+        ({"policies": [{**TRAINED, "train_on": ["near"]}]}, r"policy p: train_on is \['near'\]; give a name"),
+        ({"policies": [{**TRAINED, "train_on": {}}]}, "policy p: train_on is {}; give a name"),
+        (
+            {"policies": [{**TRAINED, "train_on": {"near": "much"}}]},
+            "weight of near, which policy p .* is 'much'; choose",
+        ),
+        (
+            {"policies": [{**TRAINED, "train_on": {"near": 1, "far": -1}}]},
+            "weight of far, which policy p .* is -1; choose",
+        ),
+        ({"policies": [{**TRAINED, "train_on": {"near": True}}]}, "weight of near, which policy p .* is True; choose"),
+        ({"policies": [{**TRAINED, "with": {"difficulty": "huge"}}]}, "difficulty 'huge'"),
+        ({"policies": [{**TRAINED, "augmented": "no"}]}, "policy p: augmented is 'no'; choose true or false"),
+        ({"policies": [{**TRAINED, "grpo": ["steps"]}]}, r"policy p, grpo is \['steps'\]; it takes keys and values"),
+        ({"policies": [{**TRAINED, "from": None}]}, "policy p: from is None; give a name"),
+    ],
+)
+def test_a_mistake_in_a_study_is_found_before_anything_runs(tmp_path, changes, message):
+    with pytest.raises(AgentGenError, match=message):
+        check_settings(read_plan(changed(tmp_path, **changes)))
+
+
+@pytest.mark.parametrize(
+    ("policies", "message"),
+    [
+        ([TRAINED, {**TRAINED, "name": "q"}], "p-seed-0 and runs/q-seed-0 are both 'trained on Sokoban' with seed 0"),
+        ([{**TRAINED, "role": "joint", "difficulty": "easy"}], "p-seed-0: the role joint takes no 'difficulty'"),
+        ([{**TRAINED, "role": "initial"}], "the role initial takes no|are both 'initial' with seed 0"),
+    ],
+)
+def test_runs_that_could_not_be_scored_are_refused_before_hours_are_spent(tmp_path, policies, message):
+    plan = read_plan(changed(tmp_path, policies=policies))
+    with pytest.raises(ScoreError, match=message):
+        run_study(plan, tmp_path / "out", print)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"", "is not a study; it needs the keys study, base"),
+        (b"- a\n- b\n", "is not a study"),
+        (b"study: [", "is not YAML"),
+        (b"study: 2026-13-45", "is not YAML: month must be in 1..12"),
+        ("study: über".encode("latin-1"), "is not YAML: 'utf-8' codec"),
+        (b"[" * 5000, "is not YAML"),
+        (b"base: [a]\n", r"base is \['a'\]; give a name"),
+        (b"base: other.yaml\ngrpo: {steps: 1}\n", r"other.yaml: grpo is \[1\]; it takes keys and values"),
+        (b"base: other.yaml\nprompt:\n", "study.yaml: prompt is None; it takes keys and values"),
+    ],
+)
+def test_a_file_that_is_no_study_says_what_it_is(tmp_path, text, message):
+    (tmp_path / "other.yaml").write_text("study: other\ngrpo: [1]\n")
+    (tmp_path / "study.yaml").write_bytes(text)
+    with pytest.raises(SpecError, match=message):
+        read_plan(tmp_path / "study.yaml")
+
+
+PLAIN = st.none() | st.booleans() | st.integers(-2, 3) | st.floats() | st.dates() | st.text(max_size=4) | st.binary()
+KEYS_OF_STUDIES = st.sampled_from(["env", "near", "size", "steps", "model", "levels", "episodes", "split", 1, None])
+YAML_VALUES = st.recursive(
+    PLAIN, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(KEYS_OF_STUDIES, inner, max_size=2), max_leaves=4
+)
+WHOLE = {
+    **yaml.safe_load(TINY.read_text()),
+    "tokens_per_s": 100.0,
+    "policies": [
+        {"name": "a", "role": "trained", "train_on": "near", "difficulty": "easy", "grpo": {"steps": 2}},
+        {
+            "name": "b",
+            "role": "joint",
+            "train_on": {"near": 1, "far": 2},
+            "with": {"distractors": "paper-v1", "richness": "base"},
+            "from": "a",
+            "augmented": False,
+        },
+    ],
+}
+
+
+def places(data, above=()):
+    """Yield the path of every value in nested keys and lists."""
+    for key, value in data.items() if isinstance(data, dict) else enumerate(data):
+        yield (*above, key)
+        if isinstance(value, (dict, list)):
+            yield from places(value, (*above, key))
+
+
+def replaced(data, place, value):
+    copy = deepcopy(data)
+    target = copy
+    for key in place[:-1]:
+        target = target[key]
+    target[place[-1]] = value
+    return copy
+
+
+@settings(deadline=None)
+@given(st.sampled_from(sorted(places(WHOLE), key=str)), YAML_VALUES)
+@example(("policies", 0, "train_on"), {"near": math.nan})
+@example(("environments", "near", "knobs"), {"size": ["a"]})
+@example(("environments", "near", "difficulty"), ["easy"])
+@example(("policies", 1, "with"), {"split": ["train"]})
+def test_whatever_stands_in_a_study_it_is_a_study_or_an_error_of_ours(tmp_path_factory, place, value):
+    path = tmp_path_factory.getbasetemp() / "any-study.yaml"
+    path.write_text(yaml.safe_dump(replaced(WHOLE, place, value)), encoding="utf-8")
+    with suppress(AgentGenError):
+        plan = read_plan(path)
+        check_settings(plan)
+        assert json.loads(json.dumps(plan.to_json())) == plan.to_json()
 
 
 def test_a_study_on_a_base_changes_what_it_names_and_nothing_else():
