@@ -18,10 +18,12 @@ What the engine does otherwise than `grpo.py`:
   the mini-batch does. With one micro-batch the two make the same step (a test).
 - Two runs with the same seed play the same levels, but are not equal: what is drawn by which weights is a race.
 
-A run goes on from its newest checkpoint with new levels, decided by the seed and that checkpoint's step.
+A run goes on from its newest whole checkpoint with new levels, decided by the seed and that checkpoint's step. One that
+it was killed in the middle of is set aside (`trl_checkpoints.py`).
 """
 
 import os
+import sys
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,6 +41,7 @@ from agentgen_bench.train.players import MakePolicy, RolloutWorker, server_polic
 from agentgen_bench.train.provenance import of_sources, played_before, record_training
 from agentgen_bench.train.settings import open_training, to_json
 from agentgen_bench.train.streaming import MakeEnv
+from agentgen_bench.train.trl_checkpoints import keep_newest, set_unfinished_aside, whole_checkpoints
 from agentgen_bench.train.trl_config import Engine, check_settings
 
 MAX_EXPONENT = 60.0  # e^60 is finite in float32, and times 0 still 0
@@ -89,7 +92,6 @@ def trl_settings(config: Config, engine: Engine, n_processes: int) -> dict[str, 
         "max_staleness": engine.max_staleness,
         "heartbeat_stale_after_s": engine.heartbeat_s,
         "save_steps": config.save_every,
-        "save_total_limit": config.keep,
         "report_to": [config.tracker] if config.tracker else "none",
         "logging_steps": 1,
         "disable_tqdm": True,
@@ -120,7 +122,6 @@ def train(
     try:
         from datasets import Dataset
         from transformers import PrinterCallback
-        from transformers.trainer_utils import get_last_checkpoint
         from trl.experimental.async_grpo import AsyncGRPOConfig, AsyncGRPOTrainer
     except ImportError:
         raise MissingDependencyError(INSTALL) from None
@@ -135,8 +136,11 @@ def train(
         settings = {**to_json(config), "engine": {**to_json(engine), "server": shown_url(engine.server)}}
         free = ("output", "tracker", "save_every", "keep", "engine")
         held = open_training(run, settings, resume, (*free, "steps") if config.schedule == "constant" else free)
-    start = get_last_checkpoint(str(run)) if resume else None
-    done = int(start.rsplit("-", 1)[1]) if start else 0
+        for line in set_unfinished_aside(run):
+            sys.stderr.write(line + "\n")
+    whole = whole_checkpoints(run) if resume else []  # the same in every process, before and after others are set aside
+    start = whole[-1] if whole else None
+    done = int(start.name.rsplit("-", 1)[1]) if start else 0
     worker = RolloutWorker(config, engine, seed_from("trl", config.seed, done), make_policy, make_env)
     trainer = one_sided(AsyncGRPOTrainer, config)(
         model=config.model,
@@ -148,7 +152,7 @@ def train(
     )
     trainer.remove_callback(PrinterCallback)  # it prints every step's numbers; they are in the log
     with held:
-        trainer.train(resume_from_checkpoint=start)
+        trainer.train(resume_from_checkpoint=None if start is None else str(start))
     return run / f"checkpoint-{config.steps}"
 
 
@@ -214,15 +218,18 @@ def _has_gpu() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def _records(config: Config, worker: RolloutWorker, start: str | None) -> Any:
-    """Return a callback that writes each checkpoint's training record: all levels that were finished by then."""
+def _records(config: Config, worker: RolloutWorker, start: Path | None) -> Any:
+    """Return a callback that writes each checkpoint's training record: all levels that were finished by then.
+
+    The record is the last that a checkpoint gets; older ones are removed after it, so that one is always whole.
+    """
     from transformers import TrainerCallback
 
     class Records(TrainerCallback):  # type: ignore[misc]
         """A training.json in each checkpoint."""
 
         def __init__(self) -> None:
-            self.levels = played_before(None if start is None else Path(start))
+            self.levels = played_before(start)
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             """Write the record of the checkpoint that was just written."""
@@ -237,6 +244,7 @@ def _records(config: Config, worker: RolloutWorker, start: str | None) -> Any:
                 sources=of_sources(config.sources),
                 levels=self.levels,
             )
+            keep_newest(Path(args.output_dir), config.keep)
 
     return Records()
 

@@ -108,6 +108,15 @@ def test_a_run_goes_on_from_its_newest_checkpoint(finished, cloned_model, tmp_pa
     assert [line["step"] for line in read_log(folder / "run")] == list(range(1, 52))
 
 
+def test_a_run_killed_while_it_saved_goes_on_from_the_checkpoint_before(finished, cloned_model, tmp_path, capsys):
+    folder = shutil.copytree(finished[0], tmp_path / "copy")
+    for name in ("trainer_state.json", "training.json"):
+        (folder / "run" / "checkpoint-50" / name).unlink()
+    assert run(settings_of(cloned_model, folder, 50), folder, resume=True) == folder / "run" / "checkpoint-50"
+    assert "checkpoint-50 was not written to its end, trainer_state.json is missing" in capsys.readouterr().err
+    assert (folder / "run" / "unfinished-checkpoint-50" / "config.json").exists()
+
+
 def test_a_player_that_fails_ends_the_run_with_its_reason(cloned_model, tmp_path):
     settings = asynchronous(cloned_model, tmp_path / "run", steps=1, mini_batch=16)
     with pytest.raises(RunError, match="a player failed: ConnectionError: no server here"):
