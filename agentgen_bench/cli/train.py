@@ -154,7 +154,9 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="PATH", required=True, help="model folder or hub name to start from")
     parser.add_argument("--output", metavar="DIR", required=True, help="the run's folder: settings, log, checkpoints")
     parser.add_argument("--preset", choices=preset_names(), help="settings to start from; other options change them")
-    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in the folder")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on from the newest checkpoint in the folder, up to --steps in all"
+    )
 
 
 def _run_sft(args: argparse.Namespace) -> int:

@@ -38,6 +38,20 @@ def last_checkpoint(run: Path) -> Path | None:
     return checkpoint_path(run, steps[-1]) if steps else None
 
 
+def refuse_fewer_steps(newest: Path | None, steps: int) -> None:
+    """Raise RunError where a run that goes on is asked for fewer steps in all than its newest checkpoint has.
+
+    `newest` is None where there is none. Nothing would be trained, and the checkpoint of the step that was asked for
+    need not be there any more, or ever have been.
+    """
+    done = 0 if newest is None else int(newest.name.rsplit("-", 1)[1])
+    if steps < done:
+        raise RunError(
+            f"the run has already made {done} steps, and steps={steps} asks for fewer in all; give {done} or more, or "
+            f"take {newest}"
+        )
+
+
 def write_checkpoint(run: Path, step: int, write: Callable[[Path], None], keep: int) -> Path:
     """Let `write` fill a folder and give it its name once it is whole; then keep the newest `keep` checkpoints.
 

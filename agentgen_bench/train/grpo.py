@@ -82,6 +82,7 @@ from agentgen_bench.train.checkpoints import (
     checkpoint_path,
     last_checkpoint,
     load_state,
+    refuse_fewer_steps,
     remove_unfinished,
     save_state,
     write_checkpoint,
@@ -681,13 +682,16 @@ def train(config: Config, *, resume: bool = False, make_env: Callable[[TaskSpec]
     functions of (seed, step), so that the state of a run is its parameters, its optimizer and its step.
 
     Raises:
-        RunError: the folder cannot be used, the disk or the memory is full, or the loss is not a number.
+        RunError: the folder cannot be used, more steps are done than asked for, the disk or the memory is full, or the
+            loss is not a number.
     """
     run = Path(config.output)
     free = ("output", "tracker", "save_every", "keep", *(("steps",) if config.schedule == "constant" else ()))
     accelerator = accelerator_for(config.bf16)
     held = ExitStack()
     if accelerator.is_main_process:
+        if resume:
+            refuse_fewer_steps(last_checkpoint(run), config.steps)
         held = open_training(run, to_json(config), resume, may_change=free)
         remove_unfinished(run)
     accelerator.wait_for_everyone()

@@ -34,6 +34,7 @@ from agentgen_bench.errors import MissingDependencyError, SpecError, install_hin
 from agentgen_bench.make import make
 from agentgen_bench.policies.local import DEFAULT_CONTEXT_TOKENS
 from agentgen_bench.seeding import seed_from
+from agentgen_bench.train.checkpoints import refuse_fewer_steps
 from agentgen_bench.train.grpo_config import Config
 from agentgen_bench.train.logs import Logs
 from agentgen_bench.train.optimizing import tokens_per_pass
@@ -116,7 +117,7 @@ def train(
         SpecError: settings that TRL's asynchronous trainer cannot follow.
         MissingDependencyError: TRL, vLLM or a GPU is missing.
         PolicyError: the server does not answer, or serves with too small a context.
-        RunError: the folder cannot be used, or a player failed.
+        RunError: the folder cannot be used, more steps are done than asked for, or a player failed.
     """
     check_settings(config)
     try:
@@ -135,6 +136,8 @@ def train(
     if is_main:
         settings = {**to_json(config), "engine": {**to_json(engine), "server": shown_url(engine.server)}}
         free = ("output", "tracker", "save_every", "keep", "engine")
+        if resume:
+            refuse_fewer_steps(next(reversed(whole_checkpoints(run)), None), config.steps)
         held = open_training(run, settings, resume, (*free, "steps") if config.schedule == "constant" else free)
         for line in set_unfinished_aside(run):
             sys.stderr.write(line + "\n")

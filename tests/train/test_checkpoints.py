@@ -9,6 +9,7 @@ from agentgen_bench.train.checkpoints import (
     checkpoint_steps,
     last_checkpoint,
     load_state,
+    refuse_fewer_steps,
     remove_unfinished,
     write_checkpoint,
 )
@@ -74,6 +75,17 @@ def test_a_checkpoint_written_again_replaces_the_old_one(tmp_path):
     for text in ("old", "new"):
         write_checkpoint(tmp_path, 1, write_text(text), keep=1)
     assert (last_checkpoint(tmp_path) / "weights").read_text() == "new"
+
+
+def test_steps_count_from_a_runs_beginning_and_are_no_fewer_than_those_made(tmp_path):
+    newest = write_checkpoint(tmp_path, 60, write_text("60"), keep=1)
+    with pytest.raises(
+        RunError, match=r"has already made 60 steps, and steps=59 .*; give 60 or more, or take .*-000060$"
+    ):
+        refuse_fewer_steps(newest, 59)
+    refuse_fewer_steps(newest, 60)
+    refuse_fewer_steps(tmp_path / "checkpoint-60", 61)  # a name of transformers'
+    refuse_fewer_steps(None, 1)
 
 
 def test_a_model_without_a_trainers_state_cannot_be_resumed(tmp_path):

@@ -374,6 +374,19 @@ def test_a_finished_run_can_be_prolonged(cloned_model, tmp_path):
     assert not checkpoint_path(tmp_path / "run", 1).exists()
 
 
+def test_a_run_asked_for_fewer_steps_than_it_has_made_says_so_and_stays_as_it_is(cloned_model, tmp_path):
+    settings = config(cloned_model, tmp_path / "run", steps=2, keep=1)
+    final = train(settings, make_env=make_env)
+    before = (tmp_path / "run" / "settings.json").read_bytes()
+    with pytest.raises(
+        RunError, match=r"already made 2 steps, and steps=1 asks for fewer in all; give 2 or more, or take"
+    ):
+        train(replace(settings, steps=1), resume=True, make_env=make_env)
+    assert (tmp_path / "run" / "settings.json").read_bytes() == before
+    assert train(settings, resume=True, make_env=make_env) == final == checkpoint_path(tmp_path / "run", 2)
+    assert final.is_dir()
+
+
 def test_a_run_goes_on_where_its_folder_was_moved_to(cloned_model, tmp_path):
     settings = config(cloned_model, tmp_path / "run", steps=1)
     train(settings, make_env=make_env)

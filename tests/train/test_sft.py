@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from agentgen_bench.errors import DataError
+from agentgen_bench.errors import DataError, RunError
 from agentgen_bench.train.logs import read_log
 from agentgen_bench.train.models import load_model, load_tokenizer
 from agentgen_bench.train.sft import Config, batches, load_data, negative_logprobs, train
@@ -82,6 +82,12 @@ def test_the_order_of_a_longer_run_need_not_agree_but_the_same_run_does():
     settings = Config(model="m", output="o", data=("d",), steps=5)
     assert batches({"a": 9}, settings) == batches({"a": 9}, settings)
     assert batches({"a": 9}, settings) != batches({"a": 9}, replace(settings, seed=1))
+
+
+def test_cloning_that_goes_on_keeps_its_number_of_steps_which_decides_its_order(tiny_model, counting_data, tmp_path):
+    train(config(tiny_model, counting_data, tmp_path / "run", steps=2))
+    with pytest.raises(RunError, match="cannot resume with other settings:\n  steps: 2 in the folder, 1 now"):
+        train(config(tiny_model, counting_data, tmp_path / "run", steps=1), resume=True)
 
 
 def test_a_mix_of_what_is_not_there_is_refused(tiny_model, counting_data, tmp_path):

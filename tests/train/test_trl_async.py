@@ -117,6 +117,12 @@ def test_a_run_killed_while_it_saved_goes_on_from_the_checkpoint_before(finished
     assert (folder / "run" / "unfinished-checkpoint-50" / "config.json").exists()
 
 
+def test_a_run_asked_for_fewer_steps_than_it_has_made_says_so(finished, cloned_model, tmp_path):
+    folder = shutil.copytree(finished[0], tmp_path / "copy")
+    with pytest.raises(RunError, match="already made 50 steps, and steps=30 asks for fewer in all; give 50 or more"):
+        run(settings_of(cloned_model, folder, 30), folder, resume=True)
+
+
 def test_a_player_that_fails_ends_the_run_with_its_reason(cloned_model, tmp_path):
     settings = asynchronous(cloned_model, tmp_path / "run", steps=1, mini_batch=16)
     with pytest.raises(RunError, match="a player failed: ConnectionError: no server here"):
