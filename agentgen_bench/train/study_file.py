@@ -48,6 +48,7 @@ from agentgen_bench.spec import TaskSpec
 from agentgen_bench.train.choices import SPEC_FIELDS, checked, sources
 from agentgen_bench.train.presets import Preset, load_preset
 from agentgen_bench.train.settings import Source, check_weight, is_weight, refuse_held_out_levels, to_json
+from agentgen_bench.train.study_values import as_list, as_mapping, as_name, only_keys, or_empty
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -217,40 +218,40 @@ def _read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise SpecError(f"{path} is nested too deeply to be read; it needs the keys {', '.join(KEYS)}") from None
     if not isinstance(data, Mapping):
         raise SpecError(f"{path} is not a study; it needs the keys {', '.join(KEYS)}")
-    own = _only(data, KEYS, str(path))
+    own = only_keys(data, KEYS, str(path))
     if "base" not in own:
         return own
-    base_path = (path.parent / _name(own.pop("base"), f"{path}: base")).resolve()
+    base_path = (path.parent / as_name(own.pop("base"), f"{path}: base")).resolve()
     if base_path in (*above, path.resolve()):
         raise SpecError(f"{path}: the base {base_path} rests on this file; a study cannot be its own base")
     base = _read(base_path, (*above, path.resolve()))
     for key in ("prompt", "evaluation", "initial", "grpo", "cloning"):
         if key in own:
-            below = {} if base.get(key) is None else _mapping(base[key], f"{base_path}: {key}")
-            own[key] = {**below, **_mapping(own[key], f"{path}: {key}")}
+            below = {} if base.get(key) is None else as_mapping(base[key], f"{base_path}: {key}")
+            own[key] = {**below, **as_mapping(own[key], f"{path}: {key}")}
     return {**base, **own}
 
 
 def _plan(data: Mapping[str, Any], path: Path) -> StudyPlan:
-    grpo = dict(_mapping(_given(data.get("grpo")), "grpo"))
+    grpo = dict(as_mapping(or_empty(data.get("grpo")), "grpo"))
     preset = load_preset(grpo.pop("preset", None))
-    environments = _mapping(data["environments"], "environments")
-    training = {_name(name, "an environment"): _spec(entry, preset, name) for name, entry in environments.items()}
+    environments = as_mapping(data["environments"], "environments")
+    training = {as_name(name, "an environment"): _spec(entry, preset, name) for name, entry in environments.items()}
     settings = {**preset.grpo, **grpo}
     own = {name: settings.pop(name) for name in _fields(PromptConfig) if name in settings}
     speed = data.get("tokens_per_s")
     if speed is not None and not is_weight(speed):
         raise SpecError(f"tokens_per_s is {speed!r}; give a finite number above 0, or leave it out")
     return StudyPlan(
-        name=_name(data["study"], "study"),
-        seeds=(0,) if data.get("seeds") is None else tuple(_list(data["seeds"], "seeds", "whole numbers: [0, 1, 2]")),
+        name=as_name(data["study"], "study"),
+        seeds=(0,) if data.get("seeds") is None else tuple(as_list(data["seeds"], "seeds", "whole numbers: [0, 1, 2]")),
         initial=_initial(data["initial"], path),
         cloning=_cloning(data["cloning"]) if "cloning" in data else Cloning(),
-        prompt=_prompt({**own, **_only(_given(data.get("prompt")), _fields(PromptConfig), "prompt")}),
+        prompt=_prompt({**own, **only_keys(or_empty(data.get("prompt")), _fields(PromptConfig), "prompt")}),
         environments=tuple(spec.with_(split="test") for spec in training.values()),
-        evaluation=_evaluation(_only(_given(data.get("evaluation")), _fields(Evaluation), "evaluation")),
+        evaluation=_evaluation(only_keys(or_empty(data.get("evaluation")), _fields(Evaluation), "evaluation")),
         grpo=settings,
-        policies=tuple(_policy(entry, training) for entry in _list(data["policies"], "policies", "policies")),
+        policies=tuple(_policy(entry, training) for entry in as_list(data["policies"], "policies", "policies")),
         tokens_per_s=speed,
     )
 
@@ -258,22 +259,24 @@ def _plan(data: Mapping[str, Any], path: Path) -> StudyPlan:
 def _initial(given: Any, path: Path) -> Initial:
     """Return the policy before training; a model whose path begins with a dot lies beside the study's file."""
     initial = Initial(**_cloning_values(Initial, given))
-    if initial.model is not None and _name(initial.model, "initial: model").startswith("."):
+    if initial.model is not None and as_name(initial.model, "initial: model").startswith("."):
         return replace(initial, model=str((path.parent / initial.model).resolve()))
     return initial
 
 
 def _cloning_values(kind: type[Cloning], given: Any) -> dict[str, Any]:
     """Return the fields of a file's `initial` or `cloning`; those that hold settings may be left empty."""
-    values = _only(given, _fields(kind), kind.where)
+    values = only_keys(given, _fields(kind), kind.where)
     nested: dict[str, Any] = {name: values.pop(name) for name in ("sft", "make") if name in values}
-    held: dict[str, Any] = {name: _mapping(_given(value), f"{kind.where}, {name}") for name, value in nested.items()}
+    held: dict[str, Any] = {
+        name: as_mapping(or_empty(value), f"{kind.where}, {name}") for name, value in nested.items()
+    }
     return {**checked(kind, values, kind.where), **held}
 
 
 def _prompt(given: dict[str, Any]) -> PromptConfig:
     examples = given.pop("examples", None)
-    shown = () if examples is None else tuple(_list(examples, "prompt: examples", "messages"))
+    shown = () if examples is None else tuple(as_list(examples, "prompt: examples", "messages"))
     return PromptConfig(**checked(PromptConfig, given, "prompt"), examples=shown)
 
 
@@ -303,29 +306,29 @@ def _evaluation(given: Mapping[str, Any]) -> Evaluation:
 
 def _spec(entry: Any, preset: Preset, name: object) -> TaskSpec:
     where = f"environment {name}"
-    _only(entry, ("env", "knobs", *SPEC_FIELDS), where)
+    only_keys(entry, ("env", "knobs", *SPEC_FIELDS), where)
     if "env" not in entry:
         raise SpecError(f"{where}: the key 'env' is missing; it names a family or an id")
     changes = _changes(entry, where)
-    knobs = _mapping(_given(entry.get("knobs")), f"{where}, knobs")
-    named = [(_name(knob, f"{where}, a knob"), value) for knob, value in knobs.items()]
-    (source,) = sources([(_name(entry["env"], f"{where}: env"), 1.0)], changes, named, preset.environments)
+    knobs = as_mapping(or_empty(entry.get("knobs")), f"{where}, knobs")
+    named = [(as_name(knob, f"{where}, a knob"), value) for knob, value in knobs.items()]
+    (source,) = sources([(as_name(entry["env"], f"{where}: env"), 1.0)], changes, named, preset.environments)
     return source.spec
 
 
 def _changes(entry: Mapping[str, Any], where: str) -> dict[str, str]:
     """Return the fields of a spec that an entry gives; all are names."""
     given = {name: entry[name] for name in SPEC_FIELDS if entry.get(name) is not None}
-    return {name: _name(value, f"{where}: {name}") for name, value in given.items()}
+    return {name: as_name(value, f"{where}: {name}") for name, value in given.items()}
 
 
 def _policy(entry: Any, training: Mapping[str, TaskSpec]) -> PolicyPlan:
     keys = ("name", "role", "train_on", "with", "from", "grpo", "difficulty", "augmented")
-    _only(entry, keys, f"policy {entry.get('name') if isinstance(entry, Mapping) else ''}".strip())
+    only_keys(entry, keys, f"policy {entry.get('name') if isinstance(entry, Mapping) else ''}".strip())
     for key in ("name", "role", "train_on"):
         if key not in entry:
             raise SpecError(f"policy {entry.get('name')}: the key {key!r} is missing")
-    name = _name(entry["name"], "a policy's name")
+    name = as_name(entry["name"], "a policy's name")
     chosen("role", entry["role"], ROLES, where=f"policy {name}: ")
     augmented, difficulty = entry.get("augmented", False), entry.get("difficulty")
     if not isinstance(augmented, bool):
@@ -334,9 +337,9 @@ def _policy(entry: Any, training: Mapping[str, TaskSpec]) -> PolicyPlan:
         name=name,
         role=str(entry["role"]),
         sources=_sources(entry, name, training),
-        start=_name(entry.get("from", INITIAL), f"policy {name}: from"),
-        grpo=_mapping(_given(entry.get("grpo")), f"policy {name}, grpo"),
-        difficulty=None if difficulty is None else _name(difficulty, f"policy {name}: difficulty"),
+        start=as_name(entry.get("from", INITIAL), f"policy {name}: from"),
+        grpo=as_mapping(or_empty(entry.get("grpo")), f"policy {name}, grpo"),
+        difficulty=None if difficulty is None else as_name(difficulty, f"policy {name}: difficulty"),
         augmented=augmented,
     )
 
@@ -344,12 +347,12 @@ def _policy(entry: Any, training: Mapping[str, TaskSpec]) -> PolicyPlan:
 def _sources(entry: Mapping[str, Any], policy: str, training: Mapping[str, TaskSpec]) -> tuple[Source, ...]:
     """Return what a policy is trained on: an environment, or several with weights, each with the changes made once."""
     asked = entry["train_on"]
-    weights = asked if isinstance(asked, Mapping) and asked else {_name(asked, f"policy {policy}: train_on"): 1.0}
+    weights = asked if isinstance(asked, Mapping) and asked else {as_name(asked, f"policy {policy}: train_on"): 1.0}
     where = f"policy {policy}, with"
-    changes = _changes(_only(_given(entry.get("with")), SPEC_FIELDS, where), where)
+    changes = _changes(only_keys(or_empty(entry.get("with")), SPEC_FIELDS, where), where)
     found = []
     for given, weight in weights.items():
-        name = _name(given, f"policy {policy}: train_on")
+        name = as_name(given, f"policy {policy}: train_on")
         if name not in training:
             raise SpecError(f"policy {policy} trains on {name!r}; environments are: {', '.join(training)}")
         check_weight(f"{name}, which policy {policy} trains on,", weight)
@@ -382,38 +385,3 @@ def curriculum_plan(config: "Config", seeds: tuple[int, ...], episodes: int) -> 
 
 def _fields(kind: "type[DataclassInstance]") -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind))
-
-
-def _given(value: Any) -> Any:
-    """Return what was given of keys and values; where nothing was (`grpo:` alone, or null), none of them."""
-    return {} if value is None else value
-
-
-def _mapping(entry: Any, where: str) -> Mapping[str, Any]:
-    if not isinstance(entry, Mapping):
-        raise SpecError(f"{where} is {entry!r}; it takes keys and values")
-    return entry
-
-
-def _list(entry: Any, where: str, right: str) -> list[Any]:
-    if not isinstance(entry, list):
-        raise SpecError(f"{where} is {entry!r}; it takes a list of {right}")
-    return entry
-
-
-def _name(value: Any, where: str) -> str:
-    """Return a name; whole numbers pass for one, but not what YAML reads as something else: on, no, null, a date."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if not isinstance(value, str) or not value or not value.isprintable():
-        raise SpecError(f"{where} is {value!r}; give a name, in quotes where YAML would read something else")
-    return value
-
-
-def _only(entry: Any, keys: tuple[str, ...], where: str) -> dict[str, Any]:
-    if not isinstance(entry, Mapping):
-        raise SpecError(f"{where} is {entry!r}; it takes keys and values: {', '.join(keys)}")
-    unknown = [key for key in entry if key not in keys]
-    if unknown:
-        raise SpecError(f"{where}: unknown key {unknown[0]!r}; keys are: {', '.join(keys)}")
-    return dict(entry)
