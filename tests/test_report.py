@@ -10,14 +10,16 @@ from dataclasses import replace
 import pytest
 
 from agentgen_bench.errors import RunError
+from agentgen_bench.evaluation.grid import harness_grid, open_grid
 from agentgen_bench.evaluation.plan import single_plan
 from agentgen_bench.evaluation.run import evaluate
 from agentgen_bench.parsing import parse
 from agentgen_bench.policies.base import Decision
-from agentgen_bench.policies.scripted import OraclePolicy, RandomPolicy
+from agentgen_bench.policies.scripted import NoopPolicy, OraclePolicy, RandomPolicy
 from agentgen_bench.prompts import PromptConfig, messages
 from agentgen_bench.report.charts import Point, heat_map, shown, small_multiples, svg_file
-from agentgen_bench.report.collect import collect, prompts_of
+from agentgen_bench.report.collect import collect, labelled, prompts_of
+from agentgen_bench.report.harness import harness_sections
 from agentgen_bench.report.page import page, write_report
 from agentgen_bench.rollout import Job, play
 from agentgen_bench.scores.study import Study, StudyRun
@@ -149,6 +151,23 @@ def test_failure_modes_are_counted_per_setting(runs):
     text = page([collect(runs[0])])
     table = text[text.index("Failure modes, % of episodes") : text.index("Sokoban: first fatal push")]
     assert table.count("<tr>") == 1 + 2
+
+
+def test_two_models_grids_of_one_name_have_a_section_each(tmp_path):
+    grid = harness_grid(PromptConfig(), [("thinking", (True, False))])
+    for model, policy in (("A", NoopPolicy()), ("B", OraclePolicy())):  # 0 % and 100 % under every harness
+        open_grid(tmp_path / model / "grid", grid, resume=False)
+        for name, prompt in grid.harnesses.items():
+            evaluate(single_plan([SPEC], 2), policy, prompt, tmp_path / model / "grid" / name)
+    runs = [tmp_path / model / "grid" / name for model in "AB" for name in grid.harnesses]
+    sections = harness_sections(labelled([collect(run) for run in runs]))
+    titles = [re.search("Harnesses of (.*): success", section)[1] for section in sections]
+    scores = [re.findall(r"<td>harness_(\w+)</td><td[^>]*>([^<]*)<", section) for section in sections]
+    assert titles == ["A/grid", "B/grid"]
+    assert [dict(found) for found in scores] == [
+        {"mean": "0.0 %", "variance": "0"},
+        {"mean": "100.0 %", "variance": "0"},
+    ]
 
 
 def test_a_run_without_episodes_makes_a_page(tmp_path, runs):

@@ -71,7 +71,7 @@ class RunReport:
     index: tuple[IndexJson, ...]
     packed: tuple[str, ...]  # base64 of gzip of JSON: the page unpacks one when it is opened
     label: str = ""  # tells the run apart from the others of a page, see `labelled`
-    grid: str | None = None  # the grid of harnesses that the run is part of
+    grid: Path | None = None  # the folder of the grid of harnesses that the run is part of, resolved
 
 
 def collect(path: Path) -> RunReport:
@@ -89,7 +89,6 @@ def collect(path: Path) -> RunReport:
         compact.append(episode.compact())
         index.append(_index_entry(episode))
         packed.append(pack(details(episode, prompt)))
-    grid = grid_of(path)
     return RunReport(
         name=path.resolve().name,
         manifest=manifest,
@@ -97,7 +96,7 @@ def collect(path: Path) -> RunReport:
         episodes=tuple(compact),
         index=tuple(index),
         packed=tuple(packed),
-        grid=None if grid is None else grid.name,
+        grid=grid_of(path),
     )
 
 

@@ -1,6 +1,8 @@
 """The section of the page on grids: success of one model under each harness, mean and variance between them."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from agentgen_bench.report.charts import heat_map, shown
 from agentgen_bench.report.collect import RunReport
@@ -12,12 +14,23 @@ HEADS = ("about", "score", "value", "95 %, levels only", "levels", "remark")
 
 
 def harness_sections(runs: Sequence[RunReport]) -> list[str]:
-    """Return a section of HTML for each grid of which two runs or more are on the page."""
-    grids: dict[str, dict[str, RunReport]] = {}
+    """Return a section of HTML for each grid of which two runs or more are on the page.
+
+    A grid is its folder: two models' grids may have the same name, and are not one.
+    """
+    grids: dict[Path, dict[str, RunReport]] = {}
     for run in runs:
         if run.grid is not None:
             grids.setdefault(run.grid, {})[run.name] = run
-    return [_section(grid, members) for grid, members in grids.items() if len(members) > 1]
+    names = _told_apart(grids)
+    return [_section(names[grid], members) for grid, members in grids.items() if len(members) > 1]
+
+
+def _told_apart(folders: Iterable[Path]) -> dict[Path, str]:
+    """Return the shortest end of each folder's path that no other one ends in: `grid`, or `model-a/grid`."""
+    ends = {folder: ["/".join(folder.parts[-n:]) for n in range(1, len(folder.parts) + 1)] for folder in folders}
+    seen = Counter(end for found in ends.values() for end in found)
+    return {folder: next(end for end in found if seen[end] == 1) for folder, found in ends.items()}
 
 
 def _section(grid: str, runs: dict[str, RunReport]) -> str:
