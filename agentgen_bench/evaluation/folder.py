@@ -9,10 +9,10 @@ from typing import Any, NotRequired, TypedDict, cast
 
 from agentgen_bench.episodes import Episode, read_episodes
 from agentgen_bench.errors import DataError, RunError
-from agentgen_bench.evaluation.line_file import sync, sync_folder
 from agentgen_bench.evaluation.plan import Plan, PlanJson, plan_from_json
 from agentgen_bench.evaluation.sessions import MadeJson, SessionJson
 from agentgen_bench.evaluation.training import OriginJson
+from agentgen_bench.line_file import sync, sync_folder
 from agentgen_bench.prompts import PromptJson
 from agentgen_bench.scores.success import ResultsJson
 

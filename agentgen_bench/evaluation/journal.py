@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from agentgen_bench.evaluation.line_file import LineFile, UnwrittenError, sync_folder
+from agentgen_bench.line_file import LineFile, UnwrittenError, sync_folder
 from agentgen_bench.parsing import ParseReason
 from agentgen_bench.policies.base import Decision, TokenSample
 from agentgen_bench.rollout import job_key

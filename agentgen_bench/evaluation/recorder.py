@@ -18,11 +18,11 @@ from agentgen_bench.evaluation.folder import (
     write_json,
 )
 from agentgen_bench.evaluation.journal import JOURNAL, StepJournal
-from agentgen_bench.evaluation.line_file import LineFile, UnwrittenError, sync_folder
 from agentgen_bench.evaluation.manifest import differences
 from agentgen_bench.evaluation.plan import Plan
 from agentgen_bench.evaluation.recorded import Line, digest, recorded_lines
 from agentgen_bench.evaluation.sessions import MADE, SESSIONS, Session, SessionJson, begin, made, sessions_of
+from agentgen_bench.line_file import LineFile, UnwrittenError, sync_folder
 from agentgen_bench.rollout import job_key
 from agentgen_bench.scores.success import ResultsJson
 
