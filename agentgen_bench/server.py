@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import secrets
+import threading
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from aiohttp import web
 
 from agentgen_bench.episodes import to_line
 from agentgen_bench.errors import AgentGenError, RunError, SessionError, SpecError
+from agentgen_bench.line_file import LineFile
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.rows import session_of, whole_number
 from agentgen_bench.session import Session, View
@@ -56,11 +58,26 @@ class _RefusedError(AgentGenError):
 class SessionServer:
     """The requests of docs/sessions.md as an aiohttp application."""
 
-    def __init__(self, prompt: PromptConfig, limits: Limits, output: Path | None = None) -> None:
-        """Prepare a server; `prompt` holds for sessions that do not ask for another, `output` takes episodes."""
-        self._prompt, self._limits, self._output = prompt, limits, output
+    def __init__(
+        self,
+        prompt: PromptConfig,
+        limits: Limits,
+        output: Path | None = None,
+        say: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        """Prepare a server.
+
+        Args:
+            prompt: holds for sessions that do not ask for another.
+            limits: what clients may cost.
+            output: takes the episodes; a session is held until its own is written there.
+            say: told of what fails where no client waits for a reply: a line each time that it is something new.
+        """
+        self._prompt, self._limits, self._output, self._say = prompt, limits, output, say
         self._held: dict[str, _Held] = {}
         self._starting = 0
+        self._writing = threading.Lock()
+        self._said = ""
 
     def application(self) -> web.Application:
         """Return the application; sessions are closed with it."""
@@ -97,6 +114,7 @@ class SessionServer:
         if "answer" not in data:
             raise _RefusedError(400, 'an answer is missing; send {"answer": "..."}')
         async with held.lock:
+            self._find(request)  # it may have been closed while this answer waited
             view = await asyncio.to_thread(_play, held.session, data)
             if view.done:
                 await asyncio.to_thread(self._record, held)
@@ -122,22 +140,35 @@ class SessionServer:
         return held
 
     async def _end(self, key: str, reason: str) -> None:
-        held = self._held.pop(key, None)
+        """Close a session, record it and let it go; where it cannot be recorded it stays, for a later try."""
+        held = self._held.get(key)
         if held is None:
             return
         async with held.lock:
             await asyncio.to_thread(held.session.close, reason)
             await asyncio.to_thread(self._record, held)
+            self._held.pop(key, None)
+
+    async def _end_or_say(self, key: str, reason: str) -> None:
+        """End a session that no client waits for; what fails is said, and neither ends the sweep nor keeps others."""
+        try:
+            await self._end(key, reason)
+        except Exception as error:  # noqa: BLE001 - one session's failure must not keep the others from being closed
+            line = str(error) if isinstance(error, AgentGenError) else f"{type(error).__name__}: {error}"
+            if line != self._said:  # the sweep tries again every few seconds
+                self._say(line)
+            self._said = line
+        else:
+            self._said = ""
 
     def _record(self, held: _Held) -> None:
+        """Write the episode to the output, once; raises RunError where it cannot be written, and nothing of it is."""
         if self._output is None or held.is_recorded:
             return
+        line = to_line(held.session.episode()).encode()
+        with self._writing:
+            _append(self._output, line)
         held.is_recorded = True
-        try:
-            with self._output.open("a", encoding="ascii") as file:
-                file.write(to_line(held.session.episode()) + "\n")
-        except OSError as error:
-            raise RunError(f"cannot write {self._output}: {error.strerror}") from None
 
     async def _sweeping(self, app: web.Application) -> Any:
         """Close idle sessions while the application runs, and all at its end."""
@@ -147,15 +178,23 @@ class SessionServer:
         stopping.set()
         await sweeper  # it may be writing a record
         for key in list(self._held):
-            await self._end(key, "the server was stopped before the episode's end")
+            await self._end_or_say(key, "the server was stopped before the episode's end")
+        if self._held:
+            self._say(f"{len(self._held)} episodes are not recorded")
 
     async def _sweep(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), min(self._limits.idle_s, 10.0) / 2)
-            late = monotonic() - self._limits.idle_s
-            for key in [key for key, held in self._held.items() if held.used_s < late and not held.lock.locked()]:
-                await self._end(key, f"no request came within {self._limits.idle_s:g} s")
+            for key in list(self._held):
+                if self._is_idle(key):  # asked for each anew: to close the one before may have taken seconds
+                    await self._end_or_say(key, f"no request came within {self._limits.idle_s:g} s")
+
+    def _is_idle(self, key: str) -> bool:
+        held = self._held.get(key)
+        if held is None or held.lock.locked():
+            return False
+        return held.used_s < monotonic() - self._limits.idle_s
 
 
 def serve(
@@ -164,7 +203,7 @@ def serve(
     """Serve until Ctrl-C; raises RunError where the address is taken."""
 
     async def forever() -> None:
-        runner = web.AppRunner(SessionServer(prompt, limits, output).application(), access_log=None)
+        runner = web.AppRunner(SessionServer(prompt, limits, output, say).application(), access_log=None)
         await runner.setup()
         try:
             site = web.TCPSite(runner, host, port)
@@ -177,6 +216,19 @@ def serve(
             await runner.cleanup()
 
     asyncio.run(forever())
+
+
+def _append(path: Path, line: bytes) -> None:
+    """Append a line to a file, whole or not at all, or send it down a pipe; raises RunError where that fails."""
+    try:
+        if path.exists() and not path.is_file():  # a pipe or a device: nothing can be taken back from it
+            with path.open("ab") as stream:
+                stream.write(line + b"\n")
+            return
+        with contextlib.closing(LineFile.open(path)) as file:  # each time: a file that was moved away is begun anew
+            file.append([line])
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def _play(session: Session, data: Mapping[str, Any]) -> View:

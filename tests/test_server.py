@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import urllib.request
 
 import pytest
@@ -17,6 +19,7 @@ from agentgen_bench.families import BUILT_IN
 from agentgen_bench.policies.scripted import OraclePolicy
 from agentgen_bench.rollout import Job
 from agentgen_bench.server import Limits, SessionServer
+from tests.full_disk import files_of_at_most
 
 SOKOBAN = {"env": "AgentGen/Sokoban-v0"}
 
@@ -24,11 +27,11 @@ SOKOBAN = {"env": "AgentGen/Sokoban-v0"}
 LIMITS, WINDOW = Limits(), PromptConfig()
 
 
-def talk(conversation, limits=LIMITS, prompt=WINDOW, output=None):
+def talk(conversation, limits=LIMITS, prompt=WINDOW, output=None, say=print):
     """Run a conversation, a coroutine function of the client, with a server of its own."""
 
     async def whole():
-        async with TestClient(TestServer(SessionServer(prompt, limits, output).application())) as client:
+        async with TestClient(TestServer(SessionServer(prompt, limits, output, say).application())) as client:
             return await conversation(client)
 
     return asyncio.run(whole())
@@ -37,6 +40,19 @@ def talk(conversation, limits=LIMITS, prompt=WINDOW, output=None):
 async def post(client, path, data):
     async with client.post(path, json=data) as reply:
         return reply.status, await reply.json()
+
+
+async def delete(client, shown):
+    async with client.delete(f"/sessions/{shown['id']}") as reply:
+        return reply.status
+
+
+async def wait_until(is_so):
+    for _ in range(200):
+        if await is_so():
+            return
+        await asyncio.sleep(0.05)
+    raise TimeoutError
 
 
 @pytest.mark.parametrize("family", BUILT_IN)
@@ -197,6 +213,98 @@ def test_a_session_without_requests_is_closed_and_recorded(tmp_path):
     (episode,) = read_episodes(tmp_path / "episodes.jsonl")
     assert status == 404
     assert episode.error == "SessionError: no request came within 0.2 s"
+
+
+def test_a_session_that_is_used_while_another_is_closed_is_not_idle(monkeypatch):
+    closing, may_close = threading.Event(), threading.Event()
+    close = Session.close
+
+    def slow_close(session, reason):  # a simulator that takes its time
+        closing.set()
+        may_close.wait(20)
+        close(session, reason)
+
+    monkeypatch.setattr(Session, "close", slow_close)
+
+    async def conversation(client):
+        started = await asyncio.gather(*(post(client, "/sessions", SOKOBAN) for _ in range(2)))
+        await asyncio.to_thread(closing.wait, 20)  # both are late by now, and the first is being closed
+        path = f"/sessions/{started[1][1]['id']}/answer"
+        used = await post(client, path, {"answer": ""})
+        may_close.set()
+        await asyncio.sleep(0.2)
+        return used[0], (await post(client, path, {"answer": ""}))[0]
+
+    assert talk(conversation, Limits(idle_s=1.0)) == (200, 200)
+
+
+def test_a_record_that_cannot_be_written_is_said_and_tried_again_until_it_is(tmp_path):
+    output, said = tmp_path / "episodes.jsonl", []
+
+    async def conversation(client):
+        async def is_said():
+            return bool(said)
+
+        async def is_empty():
+            async with client.get("/") as reply:
+                return (await reply.json())["sessions"] == 0
+
+        with files_of_at_most(1000):
+            await post(client, "/sessions", SOKOBAN)
+            await wait_until(is_said)
+            full, _ = await post(client, "/sessions", SOKOBAN)
+        await wait_until(is_empty)
+        return full, (await post(client, "/sessions", {**SOKOBAN, "seed": 1}))[0]
+
+    assert talk(conversation, Limits(sessions=1, idle_s=0.2), output=output, say=said.append) == (429, 201)
+    assert said == [f"cannot write {output}: No space left on device"]
+    assert [episode.seed for episode in read_episodes(output)] == [0, 1]
+
+
+def test_a_server_that_stops_closes_every_session_and_says_what_it_could_not_record(tmp_path):
+    output, said = tmp_path / "episodes.jsonl", []
+
+    async def whole():
+        async with TestClient(TestServer(SessionServer(WINDOW, LIMITS, output, said.append).application())) as client:
+            for seed in range(2):
+                await post(client, "/sessions", {**SOKOBAN, "seed": seed})
+
+    with files_of_at_most(1000):
+        asyncio.run(whole())
+    assert said[0].startswith(f"cannot write {output}: ")
+    assert said[1:] == ["2 episodes are not recorded"]
+    assert output.read_bytes() == b""
+
+
+def test_a_torn_line_takes_no_other_episode_with_it(tmp_path):
+    output = tmp_path / "episodes.jsonl"
+    output.write_bytes(b'{"schema_version": 2, "spec"')  # a server that was killed left it
+
+    async def conversation(client):
+        started = [(await post(client, "/sessions", {**SOKOBAN, "seed": seed}))[1] for seed in range(3)]
+        first = await delete(client, started[0])
+        with files_of_at_most(output.stat().st_size + 500):
+            second = await delete(client, started[1])
+        return first, second, await delete(client, started[1]), await delete(client, started[2])
+
+    assert talk(conversation, output=output) == (200, 500, 200, 200)
+    assert [episode.seed for episode in read_episodes(output)] == [0, 1, 2]
+
+
+def test_episodes_go_down_a_pipe_too(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+
+    async def conversation(client):
+        _, shown = await post(client, "/sessions", SOKOBAN)
+        return await delete(client, shown)
+
+    try:
+        assert talk(conversation, output=pipe) == 200
+        assert from_line(os.read(reader, 100_000).decode()).seed == 0
+    finally:
+        os.close(reader)
 
 
 def test_an_unfinished_episode_has_no_record_yet():
