@@ -1,18 +1,20 @@
 """An episode under way in one environment: what a policy may know of it, what it decided, and the record at its end."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeVar, cast
 
 import gymnasium as gym
 
-from agentgen_bench.contract import Analysis, Info, Part, TextTask, text_task
+from agentgen_bench.contract import Analysis, Fact, Info, Part, TaskRecord, TextTask, text_task
 from agentgen_bench.envs.base import NO_ACTION
 from agentgen_bench.episodes import Ending, Episode, Step, chain, chars_by_source
 from agentgen_bench.errors import LevelChangedError
 from agentgen_bench.policies.base import Decision
 from agentgen_bench.prompts import History, Turn
 from agentgen_bench.spec import TaskSpec
+
+Found = TypeVar("Found")
 
 
 class Job(NamedTuple):
@@ -140,15 +142,18 @@ class Running:
         )
 
     def finish(self) -> Episode:
-        """Return the record; an episode in an error counts as failed, whatever it had reached."""
-        analysis: Analysis = {}
-        tasks, facts, parts = self.task.tasks(), self.task.facts(), tuple(self.parts)
+        """Return the record; an episode in an error counts as failed, whatever it had reached.
+
+        What the environment raises when it is asked about the episode is the episode's error, as in a step.
+        """
+        tasks: tuple[TaskRecord, ...] = self._asked(self.task.tasks, ())
+        facts: tuple[Fact, ...] = self._asked(self.task.facts, ())
+        parts = tuple(self.parts)
+        analysis: Analysis = {} if self.ending == "error" else self._asked(self.task.analysis, {})
         if self.ending == "error":
             begun = [task for task in tasks if task.start <= len(self.steps)]  # the step that crashed is not recorded
             tasks = tuple([task._replace(score=0.0, success=False) for task in begun])
             parts = tuple([part for part in parts if part.start <= len(self.steps)])
-        else:
-            analysis = self.task.analysis()
         first = self.first_info
         return Episode(
             spec=self.job.spec.to_json(),
@@ -175,6 +180,16 @@ class Running:
             facts=facts[: len(tasks)],
             parts=parts,
         )
+
+    def _asked(self, question: Callable[[], Found], otherwise: Found) -> Found:
+        """Return what the environment says of the ended episode, `otherwise` where it raises; its first error stays."""
+        try:
+            return question()
+        except Exception as error:  # noqa: BLE001 - whatever an environment raises is that episode's failure, recorded
+            if self.ending != "error":
+                self.crash = error
+                self.fail(error)
+            return otherwise
 
 
 def begin(job: Job, env: gym.Env[str, str], policy_name: str, record_text: bool, number: int = 0) -> Running:

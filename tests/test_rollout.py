@@ -89,6 +89,23 @@ def test_an_episode_that_crashes_in_a_step_keeps_its_steps_and_is_a_failure():
     assert episode.error == "RuntimeError: asked to crash"
 
 
+@pytest.mark.parametrize("question", ["tasks", "facts", "analysis"])
+def test_an_episode_whose_environment_cannot_tell_of_it_is_a_failure_and_the_others_go_on(question):
+    class TellsNothingOfLevelThree(CountingEnv):
+        def __init__(self):
+            super().__init__()
+            answer = getattr(self, question)
+            setattr(self, question, lambda: 1 / 0 if self.goal == 4 else answer())
+
+    crashes = []
+    episodes = played(OraclePolicy(), make_env=lambda spec: TellsNothingOfLevelThree(), on_crash=crashes.append)
+    assert [episode.ending for episode in episodes] == ["terminated"] * 3 + ["error"] + ["terminated"] * 4
+    crashed = episodes[3]
+    assert (crashed.error, crashed.success, crashed.score) == ("ZeroDivisionError: division by zero", False, 0.0)
+    assert (len(crashed.steps), crashed.analysis) == (4, {})
+    assert [str(error) for error in crashes] == ["division by zero"]
+
+
 def test_a_failing_policy_ends_the_run_after_the_episodes_it_finished():
     class FailsAtSeedTwo(Recorder):
         def act(self, histories):

@@ -7,6 +7,7 @@ import pytest
 
 from agentgen_bench import PromptConfig, Session, TaskSpec, play
 from agentgen_bench.answers import read_answer, tools_for, written_answer
+from agentgen_bench.envs.sokoban.env import SokobanEnv
 from agentgen_bench.episodes import from_line, to_line
 from agentgen_bench.errors import LevelChangedError, SessionError, SpecError, UnavailableError
 from agentgen_bench.families import BUILT_IN
@@ -176,6 +177,16 @@ def test_closing_early_records_an_error_with_its_reason():
     assert (session.episode().ending, session.episode().score) == ("error", 0.0)
     assert session.episode().error == "SessionError: the client went away"
     assert (session.success, session.score) == (False, 0.0)
+
+
+def test_an_environment_that_cannot_tell_of_its_episode_ends_it_in_an_error(monkeypatch):
+    monkeypatch.setattr(SokobanEnv, "analysis", lambda env: {"moves": 1 // 0})
+    session = Session(SOKOBAN)
+    view = session.start()
+    while not view.done:
+        view = session.answer("")
+    assert view.reason == session.episode().error == "ZeroDivisionError: integer division or modulo by zero"
+    assert (session.episode().ending, session.success, session.score) == ("error", False, 0.0)
 
 
 def test_an_episode_cannot_be_played_out_of_order():
