@@ -221,9 +221,11 @@ class TaskSpec:
 
     def __post_init__(self) -> None:
         """Bring richness, knobs and version into their one normal form; whether it can be made, `make` finds out."""
-        _check_name("family", self.family)
+        for name in ("family", "difficulty", "split"):
+            _check_name(name, getattr(self, name))
         object.__setattr__(self, "richness", Richness.parse(self.richness))
         object.__setattr__(self, "knobs", tuple(sorted((name, _frozen(value)) for name, value in self.knobs)))
+        self._check_knob_names()
         if self.version == NEWEST:
             known = families.is_known(self.family)
             object.__setattr__(self, "version", families.family(self.family).current if known else 0)
@@ -234,6 +236,15 @@ class TaskSpec:
         _check_name("faults", self.faults, FaultSpec)
         if self.lifecycle != "none":
             self._check_pack()
+
+    def _check_knob_names(self) -> None:
+        """Raise SpecError for a field among the knobs: the family would take it, and the setting say something else."""
+        mistaken = sorted({field.name for field in fields(self)} & {name for name, _ in self.knobs})
+        if mistaken:
+            raise SpecError(
+                f"{mistaken[0]!r} is a field of the setting and no knob of the family; the id says family, richness "
+                "and version, the rest have options and arguments of their own"
+            )
 
     def _check_pack(self) -> None:
         """Raise SpecError for a pack whose tasks share nothing, or less than it says."""
@@ -327,7 +338,7 @@ class TaskSpec:
         return chosen if chosen.rate else None
 
     @classmethod
-    def from_env_id(cls, env_id: str, **knobs: Any) -> "TaskSpec":
+    def from_env_id(cls, env_id: str, /, **knobs: Any) -> "TaskSpec":
         """Return the spec of a registered id and keyword arguments (any field of TaskSpec, or a family's knob)."""
         match = _ENV_ID.fullmatch(env_id)
         if match is None:
@@ -336,7 +347,7 @@ class TaskSpec:
         return cls.of(match["family"], int(match["version"]), **given)
 
     @classmethod
-    def of(cls, family: str, version: int = NEWEST, **settings: Any) -> "TaskSpec":
+    def of(cls, family: str, version: int = NEWEST, /, **settings: Any) -> "TaskSpec":
         """Return the spec of a family and keyword arguments; a wrapper's may be a mapping, as `to_json` writes it."""
         own = {f.name for f in fields(cls)} - {"knobs", "family", "version"}
         fitting = {name: settings.pop(name) for name in sorted(own & settings.keys())}

@@ -67,6 +67,9 @@ def test_richness_is_crossed_over_the_same_levels(capsys, tmp_path):
         (["--env", "AgentGen/Sokoban-v0", "--difficulty", "mild"], 2, "unknown difficulty 'mild'; choose one of: easy"),
         (["--env", "AgentGen/Sokoban-v0", "--set", "colour=red"], 2, "Sokoban has no knob 'colour'; its knobs are: "),
         (["--env", "AgentGen/Sokoban-v0", "--set", "size=99"], 2, "size=99 is out of range; choose an integer from 6"),
+        (["--env", "AgentGen/Sokoban-v0", "--set", "version=1"], 2, "'version' is a field of the setting and no knob"),
+        (["--env", "AgentGen/Sokoban-v0", "--set", "env_id=1"], 2, "Sokoban has no knob 'env_id'; its knobs are: "),
+        (["--env", "AgentGen/Sokoban-v0", "--set", "difficulty=[1]"], 2, "difficulty is [1]; give a name"),
         (["--suite", "all"], 2, "unknown suite 'all'; choose one of: "),
         (["--suite", "smoke", "--env", "AgentGen/Sokoban-v0"], 2, "--suite and --env exclude each other"),
         (

@@ -57,6 +57,24 @@ def test_a_knob_that_is_no_plain_value_is_refused():
         TaskSpec.from_env_id("AgentGen/Sokoban-v0", size={1})
 
 
+@pytest.mark.parametrize("name", ["version", "family", "split", "difficulty", "interface"])
+def test_a_field_of_the_setting_is_no_knob_of_the_family(name):
+    with pytest.raises(SpecError, match=f"'{name}' is a field of the setting and no knob of the family"):
+        TaskSpec("Sokoban", knobs=[(name, "test")])
+
+
+@pytest.mark.parametrize("name", ["cls", "env_id", "self"])
+def test_a_knob_may_have_any_name_and_the_family_says_that_it_has_none(name):
+    with pytest.raises(SpecError, match=f"Sokoban has no knob '{name}'"):
+        make(TaskSpec.from_env_id("AgentGen/Sokoban-v0", **{name: 1}))
+
+
+@pytest.mark.parametrize("name", ["difficulty", "split"])
+def test_a_field_that_is_no_name_is_refused(name):
+    with pytest.raises(SpecError, match=rf"{name} is \[1\]; give a name"):
+        TaskSpec.from_env_id("AgentGen/Sokoban-v0", **{name: [1]})
+
+
 @pytest.mark.parametrize("data", [{}, [], {"env_id": "AgentGen/Sokoban-v0"}])
 def test_json_that_is_no_spec_is_refused(data):
     with pytest.raises(SpecError, match="not a task spec"):

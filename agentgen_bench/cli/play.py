@@ -9,6 +9,7 @@ import gymnasium as gym
 from agentgen_bench.cli.options import integer, knob
 from agentgen_bench.contract import text_task
 from agentgen_bench.make import make
+from agentgen_bench.spec import TaskSpec
 
 HELP = "type an action; '?' lists what is possible, '!' does what the oracle would do, 'q' stops"
 
@@ -33,7 +34,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Play until the episode or the input ends."""
-    env = make(args.id, **dict(args.set))
+    env = make(TaskSpec.from_env_id(args.id, **dict(args.set)))
     try:
         _play(env, args.seed)
     except EOFError:
