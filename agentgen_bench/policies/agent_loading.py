@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from agentgen_bench.errors import SpecError
+from agentgen_bench.errors import AgentGenError, SpecError
 from agentgen_bench.policies.agent_processes import AgentProcesses
 from agentgen_bench.policies.agents import DEFAULT_TIMEOUT_S, AgentInfo, AgentPolicy
 from agentgen_bench.prompts import PromptConfig
@@ -47,7 +47,8 @@ def load_agent(
     process of its own in place of a thread.
 
     Raises:
-        SpecError: there is no such module or name, or it is neither; or a time limit that is none.
+        SpecError: there is no such module or name, or it is neither; the module raises when it is imported; or a time
+            limit that is none.
     """
     if not 0 < timeout_s < threading.TIMEOUT_MAX:
         raise SpecError(f"the agent's time-out is {timeout_s:g} s; give a positive number of seconds")
@@ -85,7 +86,9 @@ def _module(where: str) -> ModuleType:
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module  # dataclasses and pickling look a class's module up
         spec.loader.exec_module(module)
-    except (ImportError, OSError, SyntaxError) as error:
+    except AgentGenError:
+        raise
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the user's module raises: a key that is not set, say
         raise SpecError(f"cannot import {where!r}: {type(error).__name__}: {error}") from None
     return module
 

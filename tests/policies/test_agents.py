@@ -233,6 +233,19 @@ def test_an_address_that_names_no_agent_is_refused(address, message):
         load_agent(address, FULL)
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("import os; os.environ['NO_SUCH_KEY_HERE']", r"agent.py': KeyError: 'NO_SUCH_KEY_HERE'"),
+        ("import sys; sys.exit('usage: agent.py')", r"agent.py': SystemExit: usage: agent.py"),
+    ],
+)
+def test_what_an_agents_module_raises_is_named(line, message, tmp_path):
+    (tmp_path / "agent.py").write_text(f"{line}\ndef act(observation, info): ...\n")
+    with pytest.raises(SpecError, match=f"cannot import '.*{message}"):
+        load_agent(f"{tmp_path}/agent.py:act", FULL)
+
+
 @pytest.mark.parametrize("timeout_s", [0, -1, float("nan"), float("inf")])
 def test_a_time_limit_that_is_none_is_refused(timeout_s):
     with pytest.raises(SpecError, match="give a positive number of seconds"):
