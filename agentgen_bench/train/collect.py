@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from agentgen_bench import families
 from agentgen_bench.episodes import Episode, read_episodes
-from agentgen_bench.errors import UnavailableError
-from agentgen_bench.evaluation.folder import EPISODES
+from agentgen_bench.errors import RunError, UnavailableError
+from agentgen_bench.evaluation.folder import EPISODES, read_manifest
 from agentgen_bench.evaluation.histories import histories
 from agentgen_bench.evaluation.plan import Plan
 from agentgen_bench.evaluation.run import evaluate
@@ -75,11 +75,15 @@ def collect_from(run: Path, prompt: PromptConfig, only_solved: bool = True) -> C
     """Write the demonstrations of a recorded run, under any prompt settings, to `samples.jsonl` in its folder.
 
     Raises:
+        RunError: the folder holds no run.
         SpecError: a demonstrator played the run, and these prompts do not show what it went by; or levels of the test
             split were played.
         UnavailableError: a family of the run is not here. A record can be read without its family, but a prompt begins
             with the family's own words, and to make some up would be to train on what nobody is asked.
     """
+    read_manifest(run)
+    if not (run / EPISODES).is_file():
+        raise RunError(f"{run} holds no {EPISODES}; name the folder of a run that was played")
     for episode in read_episodes(run / EPISODES):
         _check_is_here(family_of(episode.spec))
         if episode.policy in DEMONSTRATORS and _is_used(episode, only_solved):

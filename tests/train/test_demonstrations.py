@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from agentgen_bench.errors import DataError, SpecError
+from agentgen_bench.errors import DataError, RunError, SpecError
 from agentgen_bench.evaluation.histories import histories
 from agentgen_bench.evaluation.plan import single_plan
 from agentgen_bench.evaluation.run import evaluate
@@ -101,6 +101,11 @@ def test_the_test_split_is_never_collected(tmp_path):
     evaluate(single_plan([test], 1), OraclePolicy(), PROMPT, tmp_path / "evaluated")
     with pytest.raises(SpecError, match="collecting demonstrations uses Sokoban-lean paper test"):
         collect_from(tmp_path / "evaluated", PROMPT)
+
+
+def test_demonstrations_of_no_run_are_refused(tmp_path):
+    with pytest.raises(RunError, match=r"typo is not a run folder: it holds no manifest.json"):
+        collect_from(tmp_path / "typo", PROMPT)
 
 
 def test_a_file_of_test_levels_is_not_read(tmp_path):
