@@ -76,9 +76,9 @@ def submit_study(
     Raises:
         EntryError: with every reason why the study cannot be submitted, or with what the verification found.
     """
+    check_claims(*claims, "the entry")
     submission = read_study_submission(path, protocol, fresh)
     protocol = submission.protocol
-    check_claims(*claims, "the entry")
     refuse(path, [*study_problems(submission), *name_problems(protocol.name, claims, leaderboards)])
     if elsewhere is not None:
         check_address(elsewhere[0])

@@ -33,6 +33,7 @@ from agentgen_bench.leaderboard.entry import (
     RESULTS,
     Metadata,
     Named,
+    check_claims,
     metadata_from_json,
     named_entries,
 )
@@ -85,6 +86,7 @@ def submit(
         EntryError: with every reason why the run cannot be submitted, or with what the verification found.
     """
     named = Named(org, model, date)
+    check_claims(*named, "the entry")
     submission = read_submission(run_path, suite, within=within, fresh=fresh)
     if problems := name_problems(submission.suite.name, named, leaderboards):
         raise EntryError(f"{run_path} cannot be submitted so: " + "; ".join(problems))

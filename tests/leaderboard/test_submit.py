@@ -57,6 +57,7 @@ def edited(run: Path, edit: Callable[[list[str]], list[str]]) -> None:
         ("org", "some-lab", "the org 'some-lab' looks like 'Some Lab', which is on the board; write it so"),
         ("model", "1ab/random-3", "the model '1ab/random-3' looks like 'lab/random-3', which is on the board"),
         ("date", "2131-01-01", "its date is 2131-01-01; tiny-v1 is of"),
+        ("date", "31.01.2026", "the entry: date is '31.01.2026', not a day as YYYY-MM-DD"),
     ],
 )
 def test_names_and_days_are_refused_as_a_pull_request_would_be(
