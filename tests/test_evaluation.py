@@ -8,7 +8,7 @@ import pytest
 
 from agentgen_bench.episodes import Episode
 from agentgen_bench.errors import DataError, PolicyError, RunError, SpecError
-from agentgen_bench.evaluation.folder import read_run
+from agentgen_bench.evaluation.folder import plan_of, prompt_of, read_manifest, read_run
 from agentgen_bench.evaluation.manifest import differences
 from agentgen_bench.evaluation.plan import Plan, crossed, limited, plan_from_json, single_plan, suite_plan
 from agentgen_bench.evaluation.run import evaluate
@@ -252,6 +252,37 @@ def test_a_damaged_manifest_is_one_line(text, message, tmp_path):
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(DataError, match=message):
         read_run(tmp_path)
+
+
+def settings(path):
+    return plan_of(path, read_manifest(path)), prompt_of(path, read_manifest(path))
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda m: m["plan"].update(repeats="x"), "plan is not that of a run: its repeats is 'x'"),
+        (lambda m: m["plan"].update(repeats=True), "plan is not that of a run: its repeats is True"),
+        (lambda m: m["plan"].update(repeats=0), "plan is not that of a run: SpecError: repeats=0 is out of range"),
+        (lambda m: m["plan"].update(suite=[]), r"plan is not that of a run: its suite is \[\]"),
+        (lambda m: m["plan"].update(suite={}), "suite is not that of a run: it holds no name"),
+        (lambda m: m["plan"]["cells"][0].update(seeds=None), "cell 1 is not that of a run: its seeds is None"),
+        (lambda m: m["plan"]["cells"][0]["spec"].update(env_id=3), "plan is not that of a run: TypeError: expected"),
+        (lambda m: m["plan"]["cells"][0]["spec"].update(knobs=[]), "plan is not that of a run: AttributeError"),
+        (lambda m: m.update(prompt=[]), r" is not that of a run: its prompt is \[\]"),
+        (lambda m: m["prompt"].update(history_length="x"), "prompt is not that of a run: TypeError"),
+        (lambda m: m["prompt"].update(colour=1), "prompt is not that of a run: TypeError"),
+        (lambda m: m.update(versions="x"), " is not that of a run: its versions is 'x'"),
+    ],
+)
+def test_a_value_that_a_manifest_cannot_have_is_named_with_its_file(edit, message, tmp_path):
+    run(tmp_path / "run")
+    path = tmp_path / "run" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    edit(manifest)
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(DataError, match=rf"manifest\.json(, )?{message}"):
+        settings(tmp_path / "run")
 
 
 def test_a_manifest_that_cannot_be_read_is_one_line(tmp_path):

@@ -22,7 +22,7 @@ from agentgen_bench.cli.prompt_options import add_prompt_options, prompt_from_ar
 from agentgen_bench.cli.table import aligned
 from agentgen_bench.episodes import read_episodes
 from agentgen_bench.errors import DataError, RunError
-from agentgen_bench.evaluation.folder import EPISODES, read_manifest, write_json, write_text
+from agentgen_bench.evaluation.folder import EPISODES, prompt_of, read_manifest, write_json, write_text
 from agentgen_bench.evaluation.plan import Plan, single_plan
 from agentgen_bench.evaluation.profile import (
     PAPER_PROMPT,
@@ -36,7 +36,6 @@ from agentgen_bench.evaluation.profile import (
 from agentgen_bench.evaluation.profile_page import POLICIES as PAGE_POLICIES
 from agentgen_bench.evaluation.profile_page import documented_settings, page_text
 from agentgen_bench.policies.names import SCRIPTED, scripted_policy
-from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.rollout import DEFAULT_WORKERS
 from agentgen_bench.scores.base import ScoreJson, family
 from agentgen_bench.scores.profile import MIN_EPISODES
@@ -214,8 +213,7 @@ def _write_page(args: argparse.Namespace) -> int:
 
 def _profile_of_run(folder: Path, count_tokens: CountTokens | None) -> ProfileJson:
     """Return the profile of a run as it was recorded; its prompts are measured again where the record has texts."""
-    settings = read_manifest(folder)["prompt"]
-    prompt = PromptConfig.from_json(settings)
+    prompt = prompt_of(folder, read_manifest(folder))
     episodes = [measured(episode, prompt, count_tokens) for episode in read_episodes(folder / EPISODES)]
     if not episodes:
         raise DataError(f"{folder} holds no episode yet; finish its run first")

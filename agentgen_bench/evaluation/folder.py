@@ -2,21 +2,23 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict, cast
+from typing import Any, NotRequired, TypedDict, TypeVar, cast
 
 from agentgen_bench.episodes import Episode, read_episodes
-from agentgen_bench.errors import DataError, RunError
+from agentgen_bench.errors import DataError, RunError, SpecError
 from agentgen_bench.evaluation.plan import Plan, PlanJson, plan_from_json
 from agentgen_bench.evaluation.sessions import MadeJson, SessionJson
 from agentgen_bench.evaluation.training import OriginJson
 from agentgen_bench.line_file import sync, sync_folder
-from agentgen_bench.prompts import PromptJson
+from agentgen_bench.prompts import PromptConfig, PromptJson
 from agentgen_bench.scores.success import ResultsJson
 
 MANIFEST, EPISODES, RESULTS = "manifest.json", "episodes.jsonl", "results.json"
+Kinds = Mapping[str, type | tuple[type, ...]]
+Parsed = TypeVar("Parsed")
 
 
 class ManifestJson(TypedDict):
@@ -63,7 +65,17 @@ def read_run(path: str | os.PathLike[str], *, texts: bool = True) -> Run:
     manifest = read_manifest(folder)
     found = read_episodes(folder / EPISODES) if (folder / EPISODES).exists() else iter(())
     episodes = tuple(episode if texts else episode.compact() for episode in found)
-    return Run(folder, manifest, plan_from_json(manifest["plan"]), episodes)
+    return Run(folder, manifest, plan_of(folder, manifest), episodes)
+
+
+def plan_of(folder: Path, manifest: ManifestJson) -> Plan:
+    """Return the plan of a run, by its folder and manifest; raises DataError where it is damaged."""
+    return _parsed(f"{folder / MANIFEST}, plan", plan_from_json, manifest["plan"])
+
+
+def prompt_of(folder: Path, manifest: ManifestJson) -> PromptConfig:
+    """Return the prompt settings of a run, by its folder and manifest; raises DataError where they are damaged."""
+    return _parsed(f"{folder / MANIFEST}, prompt", PromptConfig.from_json, manifest["prompt"])
 
 
 def read_manifest(path: Path) -> ManifestJson:
@@ -77,20 +89,31 @@ def read_manifest(path: Path) -> ManifestJson:
         raise RunError(f"cannot read {file}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise DataError(f"{file} is not JSON: {error}") from None
-    _check_keys(data, ("plan", "policy", "prompt", "versions"), str(file))
-    _check_keys(data["plan"], ("suite", "cells", "repeats"), f"{file}, plan")
-    _check_keys(data["policy"], ("name",), f"{file}, policy")
-    if not isinstance(data["plan"]["cells"], list):
-        raise DataError(f"{file}, plan is not that of a run: its cells are no list")
+    _check_keys(data, {"plan": object, "policy": object, "prompt": dict, "versions": dict}, str(file))
+    _check_keys(data["plan"], {"suite": (dict, type(None)), "cells": list, "repeats": int}, f"{file}, plan")
+    _check_keys(data["policy"], {"name": str}, f"{file}, policy")
+    if data["plan"]["suite"] is not None:
+        _check_keys(data["plan"]["suite"], {"name": str, "hash": str}, f"{file}, suite")
     for number, cell in enumerate(data["plan"]["cells"], 1):
-        _check_keys(cell, ("spec", "seeds"), f"{file}, cell {number}")
+        _check_keys(cell, {"spec": dict, "seeds": list}, f"{file}, cell {number}")
     return cast(ManifestJson, data)
 
 
-def _check_keys(value: Any, keys: Sequence[str], where: str) -> None:
-    missing = [key for key in keys if key not in value] if isinstance(value, dict) else list(keys)
+def _check_keys(value: Any, kinds: Kinds, where: str) -> None:
+    """Raise DataError unless a value is an object that holds the keys, with values of these types."""
+    missing = [key for key in kinds if key not in value] if isinstance(value, dict) else list(kinds)
     if missing:
         raise DataError(f"{where} is not that of a run: it holds no {missing[0]}")
+    for key, kind in kinds.items():
+        if not isinstance(value[key], kind) or (isinstance(value[key], bool) and kind is int):
+            raise DataError(f"{where} is not that of a run: its {key} is {value[key]!r:.60}")
+
+
+def _parsed(where: str, parse: Callable[[Any], Parsed], value: Any) -> Parsed:
+    try:
+        return parse(value)
+    except (SpecError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"{where} is not that of a run: {type(error).__name__}: {error}") from None
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from agentgen_bench.episodes import Episode, canonical_json, read_episodes
 from agentgen_bench.errors import RunError
-from agentgen_bench.evaluation.folder import EPISODES, MANIFEST, read_manifest
-from agentgen_bench.evaluation.plan import Plan, plan_from_json, suite_plan
+from agentgen_bench.evaluation.folder import EPISODES, MANIFEST, plan_of, read_manifest
+from agentgen_bench.evaluation.plan import Plan, suite_plan
 from agentgen_bench.evaluation.protocol import load_protocol
 from agentgen_bench.evaluation.sessions import sessions_of
 from agentgen_bench.leaderboard.entry import METADATA, metadata_from_json, read_metadata
@@ -97,7 +97,7 @@ def study_sources(path: Path, elsewhere: Path) -> dict[str, Source]:
 
 def _run_source(path: Path) -> Source:
     manifest = read_manifest(path)
-    plan, policy = plan_from_json(manifest["plan"]), manifest["policy"]
+    plan, policy = plan_of(path, manifest), manifest["policy"]
     file = path / EPISODES
     return Source(
         name=path.resolve().name,

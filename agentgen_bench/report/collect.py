@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 
 from agentgen_bench.contract import Analysis
 from agentgen_bench.episodes import Ending, Episode, Sections, Step, read_episodes
-from agentgen_bench.evaluation.folder import EPISODES, ManifestJson, read_manifest
+from agentgen_bench.evaluation.folder import EPISODES, ManifestJson, prompt_of, read_manifest
 from agentgen_bench.evaluation.grid import grid_of
 from agentgen_bench.evaluation.histories import histories
 from agentgen_bench.families import is_known
@@ -82,7 +82,7 @@ def collect(path: Path) -> RunReport:
         DataError: a file of it is damaged.
     """
     manifest = read_manifest(path)
-    prompt = PromptConfig.from_json(manifest["prompt"])
+    prompt = prompt_of(path, manifest)
     compact, index, packed = [], [], []
     source = path / EPISODES
     for episode in read_episodes(source) if source.exists() else ():
