@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, NoReturn, get_args
 
 from agentgen_bench.checks import chosen
 from agentgen_bench.contract import Fact, Part, TaskRecord
@@ -136,7 +137,8 @@ def from_line(line: str) -> Episode:
     """Return the episode written by `to_line`.
 
     Raises:
-        DataError: the line is not JSON, or lacks or mistypes a field of its schema version.
+        DataError: the line is not JSON, or lacks or mistypes a field of its schema version, or holds a number that
+            none can be: NaN, a negative count.
     """
     try:
         data = json.loads(line)
@@ -157,10 +159,14 @@ def from_json(data: Any) -> Episode:
     steps = []
     for recorded in plain["steps"]:
         step = _fields("step", recorded, _STEP, is_newer)
-        commands, marks = _strings(step["admissible_commands"]), _strings(step["marks"]) or ()
-        read = {"sections": _sections(step["sections"]), "admissible_commands": commands, "marks": marks}
-        steps.append(Step(**{**step, **read}))
+        if not _is_step_possible(step):
+            _refuse_step(step)
+        step["sections"] = _sections(step["sections"])
+        step["admissible_commands"] = _strings(step["admissible_commands"])
+        step["marks"] = _strings(step["marks"]) or ()
+        steps.append(Step(**step))
     chosen("ending", plain["ending"], ENDINGS, DataError)
+    _check_episode_values(plain)
     return Episode(
         **{
             **plain,
@@ -194,6 +200,10 @@ def read_episodes(path: Path) -> Iterator[Episode]:
 _EPISODE_FIELDS = tuple(field.name for field in fields(Episode))
 _STEP_FIELDS = tuple(field.name for field in fields(Step))
 _NUMBER = (int, float)
+MAX_COUNT = 2**53 - 1  # all bits set; above it a float no longer holds every integer
+LARGEST = sys.float_info.max
+_STEP_COUNTS = ("n_admissible", "prompt_chars", "prompt_tokens", "completion_tokens", "dropped_turns")
+_EPISODE_COUNTS = ("repeat", "max_steps", "first_admissible", "expert_length")
 _OPTIONAL_STR = (str, type(None))
 _OPTIONAL_LIST = (list, type(None))
 _STEP_TYPES: dict[str, tuple[type, ...]] = {
@@ -274,9 +284,73 @@ def _fields(what: str, data: Any, record: _Record, is_newer: bool) -> dict[str, 
     return found
 
 
+def _is_step_possible(step: Mapping[str, Any]) -> bool:
+    """Return whether counts and numbers are in range. Steps are many: one comparison is for all counts.
+
+    A bit of any count is a bit of all of them joined by `|`, and so is the sign of a negative one.
+    """
+    counts = (
+        step["n_admissible"]
+        | step["prompt_chars"]
+        | step["prompt_tokens"]
+        | step["completion_tokens"]
+        | step["dropped_turns"]
+    )
+    return bool(
+        0 <= counts <= MAX_COUNT
+        and -LARGEST <= step["reward"] <= LARGEST  # false for NaN
+        and -LARGEST <= step["score"] <= LARGEST
+        and 0 <= step["cost_usd"] <= LARGEST
+    )
+
+
+def _refuse_step(step: Mapping[str, Any]) -> NoReturn:
+    """Raise DataError that names what makes a step impossible."""
+    _check_counts("step", step, _STEP_COUNTS)
+    for name in ("reward", "score", "cost_usd"):
+        if not _is_finite(step[name]):
+            raise DataError(f"step field {name!r} is {_short(step[name])}, not a finite number")
+    raise DataError(f"step field 'cost_usd' is {_short(step['cost_usd'])}, not a number from 0")
+
+
+def _check_counts(what: str, data: Mapping[str, Any], names: Iterable[str]) -> None:
+    for name in names:
+        if data[name] is not None and not 0 <= data[name] <= MAX_COUNT:
+            raise DataError(f"{what} field {name!r} is {_short(data[name])}, not a count from 0")
+
+
+def _check_episode_values(data: Mapping[str, Any]) -> None:
+    """Raise DataError for a number out of range, and for a spec that names no setting."""
+    _check_counts("episode", data, _EPISODE_COUNTS)
+    for name, value in (("score", data["score"]), *data["analysis"].items()):
+        if not (value is None or isinstance(value, str) or _is_finite(value)):
+            raise DataError(f"episode field {name!r} is {_short(value)}, not a finite number")
+    spec = data["spec"]
+    for name in ("env_id", "difficulty", "split"):
+        if not isinstance(spec.get(name), str):
+            raise DataError(f"spec field {name!r} is {_short(spec.get(name))}, not a name")
+    if not isinstance(spec.get("knobs"), dict):
+        raise DataError(f"spec field 'knobs' is {_short(spec.get('knobs'))}, not an object")
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, _NUMBER) and -LARGEST <= value <= LARGEST
+
+
+def _short(value: Any) -> str:
+    """Return a value as an error shows it; an integer may have more digits than Python writes."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
 def _task(value: Any) -> TaskRecord:
     match value:
-        case [int(start), int(score) | float(score), bool(success), str() | None as note] if start is not True:
+        case [int(start), int(score) | float(score), bool(success), str() | None as note] if (
+            start is not True and start >= 0 and _is_finite(score)
+        ):
             return TaskRecord(start, score, success, note)
     raise DataError("a task is not a list of start, score, success and note")
 
@@ -291,7 +365,7 @@ def _fact(value: Any) -> Fact:
 def _part(value: Any) -> Part:
     match value:
         case [int(start), str(task), int(max_steps), str(context), int() | None as chars]:
-            if bool not in map(type, (start, max_steps, chars)):
+            if bool not in map(type, (start, max_steps, chars)) and min(start, max_steps, chars or 0) >= 0:
                 return Part(start, task, max_steps, context, chars)
     raise DataError("a part is not a list of start, task, max_steps, context and context_chars")
 

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import math
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from agentgen_bench.spec import LifecycleSpec, TaskSpec
 from tests.strategies import encodable_texts, episodes
 
 SPEC = TaskSpec("Sokoban").to_json()
+LINE = to_line(next(play([Job(TaskSpec("Sokoban"), 0)], scripted_policy("noop"))))
 OPTIONAL = {field.name for field in dataclasses.fields(Episode) if field.default is not dataclasses.MISSING}
 
 
@@ -55,6 +57,50 @@ def test_a_mistyped_field_is_refused(episode, data):
     name = data.draw(st.sampled_from(sorted(fields)))
     fields[name] = {"list": []} if isinstance(fields[name], list) else [[]]
     with pytest.raises(DataError):
+        from_line(json.dumps(fields))
+
+
+HUGE = 10**400
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("score", math.nan, "episode field 'score' is nan, not a finite number"),
+        ("score", math.inf, "episode field 'score' is inf, not a finite number"),
+        ("analysis", {"optimal_moves": HUGE}, r"'optimal_moves' is 10{36}\.\.\., not a finite number"),
+        ("analysis", {"optimal_moves": [3]}, r"'optimal_moves' is \[3\], not a finite number"),
+        ("max_steps", -1, "episode field 'max_steps' is -1, not a count from 0"),
+        ("expert_length", HUGE, r"'expert_length' is 10{36}\.\.\., not a count from 0"),
+        ("tasks", [[0, math.nan, False, None]], "a task is not a list of start, score"),
+        ("parts", [[-5, "t", 5, "", 10]], "a part is not a list of start, task"),
+        ("spec", {"env_id": "AgentGen/Sokoban-v0"}, "spec field 'difficulty' is None, not a name"),
+        ("spec", {**SPEC, "knobs": [1]}, r"spec field 'knobs' is \[1\], not an object"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_value_that_an_episode_cannot_have_is_refused(name, value, message):
+    with pytest.raises(DataError, match=message):
+        from_line(json.dumps({**json.loads(LINE), name: value}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("reward", math.nan, "step field 'reward' is nan, not a finite number"),
+        ("score", -math.inf, "step field 'score' is -inf, not a finite number"),
+        ("reward", HUGE, r"step field 'reward' is 10{36}\.\.\., not a finite number"),
+        ("cost_usd", -0.1, "step field 'cost_usd' is -0.1, not a number from 0"),
+        ("completion_tokens", -1, "step field 'completion_tokens' is -1, not a count from 0"),
+        ("prompt_tokens", HUGE, r"step field 'prompt_tokens' is 10{36}\.\.\., not a count from 0"),
+        ("n_admissible", 2**53, "step field 'n_admissible' is 9007199254740992, not a count from 0"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_number_that_a_step_cannot_have_is_refused(name, value, message):
+    fields = json.loads(LINE)
+    fields["steps"][-1][name] = value
+    with pytest.raises(DataError, match=message):
         from_line(json.dumps(fields))
 
 
