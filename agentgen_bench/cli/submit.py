@@ -11,7 +11,6 @@ from agentgen_bench.cli.outputs import check_folder
 from agentgen_bench.cli.verify import Counter
 from agentgen_bench.errors import SpecError
 from agentgen_bench.evaluation.folder import read_manifest
-from agentgen_bench.evaluation.line_file import UnwrittenError
 from agentgen_bench.leaderboard.audit import Event, Record, append, entry_name
 from agentgen_bench.leaderboard.branch import branch_name, entry_text, prepare, study_text
 from agentgen_bench.leaderboard.entry import Named, digests, slug
@@ -21,6 +20,7 @@ from agentgen_bench.leaderboard.study_submit import submit_study
 from agentgen_bench.leaderboard.study_tables import StudyTable
 from agentgen_bench.leaderboard.submit import submit
 from agentgen_bench.leaderboard.table import Board
+from agentgen_bench.line_file import UnwrittenError
 
 EXAMPLES = """examples:
   agentgen-bench submit runs/core-v1_mine --org "My Lab" --model my-model-4b

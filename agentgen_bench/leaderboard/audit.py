@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from agentgen_bench.errors import EntryError
-from agentgen_bench.evaluation.line_file import UnwrittenError, sync
 from agentgen_bench.leaderboard.entry import digests, is_whole
 from agentgen_bench.leaderboard.safe import parse_json, read_bytes
+from agentgen_bench.line_file import UnwrittenError, sync
 
 AUDIT = "audit.jsonl"
 MAX_AUDIT_BYTES = 64 * 1024 * 1024
