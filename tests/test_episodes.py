@@ -90,7 +90,7 @@ def test_a_value_that_an_episode_cannot_have_is_refused(name, value, message):
         ("reward", math.nan, "step field 'reward' is nan, not a finite number"),
         ("score", -math.inf, "step field 'score' is -inf, not a finite number"),
         ("reward", HUGE, r"step field 'reward' is 10{36}\.\.\., not a finite number"),
-        ("cost_usd", -0.1, "step field 'cost_usd' is -0.1, not a number from 0"),
+        ("cost_usd", math.inf, "step field 'cost_usd' is inf, not a finite number"),
         ("completion_tokens", -1, "step field 'completion_tokens' is -1, not a count from 0"),
         ("prompt_tokens", HUGE, r"step field 'prompt_tokens' is 10{36}\.\.\., not a count from 0"),
         ("n_admissible", 2**53, "step field 'n_admissible' is 9007199254740992, not a count from 0"),
