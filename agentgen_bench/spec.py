@@ -20,7 +20,9 @@ Knob = str | int | float | bool | None | tuple[Any, ...]
 
 Preset = TypeVar("Preset")
 
-_ENV_ID = re.compile(rf"(?:agentgen_bench:)?{NAMESPACE}/(?P<family>\w+?)(?:-(?P<richness>[a-z]+))?-v(?P<version>\d+)")
+_ENV_ID = re.compile(
+    rf"(?:agentgen_bench:)?{NAMESPACE}/(?P<family>\w+?)(?:-(?P<richness>[a-z]+))?-v(?P<version>\d{{1,9}})"
+)
 
 
 def _check_name(name: str, value: Any, kind: type | None = None) -> None:
@@ -342,7 +344,7 @@ class TaskSpec:
         """Return the spec of a registered id and keyword arguments (any field of TaskSpec, or a family's knob)."""
         match = _ENV_ID.fullmatch(env_id)
         if match is None:
-            raise SpecError(f"unknown environment id {env_id!r}; ids look like '{NAMESPACE}/Sokoban-rich-v0'")
+            raise SpecError(f"unknown environment id {env_id!r:.100}; ids look like '{NAMESPACE}/Sokoban-rich-v0'")
         given = {"richness": match["richness"] or Richness.BASE, **knobs}
         return cls.of(match["family"], int(match["version"]), **given)
 

@@ -39,6 +39,7 @@ def test_an_id_with_its_module_is_the_same_id():
     ("env_id", "message"),
     [
         ("Sokoban", "unknown environment id 'Sokoban'; ids look like 'AgentGen/Sokoban-rich-v0'"),
+        (f"AgentGen/Sokoban-rich-v{'9' * 5000}", "unknown environment id 'AgentGen/Sokoban-rich-v9999"),
         ("AgentGen/Chess-rich-v0", "unknown family 'Chess'; choose one of: Sokoban, WebShop, ALFWorld, SciWorld"),
         ("AgentGen/Sokoban-huge-v0", "unknown richness 'huge'; choose one of: lean, base, rich"),
         (
@@ -46,6 +47,7 @@ def test_an_id_with_its_module_is_the_same_id():
             "Sokoban v9 cannot be made by agentgen-bench .*, which has v0; install",
         ),
     ],
+    ids=lambda value: value[:30],
 )
 def test_a_wrong_id_says_what_would_be_right(env_id, message):
     with pytest.raises(SpecError, match=message):
