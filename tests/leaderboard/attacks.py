@@ -276,7 +276,7 @@ ATTACKS: dict[str, Attack] = {
     # parts of an episode
     "deep-analysis": Attack(on_first(lambda line: line["analysis"].update(a=nested(DEEP))), "levels"),
     "deep-spec": Attack(on_first(lambda line: line["spec"]["knobs"].update(a=nested(DEEP))), "levels"),
-    "deep-within-limits": Attack(on_first(lambda line: line["analysis"].update(a=nested(9))), "analysis holds"),
+    "deep-within-limits": Attack(on_first(lambda line: line["analysis"].update(a=nested(9))), "field 'a' is [[["),
     "deep-templates": Attack(on_first(lambda line: line.update(action_templates=nested(9))), ""),
     "steps-30000": Attack(on_first(many_steps(30_000)), "values"),
     "steps-many": Attack(on_first(lambda line: many_steps(8_000)(line)), "has 8000 steps of at most"),
@@ -307,7 +307,7 @@ ATTACKS: dict[str, Attack] = {
     "steps-object": Attack(on_first(lambda line: line.update(steps={"a": 1})), ""),
     "step-null": Attack(on_first(lambda line: line.update(steps=[None])), ""),
     "spec-null-values": Attack(
-        on_first(lambda line: line.update(spec=dict.fromkeys(line["spec"]))), "not in the suite"
+        on_first(lambda line: line.update(spec=dict.fromkeys(line["spec"]))), "'env_id' is None, not a name"
     ),
     "sections-odd": Attack(on_first(lambda line: line.update(first_sections=[[1, {}, []]])), ""),
     "commands-odd": Attack(on_first(lambda line: line["steps"][0].update(admissible_commands=[{}])), ""),
@@ -317,7 +317,7 @@ ATTACKS: dict[str, Attack] = {
     "number-5000-digits": Attack(on_text('"seed": 0', '"seed": ' + "9" * 5000), "the number 9999"),
     "number-400-digits": Attack(on_text('"max_steps": ', '"max_steps": 1' + "0" * 400), "the number 1000"),
     "number-16-digits": Attack(on_text('"prompt_tokens": 0', '"prompt_tokens": 1' + "0" * 15), "the number 1000"),
-    "number-negative": Attack(on_text('"prompt_tokens": 0', '"prompt_tokens": -1'), "prompt_tokens is -1"),
+    "number-negative": Attack(on_text('"prompt_tokens": 0', '"prompt_tokens": -1'), "'prompt_tokens' is -1, not a"),
     "number-tokens-everywhere": Attack(everywhere(huge_tokens), "prompt_tokens is 999999999999999"),
     "number-huge-float": Attack(on_text('"score": 0.0', '"score": 1e308'), "score is recorded as 1e+308"),
     "number-infinite-float": Attack(on_text('"score": 0.0', '"score": 1e999'), "not a finite number"),
