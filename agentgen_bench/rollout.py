@@ -1,6 +1,7 @@
 """The one loop where environments and policies meet: evaluation, collection and training all use it."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import count
 from typing import Protocol
 
@@ -103,7 +104,7 @@ class _Loop:
             episode = resume(job, env, self._policy.name, self._record_text, number, past)
         except Exception as error:  # noqa: BLE001 - whatever an environment raises is that episode's failure, recorded
             if env is not None:
-                env.close()
+                _close(env)
             self._on_crash(error)
             return failed_start(job, self._policy.name, error)
         self.running[number] = episode
@@ -142,7 +143,7 @@ class _Loop:
         for episode in self.running.values():
             _forget(self._policy, episode)
         for env in [*(episode.env for episode in self.running.values()), *(env for _, env in self._idle)]:
-            env.close()
+            _close(env)
 
 
 def _ignore(_: object) -> None:
@@ -166,16 +167,22 @@ def _take_idle(idle: list[tuple[TaskSpec, gym.Env[str, str]]], spec: TaskSpec) -
             chosen = entry[1]
             idle.remove(entry)
         elif entry[0] != spec:
-            entry[1].close()
+            _close(entry[1])
             idle.remove(entry)
     return chosen
+
+
+def _close(env: gym.Env[str, str]) -> None:
+    """Close an environment; what it raises then is no episode's failure, and must not end the others."""
+    with suppress(Exception):
+        env.close()
 
 
 def _finish(episode: Running, idle: list[tuple[TaskSpec, gym.Env[str, str]]]) -> Episode:
     """Return the record of an ended episode; its environment becomes idle, or is closed where it crashed."""
     recorded = episode.finish()
     if episode.ending == "error":
-        episode.env.close()
+        _close(episode.env)
     else:
         idle.append((episode.job.spec, episode.env))
     return recorded

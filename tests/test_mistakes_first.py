@@ -18,6 +18,7 @@ MISTAKES = (
     ("evaluate --env AgentGen/SciWorld-v0 --env AgentGen/Sokoban-v0 --set size=-1", "size"),
     ("evaluate --env AgentGen/SciWorld-v0 --set max_commands=-3 --agent a.py:b", "max_commands=-3 is out of range"),
     ("evaluate --env AgentGen/SciWorld-v0 --output {file}/run", "is a file; choose another place"),
+    (f"evaluate --env AgentGen/SciWorld-v0 --output {{tmp}}/{'x' * 300}", "File name too long"),
     ("evaluate --env AgentGen/SciWorld-v0 --system-prompt @{tmp}/none", "cannot read"),
     ("evaluate --base-url localhost:80 --model m", "is no server URL"),
     ("collect --envs sciworld --model {tmp}/nothing", "no model folder at"),

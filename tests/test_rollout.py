@@ -106,6 +106,18 @@ def test_an_episode_whose_environment_cannot_tell_of_it_is_a_failure_and_the_oth
     assert [str(error) for error in crashes] == ["division by zero"]
 
 
+def test_an_environment_that_cannot_be_closed_ends_no_run():
+    class StaysOpen(CountingEnv):
+        def close(self):
+            raise OSError("the simulator has gone")
+
+        def step(self, action):
+            return super().step(1 / 0 if self.goal == 2 else action)
+
+    episodes = played(OraclePolicy(), make_env=lambda spec: StaysOpen())
+    assert [episode.ending for episode in episodes] == ["terminated", "error", *["terminated"] * 6]
+
+
 def test_a_failing_policy_ends_the_run_after_the_episodes_it_finished():
     class FailsAtSeedTwo(Recorder):
         def act(self, histories):

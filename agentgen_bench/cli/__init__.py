@@ -58,8 +58,10 @@ def _main(argv: Sequence[str] | None) -> int:
         return 130
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         return 1
-    except Exception:  # noqa: BLE001 - a fault of ours; left to the interpreter, its text would reach the terminal raw
-        traceback.print_exc()
+    except Exception as error:  # noqa: BLE001 - left to the interpreter, its text would reach the terminal raw
+        if isinstance(error, OSError) and error.filename is not None:  # a path that cannot be used, such as a long one
+            return _fail(f"cannot use {error.filename}: {error.strerror}", 1)
+        traceback.print_exc()  # a fault of ours
         return 1
 
 
@@ -87,6 +89,6 @@ def _let_go_of_stdout() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _fail(error: Exception, code: int) -> int:
+def _fail(error: Exception | str, code: int) -> int:
     print(f"agentgen-bench: error: {error}", file=sys.stderr)
     return code
