@@ -9,6 +9,7 @@ arguments give the same bytes in every process.
 
 import math
 import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -141,17 +142,21 @@ def check_possible(folder: Path) -> None:
 def written_whole(folder: Path) -> Iterator[Path]:
     """Give a folder to write a model to, which becomes `folder`, that `check_possible` found free, when it is whole.
 
-    A folder that a killed process left unfinished is removed. Raises RunError where the model cannot be written.
+    Raises RunError where the model cannot be written. A killed process leaves a hidden folder beside it.
     """
-    unfinished = folder.with_name(f"{folder.name}.tmp")
-    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished = None
     try:
-        unfinished.mkdir(parents=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # A name of its own: a folder that is there is somebody's, whatever it is called.
+        unfinished = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
         yield unfinished
+        unfinished.chmod(0o755)  # mkdtemp's are for their owner alone
         unfinished.replace(folder)
     except saving_errors() as error:
-        shutil.rmtree(unfinished, ignore_errors=True)
         raise RunError(f"cannot write the model to {folder}: {error}") from None
+    finally:
+        if unfinished is not None:
+            shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def environment_text(specs: Sequence[TaskSpec], episodes: int = 4) -> list[str]:

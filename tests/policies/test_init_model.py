@@ -105,8 +105,11 @@ def test_until_it_is_whole_nothing_has_the_models_name_and_a_killed_start_is_no_
         with pytest.raises(KeyboardInterrupt):
             init_model(tmp_path / "model", ["Push."], SMALL)
     assert not (tmp_path / "model").exists()
+    (tmp_path / "model.tmp").mkdir()
+    (tmp_path / "model.tmp" / "notes").write_text("a user's")
     init_model(tmp_path / "model", ["Push."], SMALL)
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "model.tmp"]
+    assert (tmp_path / "model.tmp" / "notes").read_text() == "a user's"
     assert (tmp_path / "model" / "training.json").is_file()
 
 
