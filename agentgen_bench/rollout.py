@@ -1,7 +1,7 @@
 """The one loop where environments and policies meet: evaluation, collection and training all use it."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from itertools import count
 from typing import Protocol
 
@@ -173,9 +173,11 @@ def _take_idle(idle: list[tuple[TaskSpec, gym.Env[str, str]]], spec: TaskSpec) -
 
 
 def _close(env: gym.Env[str, str]) -> None:
-    """Close an environment; what it raises then is no episode's failure, and must not end the others."""
-    with suppress(Exception):
+    """Close an environment; what it raises then is no episode's failure and must not end the others: a warning."""
+    try:
         env.close()
+    except Exception as error:  # noqa: BLE001 - whatever an environment raises
+        warnings.warn(f"an environment could not be closed: {type(error).__name__}: {error}", stacklevel=2)
 
 
 def _finish(episode: Running, idle: list[tuple[TaskSpec, gym.Env[str, str]]]) -> Episode:

@@ -114,7 +114,8 @@ def test_an_environment_that_cannot_be_closed_ends_no_run():
         def step(self, action):
             return super().step(1 / 0 if self.goal == 2 else action)
 
-    episodes = played(OraclePolicy(), make_env=lambda spec: StaysOpen())
+    with pytest.warns(UserWarning, match="an environment could not be closed: OSError: the simulator has gone"):
+        episodes = played(OraclePolicy(), make_env=lambda spec: StaysOpen())
     assert [episode.ending for episode in episodes] == ["terminated", "error", *["terminated"] * 6]
 
 
