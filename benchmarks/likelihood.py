@@ -4,7 +4,9 @@
 
 RUN is a run folder that FOLDER played (of any back end and precision). For each number of episodes, the run is judged
 under FOLDER in float32 and bfloat16, under each other folder, under other temperatures, and with the oracle's actions
-in made-up completions. Printed: the statistic, its limit, the verdict, tokens; at the end tokens per CPU-second.
+in made-up completions; and, of a sampled run, what is not FOLDER's under the temperature at which its mean is as
+expected, as somebody would state who can choose it afterwards. Printed: the statistic and its limit, the same of the
+ranks, the verdict, tokens; at the end tokens per CPU-second.
 """
 
 import argparse
@@ -15,7 +17,14 @@ from pathlib import Path
 from agentgen_bench.episodes import Episode
 from agentgen_bench.errors import EntryError
 from agentgen_bench.evaluation.folder import read_run
-from agentgen_bench.leaderboard.likelihood import Drawn, _Rebuilding, chosen_episodes, drawn_completions, judged
+from agentgen_bench.leaderboard.likelihood import (
+    MAX_TEMPERATURE,
+    Drawn,
+    _Rebuilding,
+    chosen_episodes,
+    drawn_completions,
+    judged,
+)
 from agentgen_bench.policies.base import Decision
 from agentgen_bench.policies.names import scripted_policy
 from agentgen_bench.policies.prefill import evidences
@@ -37,7 +46,8 @@ def main() -> None:
     played = run.manifest["policy"]
     sampling, config = Sampling(**played["sampling"]), PromptConfig.from_json(played["prompt"])
     print(f"{played['backend']} {played['dtype']}, temperature {sampling.temperature}, top_p {sampling.top_p}")
-    print(f"{'judged as':34}{'episodes':>9}{'tokens':>8}{'left out':>9}{'statistic':>11}{'limit':>8}  verdict")
+    limits = f"{'mean':>9}{'limit':>7}{'ranks':>9}{'limit':>7}"
+    print(f"{'judged as':34}{'episodes':>9}{'tokens':>8}{'left out':>9}{limits}  verdict")
     policies = {
         dtype: TransformersPolicy(args.model, config, sampling, dtype=dtype) for dtype in ("float32", "bfloat16")
     }
@@ -51,12 +61,16 @@ def main() -> None:
         same = policies["float32"]
         for other in args.other:
             name, _, folder = other.partition("=")
-            report(name, TransformersPolicy(folder, config, sampling), drawn, sampling, n, left_out)
+            weights = TransformersPolicy(folder, config, sampling)
+            report(name, weights, drawn, sampling, n, left_out)
+            report_best(name, weights, drawn, sampling, n, left_out)
         for factor in (0.8, 0.9, 1.1, 1.25) if not sampling.greedy else ():
             claimed = replace(sampling, temperature=factor * sampling.temperature)
             report(f"{factor} times the temperature", same, drawn, claimed, n, left_out)
         budget = played["max_model_len"] - sampling.max_tokens
-        report("the oracle's actions", same, made_up(episodes, same, config, budget), sampling, n, 0)
+        oracle = made_up(episodes, same, config, budget)
+        report("the oracle's actions", same, oracle, sampling, n, 0)
+        report_best("the oracle's", same, oracle, sampling, n, 0)
 
 
 class Counting(_Rebuilding):
@@ -83,6 +97,21 @@ def made_up(episodes: list[Episode], policy: TransformersPolicy, config: PromptC
     return found
 
 
+def report_best(
+    name: str, policy: TransformersPolicy, drawn: list[Drawn], sampling: Sampling, n: int, left_out: int
+) -> None:
+    """Report under the temperature at which the mean log-probability is as expected, where there is one up to 2."""
+    if sampling.greedy:
+        return
+    low, high = sampling.temperature / 2, MAX_TEMPERATURE
+    for _ in range(9):
+        middle = (low + high) / 2
+        claimed = replace(sampling, temperature=middle)
+        found = judged(evidences(policy, drawn, claimed), claimed, n_episodes=n, left_out=left_out)
+        low, high = (low, middle) if found.statistic > 0 else (middle, high)
+    report(f"{name}, best at {high:.2f}", policy, drawn, replace(sampling, temperature=high), n, left_out)
+
+
 def report(
     name: str, policy: TransformersPolicy, drawn: list[Drawn], sampling: Sampling, n: int, left_out: int
 ) -> None:
@@ -96,7 +125,8 @@ def report(
         return
     read = sum(len(one.prompt) + len(one.completion) for one in drawn)
     print(
-        f"{name:34}{n:9}{found.tokens:8}{left_out:9}{found.statistic:11.4f}{found.threshold:8.4f}  "
+        f"{name:34}{n:9}{found.tokens:8}{left_out:9}{found.statistic:9.4f}{found.threshold:7.4f}"
+        f"{found.rank_statistic:9.4f}{found.rank_threshold:7.4f}  "
         f"{'holds' if found.holds else 'found out'} ({read / seconds:.0f} tokens read a CPU-second)",
         flush=True,
     )

@@ -87,7 +87,7 @@ def report(
     offs = {}
     for dtype, judge in judges.items():
         each = [evidence(judge, prompt, ids, MODES[mode]) for prompt, (ids, _) in zip(prompts, drawn, strict=True)]
-        tokens: Evidence = np.array([token for completion in each for token in completion])
+        tokens: Evidence = np.array([token[:4] for completion in each for token in completion])
         verdict = "holds" if judged(each, MODES[mode], n_episodes=len(drawn), left_out=0).holds else "FOUND OUT"
         if mode == "sampled":
             offs[dtype] = (tokens[:, 0] + tokens[:, 1]).mean()

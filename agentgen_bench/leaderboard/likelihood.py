@@ -16,7 +16,7 @@ from agentgen_bench.leaderboard.fresh import read_fresh_episodes
 from agentgen_bench.leaderboard.records import prompt_of, read_entry_episodes
 from agentgen_bench.leaderboard.replay import RecordedPolicy
 from agentgen_bench.policies.base import Decision, Description, TokenSample
-from agentgen_bench.policies.prefill import TokenEvidence, evidences
+from agentgen_bench.policies.prefill import INTERVAL_ENDS, TokenEvidence, evidences
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.policies.transformers import TransformersPolicy
 from agentgen_bench.prompts import History, PromptConfig
@@ -32,8 +32,10 @@ from agentgen_bench.suites import Suite, load_suite
 GREEDY_GAP = 0.25  # a logit this far below the best may be the best in another kernel
 GREEDY_SHARE = 0.002  # of tokens may lie further below
 SAMPLED_BIAS = 0.01  # nats a token that the mean may be off
+RANK_BIAS = 0.01  # of the tokens may lie elsewhere among the likelier ones than sampling puts them
 OUTSIDE_SHARE = 0.002  # of tokens may lie outside top_k and top_p
 Z = 3.29  # two-sided normal quantile of a false alarm in a thousand
+RANK_Z = 4.0  # of one in 2,600, in any of the intervals
 MIN_TOKENS = 200  # fewer say nothing either way
 
 # Where the check could not tell, it says nothing: an entry must not pass by making it blind.
@@ -65,10 +67,12 @@ class Likelihood(NamedTuple):
     """The outcome: `holds` says that nothing speaks against the claim; the rest says what was looked at."""
 
     holds: bool
-    mode: str  # greedy or sampled
     statistic: float  # share of tokens beyond the gap, or mean log-probability above its expectation, in nats
     threshold: float
-    outside: float  # share of tokens that top_k and top_p leave out
+    rank_statistic: float  # sampled: share of the tokens too many in the interval that is closest to its limit
+    rank_threshold: float
+    outside: float  # sampled: share of tokens that top_k and top_p leave out
+    mode: str  # greedy or sampled
     tokens: int
     completions: int
     left_out: int  # completions whose tokens or prompt could not be rebuilt
@@ -79,9 +83,14 @@ class Likelihood(NamedTuple):
         """The outcome in a line."""
         verdict = "these weights" if self.holds else "NOT these weights, or not as recorded"
         what = "of greedy tokens are others" if self.mode == "greedy" else "nats a token off what sampling gives"
+        ranks = (
+            f"{self.rank_statistic:.4f} of the tokens elsewhere among the likelier ones ({self.rank_threshold:.4f}), "
+            if self.mode == "sampled"
+            else ""
+        )
         return (
-            f"{verdict}: {self.statistic:.4f} {what} (limit {self.threshold:.4f}), {self.outside:.4f} outside top-p "
-            f"and top-k; {self.tokens} tokens of {self.completions} completions in {self.episodes} episodes, "
+            f"{verdict}: {self.statistic:.4f} {what} (limit {self.threshold:.4f}), {ranks}{self.outside:.4f} outside "
+            f"top-p and top-k; {self.tokens} tokens of {self.completions} completions in {self.episodes} episodes, "
             f"{self.left_out} left out"
         )
 
@@ -201,7 +210,9 @@ def judged(
     Greedy: the share of tokens whose logit lies more than `GREEDY_GAP` below the best one is at most `GREEDY_SHARE`,
     up to chance. Sampled: with s the log-probability of a token, H the entropy and V the variance at its place, s + H
     has mean 0 and variance V whatever came before (a martingale difference), so |mean(s + H)| is at most
-    `SAMPLED_BIAS` + Z sqrt(sum V) / n; tokens that truncation leaves out are counted apart.
+    `SAMPLED_BIAS` + Z sqrt(sum V) / n; tokens that truncation leaves out are counted apart. So with the share of a
+    token that lies in each of `INTERVAL_ENDS`, whose mean is the interval's width: a temperature that was chosen to
+    bring the mean of s + H to 0 leaves too many tokens among the likeliest and among those that nobody would draw.
 
     Raises:
         EntryError: this says nothing: too few tokens, too many completions left out, or blindly drawn tokens would look
@@ -217,21 +228,58 @@ def judged(
             f"{left_out} of {n_completions} completions could not be rebuilt from the text, its token counts and the "
             f"settings on record; weights say nothing where that is more than {100 * MAX_LEFT_OUT:g} %"
         )
-    inside = [token for token in flat if math.isfinite(token.logprob)]
-    outside = 1 - len(inside) / n
-    if sampling.greedy:
-        statistic = sum(token.gap > GREEDY_GAP for token in flat) / n
-        threshold = GREEDY_SHARE + Z * math.sqrt(GREEDY_SHARE * (1 - GREEDY_SHARE) / n)
-        holds = statistic <= threshold
-    else:
-        statistic = math.fsum(token.logprob + token.entropy for token in inside) / max(1, len(inside))
-        spread = math.sqrt(math.fsum(token.variance for token in inside)) / max(1, len(inside))
-        threshold = SAMPLED_BIAS + Z * spread
-        holds = abs(statistic) <= threshold and outside <= OUTSIDE_SHARE + Z * math.sqrt(OUTSIDE_SHARE / n)
+    outcome = _greedy(flat) if sampling.greedy else _sampled(flat)
+    if outcome.holds:
+        _check_telling(flat, MIN_BLIND if sampling.greedy else max(MIN_BLIND, outcome.threshold))
     mode = "greedy" if sampling.greedy else "sampled"
-    if holds:
-        _check_telling(flat, MIN_BLIND if sampling.greedy else max(MIN_BLIND, threshold))
-    return Likelihood(holds, mode, statistic, threshold, outside, n, len(completions), left_out, n_episodes)
+    return Likelihood(*outcome, mode, n, len(completions), left_out, n_episodes)
+
+
+class _Outcome(NamedTuple):
+    """What the tokens say; the fields are those of `Likelihood`."""
+
+    holds: bool
+    statistic: float
+    threshold: float
+    rank_statistic: float
+    rank_threshold: float
+    outside: float
+
+
+def _greedy(tokens: Sequence[TokenEvidence]) -> _Outcome:
+    n = len(tokens)
+    statistic = sum(token.gap > GREEDY_GAP for token in tokens) / n
+    threshold = GREEDY_SHARE + Z * math.sqrt(GREEDY_SHARE * (1 - GREEDY_SHARE) / n)
+    return _Outcome(statistic <= threshold, statistic, threshold, 0.0, 0.0, 0.0)
+
+
+def _sampled(tokens: Sequence[TokenEvidence]) -> _Outcome:
+    inside = [token for token in tokens if math.isfinite(token.logprob)]
+    n = max(1, len(inside))
+    statistic = math.fsum(token.logprob + token.entropy for token in inside) / n
+    threshold = SAMPLED_BIAS + Z * math.sqrt(math.fsum(token.variance for token in inside)) / n
+    rank_statistic, rank_threshold = _ranks(inside)
+    outside = 1 - len(inside) / len(tokens)
+    holds = (
+        abs(statistic) <= threshold
+        and abs(rank_statistic) <= rank_threshold
+        and outside <= OUTSIDE_SHARE + Z * math.sqrt(OUTSIDE_SHARE / len(tokens))
+    )
+    return _Outcome(holds, statistic, threshold, rank_statistic, rank_threshold, outside)
+
+
+def _ranks(tokens: Sequence[TokenEvidence]) -> tuple[float, float]:
+    """Return how many of the tokens are too many in an interval of `INTERVAL_ENDS`, as a share, and the limit.
+
+    Of the intervals it is the one that comes closest to its limit, or goes farthest beyond.
+    """
+    n, low, found = max(1, len(tokens)), 0.0, []
+    for k, high in enumerate(INTERVAL_ENDS):
+        off = math.fsum(token.overlaps[k] for token in tokens) / n - (high - low)
+        spread = math.sqrt(math.fsum(token.overlap_variances[k] for token in tokens)) / n
+        found.append((off, RANK_BIAS + RANK_Z * spread))
+        low = high
+    return max(found, key=lambda interval: abs(interval[0]) / interval[1])
 
 
 def _check_telling(tokens: Sequence[TokenEvidence], least: float) -> None:

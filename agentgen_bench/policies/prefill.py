@@ -8,6 +8,11 @@ from agentgen_bench.policies.decoding import kept_logits
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.policies.transformers import TransformersPolicy
 
+# Where the tokens of a distribution lie, the likeliest first, each as wide as it is likely: the intervals that are told
+# apart end here. The likeliest quarter, two more, and then finer, where what nobody would draw lies.
+INTERVAL_ENDS = (0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
+_ROWS = 64  # distributions looked at together, each of V numbers and several times
+
 
 class TokenEvidence(NamedTuple):
     """A completion token under the model, in the distribution that it is said to be drawn from.
@@ -19,6 +24,10 @@ class TokenEvidence(NamedTuple):
     `blind` and `kept` are about the distribution alone: how far log-probability lies above minus the entropy on average
     of a token that is drawn blindly, each of those left by top_k and top_p as likely (0 where the distribution is
     uniform, else below), and the share of the vocabulary that they leave, in (0, 1].
+
+    Lay the tokens of the distribution side by side, the likeliest first, each as wide as it is likely: `overlaps` says
+    which share of the token lies in each interval of `INTERVAL_ENDS`. Of a token that was drawn each has the interval's
+    width as expectation; `overlap_variances` are the variances. Both are empty where the token is left out.
     """
 
     logprob: float
@@ -27,6 +36,8 @@ class TokenEvidence(NamedTuple):
     gap: float
     blind: float
     kept: float
+    overlaps: tuple[float, ...] = ()
+    overlap_variances: tuple[float, ...] = ()
 
 
 def evidence(
@@ -79,7 +90,15 @@ def _read(
     with torch.inference_mode():
         logits = policy.model(input_ids=ids).logits[0]  # (T, V)
         return [
-            _evidence(logits[start - 1 : start - 1 + length].float(), ids[0, start : start + length], sampling)
+            [
+                token
+                for k in range(start, start + length, _ROWS)
+                for token in _evidence(
+                    logits[k - 1 : min(k + _ROWS, start + length) - 1].float(),
+                    ids[0, k : min(k + _ROWS, start + length)],
+                    sampling,
+                )
+            ]
             for start, length in places
         ]
 
@@ -100,4 +119,32 @@ def _evidence(logits: Any, chosen: Any, sampling: Sampling) -> list[TokenEvidenc
     n_left = left.sum(dim=-1)
     blind = logprobs.where(left, torch.zeros_like(logprobs)).sum(dim=-1) / n_left + entropy
     columns = (own, entropy, variance.clamp(min=0), gap, blind, n_left / logits.shape[-1])
-    return [TokenEvidence(*row) for row in zip(*[column.tolist() for column in columns], strict=True)]
+    rows = zip(*[column.tolist() for column in columns], strict=True)
+    if sampling.greedy:  # asks about the likeliest token alone
+        return [TokenEvidence(*row) for row in rows]
+    overlaps = zip(*[columns.tolist() for columns in _overlaps(chances.double(), chosen)], strict=True)
+    return [
+        TokenEvidence(*row, tuple(mean), tuple(spread)) if math.isfinite(row[0]) else TokenEvidence(*row)
+        for row, (mean, spread) in zip(rows, overlaps, strict=True)
+    ]
+
+
+def _overlaps(chances: Any, chosen: Any) -> tuple[Any, Any]:
+    """Return `TokenEvidence.overlaps` and their variances, (completion, intervals) each, of chances (completion, V)."""
+    import torch
+
+    sorted_chances, order = chances.sort(dim=-1, descending=True, stable=True)
+    ends = sorted_chances.cumsum(dim=-1)
+    ends = ends / ends[:, -1:]
+    begins = torch.nn.functional.pad(ends[:, :-1], (1, 0))
+    widths = ends - begins  # 0 where the sum does not feel so small a chance
+    place = (order == chosen[:, None]).int().argmax(dim=-1, keepdim=True)
+    overlaps, variances, low = [], [], 0.0
+    for high in INTERVAL_ENDS:
+        common = (ends.clamp(max=high) - begins.clamp(min=low)).clamp(min=0)  # (completion, V)
+        at = (begins >= low) & (begins < high) if high < 1 else begins >= low
+        share = torch.where(widths > 0, common / widths, at.to(common.dtype))
+        overlaps.append(share.gather(-1, place)[:, 0])
+        variances.append(((common * share).sum(dim=-1) - (high - low) ** 2).clamp(min=0))
+        low = high
+    return torch.stack(overlaps, dim=-1), torch.stack(variances, dim=-1)

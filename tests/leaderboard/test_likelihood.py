@@ -27,7 +27,7 @@ from agentgen_bench.leaderboard.likelihood import (
 from agentgen_bench.leaderboard.records import packed
 from agentgen_bench.leaderboard.submit import submit
 from agentgen_bench.policies.base import Decision
-from agentgen_bench.policies.prefill import TokenEvidence, evidence, evidences
+from agentgen_bench.policies.prefill import INTERVAL_ENDS, TokenEvidence, _evidence, evidence, evidences
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.prompts import History, PromptConfig
 from agentgen_bench.rollout import Job, play
@@ -39,6 +39,7 @@ from tests.policies.conftest import TEXTS
 HOT = Sampling(temperature=1.0, max_tokens=48, seed=5)
 GREEDY = Sampling(max_tokens=48)
 N_PROMPTS = 24
+WIDTHS = (0.25, 0.25, 0.25, 0.15, 0.09, 0.01)  # of the intervals
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +109,10 @@ def test_another_prompt_is_found(models):
     assert not verdict(hinted, models[0], HOT).holds
 
 
+def numbers(token: TokenEvidence) -> list[float]:
+    return [*token[:-2], *token.overlaps, *token.overlap_variances]
+
+
 def test_a_growing_chat_is_read_once_with_the_same_evidence(models, monkeypatch):
     policy = policy_of(models[0])
     first, second, third = sampled(models[0], HOT)[:3]
@@ -122,7 +127,7 @@ def test_a_growing_chat_is_read_once_with_the_same_evidence(models, monkeypatch)
         len(third.prompt) + len(third.completion),
     ]
     for one, other in zip(together, apart, strict=True):
-        assert np.array(one) == pytest.approx(np.array(other), abs=1e-4)
+        assert [numbers(token) for token in one] == [pytest.approx(numbers(token), abs=1e-4) for token in other]
 
 
 def test_the_evidence_is_that_of_the_distribution(models):
@@ -142,26 +147,80 @@ def test_the_evidence_is_that_of_the_distribution(models):
     assert cut.kept == pytest.approx(4 / len(chances))
 
 
-def simulated(rng: np.random.Generator, n_tokens: int, claimed: float = 1.0) -> list[TokenEvidence]:
-    """Return the evidence on tokens drawn at temperature 1 from random distributions, judged at another one."""
-    logits = rng.normal(size=(n_tokens, 50)) * 2
-    found = []
-    for row in logits:
-        true, stated = (np.exp(row / t) / np.exp(row / t).sum() for t in (1.0, claimed))
-        token = rng.choice(50, p=true)
-        logs = np.log(stated)
-        entropy = -(stated * logs).sum()
-        variance = (stated * logs**2).sum() - entropy**2
-        found.append(TokenEvidence(logs[token], entropy, variance, row.max() - row[token], logs.mean() + entropy, 1.0))
-    return found
+def drawn_at(logits: np.ndarray, rng: np.random.Generator, temperature: float = 1.0) -> np.ndarray:
+    """Return a token for each row of logits (n, V)."""
+    noise = rng.gumbel(size=logits.shape)
+    return (logits / temperature + noise).argmax(axis=1)
+
+
+def judged_at(logits: np.ndarray, tokens: np.ndarray, temperature: float = 1.0) -> Likelihood:
+    """Return what logits (n, V) say of tokens (n,) that are said to be drawn at a temperature."""
+    torch = pytest.importorskip("torch")
+    sampling = dataclasses.replace(HOT, temperature=temperature)
+    found = _evidence(torch.from_numpy(logits).float(), torch.from_numpy(tokens), sampling)
+    return judged([found], sampling, n_episodes=1, left_out=0)
+
+
+def best_temperature(logits: np.ndarray, tokens: np.ndarray) -> float:
+    """Return the temperature under which the mean log-probability is as expected: what a cheat would state."""
+    low, high = 0.2, 2.0
+    for _ in range(20):
+        middle = (low + high) / 2
+        low, high = (low, middle) if judged_at(logits, tokens, middle).statistic > 0 else (middle, high)
+    return (low + high) / 2
 
 
 def test_false_alarms_are_as_rare_as_said_and_a_small_change_needs_more_tokens():
     rng = stream("tests", "likelihood")
-    true = [judged([simulated(rng, 300)], HOT, n_episodes=1, left_out=0).holds for _ in range(100)]
-    assert sum(true) >= 99
-    few, many = (judged([simulated(rng, n, 0.9)], HOT, n_episodes=1, left_out=0) for n in (300, 12_000))
-    assert (few.holds, many.holds) == (True, False)
+    logits = [2 * rng.normal(size=(300, 50)) for _ in range(200)]
+    true = [judged_at(row, drawn_at(row, rng)).holds for row in logits]
+    assert sum(true) >= 198
+    many = np.concatenate(logits)[:12_000]
+    tokens = drawn_at(many, rng)
+    assert [judged_at(many[:n], tokens[:n], 0.9).holds for n in (300, 12_000)] == [True, False]
+
+
+def third_likeliest(logits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return np.argsort(-logits, axis=1)[:, 2]
+
+
+def a_fifth_drawn_blindly(logits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    blind = rng.integers(logits.shape[1], size=len(logits))
+    return np.where(rng.random(len(logits)) < 0.2, blind, drawn_at(logits, rng))
+
+
+def cold_and_hot_ones(logits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return np.where(rng.random(len(logits)) < 0.5, drawn_at(logits, rng, 0.2), drawn_at(logits, rng, 2.0))
+
+
+@pytest.mark.parametrize("written", [third_likeliest, a_fifth_drawn_blindly, cold_and_hot_ones])
+def test_a_temperature_that_is_chosen_afterwards_does_not_hide_where_the_tokens_lie(written):
+    rng = stream("tests", "likelihood", written.__name__)
+    logits = 2 * rng.normal(size=(3000, 50))
+    tokens = written(logits, rng)
+    stated = best_temperature(logits, tokens)
+    assert stated < 1.95  # within what is checked
+    found = judged_at(logits, tokens, stated)
+    assert abs(found.statistic) < found.threshold / 2  # this much alone would pass
+    assert not found.holds
+    assert abs(found.rank_statistic) > found.rank_threshold
+    honest = judged_at(logits, drawn_at(logits, rng, stated), stated)
+    assert honest.holds, honest.text
+
+
+def test_where_a_token_lies_among_the_likelier_ones():
+    torch = pytest.importorskip("torch")
+    chances = np.array([[0.1, 0.6, 0.0, 0.3]])  # side by side: 0 to .6 the second, to .9 the fourth, to 1 the first
+    logits = torch.from_numpy(np.log(np.maximum(chances, 1e-300))).expand(4, 4)
+    first, second, never, fourth = _evidence(logits, torch.arange(4), HOT)
+    assert INTERVAL_ENDS == (0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
+    assert second.overlaps == pytest.approx((0.25 / 0.6, 0.25 / 0.6, 0.1 / 0.6, 0, 0, 0), abs=1e-6)
+    assert fourth.overlaps == pytest.approx((0, 0, 0.5, 0.5, 0, 0), abs=1e-6)
+    assert first.overlaps == pytest.approx((0, 0, 0, 0, 0.9, 0.1), abs=1e-6)
+    assert never.overlaps == pytest.approx((0, 0, 0, 0, 0, 1), abs=1e-6)
+    third_interval = (0.6 * (0.1 / 0.6) ** 2 + 0.3 * 0.5**2) - 0.25**2  # its variance over the tokens
+    for one in (first, second, never, fourth):
+        assert one.overlap_variances[2] == pytest.approx(third_interval, abs=1e-6)
 
 
 def test_too_few_tokens_say_nothing():
@@ -170,7 +229,7 @@ def test_too_few_tokens_say_nothing():
 
 
 def test_more_than_a_tenth_of_completions_left_out_says_nothing():
-    sound = [[TokenEvidence(-1.0, 1.0, 0.5, 0.0, -3.0, 1.0)] * 50] * 9
+    sound = [[TokenEvidence(-1.0, 1.0, 0.5, 0.0, -3.0, 1.0, WIDTHS, (0.0,) * 6)] * 50] * 9
     assert judged(sound, HOT, n_episodes=1, left_out=1).holds
     with pytest.raises(EntryError, match=r"2 of 11 completions could not be rebuilt .* more than 10 %"):
         judged(sound, HOT, n_episodes=1, left_out=2)
@@ -182,7 +241,8 @@ def test_more_than_a_tenth_of_completions_left_out_says_nothing():
 def test_weights_that_make_all_tokens_as_likely_say_nothing(models, sampling):
     policy = policy_of(models[0], sampling)
     policy.model.lm_head.weight.data *= 1e-3  # which greedy decoding would not notice
-    texts = [policy.chat.encode(text) for text in TEXTS[:N_PROMPTS]]  # of nobody's drawing
+    rng = stream("tests", "likelihood", "blind")
+    texts = rng.integers(policy.model.config.vocab_size, size=(N_PROMPTS, 40)).tolist()  # as nobody would write
     tokens = evidences(policy, [(text[:5], text[5:]) for text in texts], sampling)
     with pytest.raises(EntryError, match="these weights say nothing: they make all tokens about as likely"):
         judged(tokens, sampling, n_episodes=1, left_out=0)

@@ -19,7 +19,7 @@ from tests.leaderboard.studies import NAME, origins, weights
 
 pytestmark = pytest.mark.usefixtures("small_protocol_shipped")
 ENTRY = "20261128_Lab__tiny"
-HOLDS = Likelihood(True, "sampled", 0.001, 0.02, 0.0, 900, 60, 0, 6)
+HOLDS = Likelihood(True, 0.001, 0.02, 0.001, 0.02, 0.0, "sampled", 900, 60, 0, 6)
 
 
 @pytest.fixture(scope="module")
