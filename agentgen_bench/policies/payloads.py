@@ -38,9 +38,13 @@ class ChatRequest:
         return {name: value for name, value in found.items() if name not in refused}
 
     def payload(self, chat: Sequence[Message], parameters: Parameters, tools: Sequence[Tool] = ()) -> dict[str, object]:
-        """Return the body of a request for the messages, to be answered by a call of one of the tools, if any."""
+        """Return the body of a request for the messages, to be answered by a call of one of the tools, if any.
+
+        Without tools no choice among them is sent: servers refuse that.
+        """
         if not tools:
             listed = [{"role": message.role, "content": message.content} for message in chat]
-            return {"model": self.model, "messages": listed, **parameters}
+            own = {name: value for name, value in parameters.items() if name != "tool_choice"}
+            return {"model": self.model, "messages": listed, **own}
         schemas = [tool.schema() for tool in tools]
         return {"model": self.model, "messages": wire_messages(chat), "tools": schemas, **parameters}

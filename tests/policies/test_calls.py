@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,16 @@ def test_a_request_holds_the_familys_functions(server: StubServer, histories: li
 def test_other_protocols_send_none(server: StubServer, histories: list[History], protocol: str) -> None:
     policy(server, prompt=PromptConfig(protocol=protocol)).act(histories[:1])
     assert not {"tools", "tool_choice"} & server.payloads[0].keys()
+
+
+def test_where_a_context_is_asked_for_neither_functions_nor_a_choice_of_them_are_sent(
+    server: StubServer, histories: list[History]
+) -> None:
+    words = "When using `tool_choice`, `tools` must be set."  # vLLM's
+    kept = completion("=== CONTEXT ===\nfraz is up\n=== END OF CONTEXT ===")
+    server.answer = lambda payload, n: refusal(400, words) if "tool_choice" in payload else kept
+    (decision,) = policy(server, prompt=TOOLS).act([replace(histories[0], context_chars=100)])
+    assert (decision.action, "tools" in server.payloads[0]) == ("fraz is up", False)
 
 
 @pytest.mark.parametrize(
