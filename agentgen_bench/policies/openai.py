@@ -216,8 +216,10 @@ class OpenAIPolicy:
                 f"{advice}"
             )
         self._refused[name] = answer.message
-        instead = " max_completion_tokens is sent instead" if name == LENGTH_FIELDS[0] else ""
-        self._say(f"the server at {self.base_url} does not take {name}; it is left out ({answer.message}){instead}")
+        then = " max_completion_tokens is sent instead" if name == LENGTH_FIELDS[0] else ""
+        if name == "chat_template_kwargs" and not self.prompt_config.thinking:
+            then = " that no thought is wanted stands in the prompt alone"
+        self._say(f"the server at {self.base_url} does not take {name}; it is left out ({answer.message}){then}")
 
     def _refusal(self, answer: Answer) -> PolicyError:
         if answer.status == 401:

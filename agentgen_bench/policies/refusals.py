@@ -79,11 +79,18 @@ def refused_parameter(answer: Answer, sent: Mapping[str, object]) -> str | None:
     named = error.get("param") if isinstance(error, Mapping) else None
     if isinstance(named, str) and named in sent and "both" not in text:
         return named
-    found = [name for name in sent if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text)]
+    found = [name for name in sent if _names(text, name) or (name in _ALSO and _names(text, _ALSO[name]))]
     if not found:
         return None
     return next((name for name in found if sent[name] == USUAL.get(name, _NOTHING)), found[-1])
 
+
+def _names(text: str, parameter: str) -> bool:
+    return re.search(rf"(?<![\w-]){re.escape(parameter)}(?![\w-])", text) is not None
+
+
+# What else refusals call a parameter: vLLM's of Mistral tokenizers name the one beside it, which we never send.
+_ALSO = {"chat_template_kwargs": "chat_template"}
 
 # What OpenAI's API does where a parameter is not sent.
 USUAL = {"temperature": 1.0, "top_p": 1.0}

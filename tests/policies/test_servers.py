@@ -220,6 +220,22 @@ def test_a_validation_error_names_what_is_refused(server: StubServer, histories:
     assert policy(server).act(histories[:1])[0].action == "up"
 
 
+@pytest.mark.parametrize("thinking", [True, False])
+def test_a_tokenizer_without_a_template_is_sent_no_switch_of_one(
+    server: StubServer, histories: list[History], thinking: bool
+) -> None:
+    server.models = served("vllm")
+    server.answer = picky(chat_template_kwargs="chat_template is not supported for Mistral tokenizers.")
+    said: list[str] = []
+    asked = policy(server, prompt=PromptConfig(thinking=thinking), say=said.append)
+    assert asked.act(histories[:1])[0].action == "up"
+    assert said[0].endswith("stands in the prompt alone") == (not thinking)
+    assert (asked.describe()["refused"], "chat_template_kwargs" in server.payloads[-1]) == (
+        ["chat_template_kwargs"],
+        False,
+    )
+
+
 def test_both_length_fields_may_be_refused(server: StubServer, histories: list[History]) -> None:
     server.answer = picky(max_tokens="unknown field max_tokens", max_completion_tokens="unknown field")
     with pytest.raises(PolicyError, match="unknown field"):
