@@ -89,6 +89,7 @@ class History:
     action_templates: tuple[str, ...]
     context: str = ""  # what was kept of earlier tasks of a pack
     context_chars: int | None = None  # where a new context is asked for: its characters at most; None: an action is
+    dropped_turns: int = 0  # how many of `turns` the input of the step before left out
 
     @property
     def asks_context(self) -> bool:

@@ -58,6 +58,7 @@ class Running:
     link: str
     conversation: "_Conversation"  # the one at hand
     turns: list[Turn] = field(default_factory=list)
+    dropped_turns: int = 0  # of `turns`, by the last decision
     steps: list[Step] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)  # those begun of a pack of solve and update episodes
     ending: Ending | None = None
@@ -78,6 +79,7 @@ class Running:
             turns=tuple(self.turns),
             admissible_commands=self.info["admissible_commands"],
             action_templates=self.action_templates,
+            dropped_turns=self.dropped_turns,
         )
         if not self.parts:
             return whole
@@ -101,11 +103,13 @@ class Running:
         info: Info = found  # type: ignore[assignment]  # Gymnasium says dict[str, Any]
         conversation = _conversation(info) if "task_number" in info or "part" in info else _WHOLE
         if conversation == self.conversation:
+            self.dropped_turns = decision.dropped_turns
             ids = () if decision.sample is None else decision.sample.completion_ids
             commands = tuple(self.info["admissible_commands"])
             self.turns.append(Turn(self.observation, decision.action, decision.completion, commands, ids))
         else:  # the next task or part of a pack: what the agent keeps of the last is its note or context
             self.turns.clear()
+            self.dropped_turns = 0
             self.parts += _parts(info)
             self.conversation = conversation
         self.observation, self.info = observation, info

@@ -1,8 +1,9 @@
 """A model behind an OpenAI-compatible server: vLLM, SGLang, llama.cpp, or a hosted service.
 
-The server tokenizes, so a prompt that does not fit is found out by its refusal: history is then dropped, turn by
-turn, until it fits. Whether a seeded completion repeats is the server's affair; the seeds sent do. docs/servers.md
-tells what is sent, what is recorded and which failures are tried again.
+The server tokenizes, so a prompt that does not fit is found out by its refusal: history is then dropped until it
+fits, turn by turn under windows, by halves in chats, as for a model in this process. Whether a seeded completion
+repeats is the server's affair; the seeds sent do. docs/servers.md tells what is sent, what is recorded and which
+failures are tried again.
 """
 
 import copy
@@ -146,15 +147,19 @@ class OpenAIPolicy:
 
     async def decide(self, history: History) -> Decision:
         """Return the decision of one history; a coroutine of this policy's client."""
+        is_window = self.prompt_config.protocol == "window"
         most = shown_turns(history, self.prompt_config)
         tools = tools_for(history) if self._calls else ()
-        for turns in range(most, -1, -1):
+        turns = most if is_window else max(0, most - history.dropped_turns)  # a chat goes on from where it began
+        while True:
             chat = messages(history, self.prompt_config, turns=turns)
             reply = await self._complete(chat, history.key, tools)
             if reply is not None:
                 chars = sum(len(message.content) for message in chat)
                 return self._decision(history, reply, chars, most - turns)
-        return Decision("", None, ParseReason.PROMPT_TOO_LONG)
+            if not turns:
+                return Decision("", None, ParseReason.PROMPT_TOO_LONG)
+            turns -= 1 if is_window else (turns + 1) // 2  # of a chat its older half, as `chat.first_shown` has it
 
     def _decision(self, history: History, reply: Reply, prompt_chars: int, dropped_turns: int) -> Decision:
         opening = "" if self._around is None else self._around.opening

@@ -8,9 +8,12 @@ import pytest
 from agentgen_bench.errors import PolicyError
 from agentgen_bench.parsing import ParseReason
 from agentgen_bench.policies.base import Policy
+from agentgen_bench.policies.chat import first_shown
 from agentgen_bench.policies.openai import OpenAIPolicy
 from agentgen_bench.policies.sampling import Sampling
-from agentgen_bench.prompts import History, PromptConfig
+from agentgen_bench.prompts import History, PromptConfig, Protocol, Turn
+from agentgen_bench.rollout import Job, play
+from agentgen_bench.spec import TaskSpec
 from tests.policies.stub_server import Reply, StubServer, completion, policy, refusal
 
 
@@ -155,6 +158,29 @@ def test_history_is_dropped_until_the_prompt_fits(
     prompts = [payload["messages"][0]["content"] for payload in server.payloads]
     assert (decision.action, decision.dropped_turns) == ("up", 2)
     assert [prompt.count("] Action:") for prompt in prompts] == [2, 1, 0]
+
+
+@pytest.mark.parametrize("protocol", ["chat", "tools"])
+def test_a_chat_that_outgrows_the_server_drops_its_older_half_as_a_local_one_does(
+    server: StubServer, protocol: Protocol
+) -> None:
+    most = 9  # messages: four turns and the observation at hand
+    spec = TaskSpec("Sokoban", difficulty="easy", split="test")
+    server.answer = lambda payload, n: OVERFLOWS[0] if len(payload["messages"]) > most else completion("hm")
+    (played,) = play([Job(spec, 0)], policy(server, prompt=PromptConfig(protocol=protocol)))
+    dropped = [step.dropped_turns for step in played.steps]
+    assert dropped == [
+        first_shown(turns, lambda first, last: 2 * (last - first) + 1 <= most) for turns in range(len(played.steps))
+    ]
+    n_drops = len(set(dropped)) - 1
+    assert (n_drops > 2, len(server.payloads)) == (True, len(played.steps) + n_drops)
+
+
+def test_an_episode_that_is_gone_on_with_shows_the_turns_that_it_showed_before(server: StubServer) -> None:
+    past = Turn("grid", None, "hm")
+    gone_on = History(("l", 0, 0, 8), "Sokoban", "Push.", 8, 9, "grid", (past,) * 7, (), ("up",), dropped_turns=5)
+    decision = policy(server, prompt=PromptConfig(protocol="chat")).act([gone_on])[0]
+    assert (decision.dropped_turns, len(server.payloads[0]["messages"])) == (5, 5)
 
 
 def test_history_is_dropped_where_the_server_would_cut_the_completion_short(
