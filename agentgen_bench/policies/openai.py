@@ -16,7 +16,7 @@ from typing import Any, Self
 from agentgen_bench.address import API_KEY_VARIABLE, clean_key
 from agentgen_bench.answers import read_answer, tools_for
 from agentgen_bench.errors import PolicyError
-from agentgen_bench.parsing import PARSING_VERSION, ParseReason
+from agentgen_bench.parsing import PARSING_VERSION, ParseReason, without_stop
 from agentgen_bench.policies.asking import Answered, Asking, Request
 from agentgen_bench.policies.backends import BackEnd, Wanted
 from agentgen_bench.policies.base import Decision, Description
@@ -92,6 +92,7 @@ class OpenAIPolicy:
         self._refused: dict[str, str] = {}  # parameter: the server's words
         self._around: Around | None = None
         self._is_settled = self._has_answered = False
+        self._takes_thoughts = False  # out of the content, as far as its replies have shown
 
     @property
     def _calls(self) -> bool:
@@ -162,10 +163,8 @@ class OpenAIPolicy:
             turns -= 1 if is_window else (turns + 1) // 2  # of a chat its older half, as `chat.first_shown` has it
 
     def _decision(self, history: History, reply: Reply, prompt_chars: int, dropped_turns: int) -> Decision:
-        opening = "" if self._around is None else self._around.opening
-        text = reply.completion
-        if opening and text and not text.lstrip().startswith(opening):  # the template has written it already
-            text = opening + text
+        reply = self._stopped(reply)
+        text = self._opening(reply) + reply.completion
         if self._calls:
             text += written_calls(reply.tool_calls, cut=reply.is_cut)
         reading = read_answer(text, history, self.prompt_config, cut=reply.is_cut)
@@ -180,6 +179,21 @@ class OpenAIPolicy:
             finish_reason=reply.finish_reason,
             marks=reading.marks,
         )
+
+    def _stopped(self, reply: Reply) -> Reply:
+        """Return the reply up to where the action format stops, as of a server that takes `stop`."""
+        content = without_stop(reply.content, self.prompt_config.action_format)
+        return reply if content == reply.content else reply._replace(content=content, finish_reason="stop")
+
+    def _opening(self, reply: Reply) -> str:
+        """Return `<think>` where the chat template wrote it, so that the reply's text begins inside the thought.
+
+        Not where the server, or a gateway before it, took the thought out and it was empty. Of an answer that was cut
+        the reply itself has to say so: some servers leave a thought without an end where it is.
+        """
+        opening, text = "" if self._around is None else self._around.opening, reply.completion
+        is_taken_out = reply.thought is not None or (self._takes_thoughts and not reply.is_cut)
+        return "" if not text or is_taken_out or text.lstrip().startswith(opening) else opening
 
     async def _complete(
         self, chat: Sequence[Message], key: tuple[str | int, ...], tools: Sequence[Tool]
@@ -197,7 +211,9 @@ class OpenAIPolicy:
                 return None
             if answer.is_success:
                 self._has_answered = True
-                return self._fitting(read_reply(answer.body))
+                reply = read_reply(answer.body)
+                self._takes_thoughts = self._takes_thoughts or reply.thought is not None
+                return self._fitting(reply)
             refused = refused_parameter(answer, parameters)
             if refused is None:
                 raise self._refusal(answer)

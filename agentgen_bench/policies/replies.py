@@ -39,16 +39,26 @@ PERMANENT_CODES = frozenset(
 class Reply(NamedTuple):
     """One choice of a chat completion.
 
-    `finish_reason` is one of stop, length, tool_calls, content_filter, or the server's own word; None where it says
-    none. `tool_calls` are as the server wrote them (`calls.written_calls` reads them). Token counts are 0 where the
-    server reports none that are numbers in [0, `MAX_STEP_TOKENS`].
+    `thought` is what the server took out of the content as a thought: "" where it says that there was none, None where
+    it says nothing of thoughts. `finish_reason` is one of stop, length, tool_calls, content_filter, or the server's own
+    word; None where it says none. `tool_calls` are as the server wrote them (`calls.written_calls` reads them). Token
+    counts are 0 where the server reports none that are numbers in [0, `MAX_STEP_TOKENS`].
     """
 
-    completion: str
+    content: str
+    thought: str | None
     finish_reason: str | None
     prompt_tokens: int
     completion_tokens: int
     tool_calls: tuple[Any, ...] = ()
+
+    @property
+    def completion(self) -> str:
+        """Thought and content as one text; a thought in which the completion was cut stays open."""
+        if not self.thought:
+            return self.content
+        is_open = self.is_cut and not self.tool_calls and not self.content.strip()
+        return f"<think>{self.thought}" if is_open else f"<think>{self.thought}</think>{self.content}"
 
     @property
     def is_cut(self) -> bool:
@@ -57,7 +67,7 @@ class Reply(NamedTuple):
 
 
 def read_reply(body: Mapping[str, Any]) -> Reply:
-    """Return the first choice of a body; a thought that the server took out of the content is put back before it.
+    """Return the first choice of a body.
 
     Raises:
         LostRequestError: the body holds no completion, or the server says that it failed; worth another attempt.
@@ -78,15 +88,16 @@ def read_reply(body: Mapping[str, Any]) -> Reply:
     content, inner_thought = _content(message.get("content"))
     if not content and isinstance(message.get("refusal"), str):
         content = message["refusal"]
-    calls = raw_calls(message)
+    thought = _thought(message)
     usage = body.get("usage")
     counts = usage if isinstance(usage, Mapping) else {}
     return Reply(
-        completion=_with_thought(_thought(message) + inner_thought, content, reason == "length" and not calls),
+        content=content,
+        thought=inner_thought or None if thought is None else thought + inner_thought,
         finish_reason=reason,
         prompt_tokens=_count(counts.get("prompt_tokens")),
         completion_tokens=_count(counts.get("completion_tokens")),
-        tool_calls=calls,
+        tool_calls=raw_calls(message),
     )
 
 
@@ -187,17 +198,12 @@ def _joined(value: Any, depth: int = 3) -> str:
     return ""
 
 
-def _thought(message: Mapping[str, Any]) -> str:
-    found = (_joined(message.get(name)) for name in ("reasoning_content", "reasoning", "reasoning_details"))
-    return next((thought for thought in found if thought), "")
-
-
-def _with_thought(thought: str, content: str, is_cut: bool) -> str:
-    """Return thought and content as one completion; a thought in which the completion was cut stays open."""
-    if not thought:
-        return content
-    is_open = is_cut and not content.strip()
-    return f"<think>{thought}" if is_open else f"<think>{thought}</think>{content}"
+def _thought(message: Mapping[str, Any]) -> str | None:
+    """Return the thought beside a message's content; None where no field for one holds anything but null."""
+    fields = [message.get(name) for name in ("reasoning_content", "reasoning", "reasoning_details")]
+    if all(value is None for value in fields):
+        return None
+    return next((thought for thought in map(_joined, fields) if thought), "")
 
 
 def _count(value: Any) -> int:

@@ -94,6 +94,23 @@ def test_react_stops_before_an_observation(server: StubServer, histories: list[H
     assert server.payloads[0]["stop"] == ["\nObservation:"]
 
 
+def test_what_a_server_without_stop_invents_is_no_part_of_the_answer(
+    server: StubServer, histories: list[History]
+) -> None:
+    invented = completion("Thought: go\nAction: up\nObservation: You win.\nAction: down", "length", reasoning="a\nb")
+    server.answer = lambda payload, n: refusal(400, "unknown parameter: stop") if "stop" in payload else invented
+    decision = policy(server, prompt=REACT).act(histories[:1])[0]
+    assert (decision.completion, decision.action) == ("<think>a\nb</think>Thought: go\nAction: up", "up")
+    assert decision.finish_reason == "stop"
+
+
+def test_a_thought_that_the_server_took_out_ends_no_answer(server: StubServer, histories: list[History]) -> None:
+    thought = "What next?\nObservation: a box"
+    server.answer = lambda payload, n: completion("Action: up", "stop", reasoning=thought)
+    decision = policy(server, prompt=REACT).act(histories[:1])[0]
+    assert (decision.completion, decision.action) == (f"<think>{thought}</think>Action: up", "up")
+
+
 def test_a_failure_inside_a_200_is_tried_again_and_then_told(server: StubServer, histories: list[History]) -> None:
     server.answer = lambda payload, n: Reply(200, {"error": {"code": 502, "message": "the provider fell over"}})
     with pytest.raises(PolicyError, match=r"no usable answer \(4 attempts\): the server failed: 502 the provider fell"):
@@ -362,6 +379,45 @@ def test_what_vllm_writes_around_a_prompt_is_recorded_and_its_open_thought_put_b
     decision = asked.act(histories[:1])[0]
     assert (decision.completion[:7], decision.reason) == ("<think>", ParseReason.UNCLOSED)
     assert asked.describe()["template_writes"] == {"before": before, "after": after}
+
+
+def opening_a_thought(server: StubServer) -> None:
+    """Make the server a vLLM whose template opens the model's thought."""
+    server.models = served("vllm")
+    server.others["/tokenize"] = Reply(200, {"tokens": [1, 2, 3]})
+    server.others["/detokenize"] = Reply(200, {"prompt": "<user>[the prompt]</user><assistant><think>\n"})
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+def test_an_empty_thought_that_the_server_took_out_is_not_opened_again(
+    server: StubServer, histories: list[History], field: str
+) -> None:
+    opening_a_thought(server)
+    server.answer = lambda payload, n: completion(UP, "stop", **{field: ""})
+    decision = policy(server).act(histories[:1])[0]
+    assert (decision.completion, decision.action) == (UP, "up")
+
+
+def test_a_server_that_took_a_thought_out_before_has_taken_out_an_empty_one(
+    server: StubServer, histories: list[History]
+) -> None:
+    opening_a_thought(server)
+    thoughtful, bare = completion("ok", "stop", reasoning="hm"), completion(UP, "stop", reasoning=None)
+    server.answer = lambda payload, n: thoughtful if n == 1 else bare
+    asked = policy(server)
+    asked.describe()  # the question before a run
+    assert asked.act(histories[:1])[0].action == "up"
+
+
+def test_a_thought_that_the_length_cut_off_is_open_whatever_the_server_did_before(
+    server: StubServer, histories: list[History]
+) -> None:
+    opening_a_thought(server)
+    cut = completion(f"{UP} could be, or", "length")  # a server that leaves a thought without its end where it is
+    server.answer = lambda payload, n: completion("ok", "stop", reasoning="hm") if n == 1 else cut
+    asked = policy(server)
+    asked.describe()
+    assert asked.act(histories[:1])[0].reason is ParseReason.UNCLOSED
 
 
 def test_what_llama_cpp_writes_around_a_prompt_is_recorded(server: StubServer) -> None:
