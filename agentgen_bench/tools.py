@@ -174,19 +174,31 @@ def call_for(action: str, tools: Sequence[Tool]) -> Call | None:
 
 _MARKED = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
 _MARK, _LISTED = "<tool_call>", "[TOOL_CALLS]"
+_CALL_ID, _ARGUMENTS = "[CALL_ID]", "[ARGS]"
+CALL_MARKS = frozenset({_LISTED, _CALL_ID, _ARGUMENTS})  # special tokens of the tokenizers that have them
+_DECODER = json.JSONDecoder()
 MAX_CALLS = 64  # of one reply; more are as unusable as two
 
 
 def calls_in(answer: str) -> list[Call] | None:
     """Return the calls that a local model wrote into its answer; None where what should be one is not JSON.
 
-    Three ways of writing are read, which the templates of the models in use ask for: `<tool_call>{...}</tool_call>`
-    (Hermes, Qwen), `[TOOL_CALLS] [{...}]` (Mistral), and an answer that is one JSON object with a `name` (Llama 3).
+    Four ways of writing are read, which the templates of the models in use ask for: `<tool_call>{...}</tool_call>`
+    (Hermes, Qwen), `[TOOL_CALLS] [{...}]` (Mistral), `[TOOL_CALLS]name[ARGS]{...}` (Mistral since its version 11; an
+    id may stand after the name, the second mark may be missing), and an answer that is one JSON object with a `name`
+    (Llama 3).
+
+    Examples:
+        >>> calls_in('[TOOL_CALLS]move[ARGS]{"direction": "up"}')
+        [Call(name='move', arguments={'direction': 'up'})]
     """
     if _MARK in answer:
         pieces = [match[1] for _, match in zip(range(MAX_CALLS + 1), _MARKED.finditer(answer), strict=False)]
     elif _LISTED in answer:
-        pieces = [answer.partition(_LISTED)[2]]
+        listed = answer.partition(_LISTED)[2]
+        if not listed.lstrip().startswith(("[", "{")):
+            return _named_calls(listed)
+        pieces = [listed]
     elif answer.lstrip().startswith("{"):
         pieces = [answer]
     else:
@@ -202,6 +214,27 @@ def calls_in(answer: str) -> list[Call] | None:
             if call is None:
                 return None
             calls.append(call)
+    return calls
+
+
+def _named_calls(text: str) -> list[Call] | None:
+    """Return the calls of `name[ARGS]{...}` and what like it follows after further marks; None where one is cut off."""
+    calls: list[Call] = []
+    while len(calls) <= MAX_CALLS:
+        head, brace, _ = text.partition("{")
+        if not brace or _LISTED in head:
+            return None
+        try:
+            arguments, end = _DECODER.raw_decode(text, len(head))
+        except (ValueError, RecursionError):
+            return None
+        calls.append(Call(head.partition(_ARGUMENTS)[0].partition(_CALL_ID)[0].strip(), arguments))
+        text = text[end:].lstrip()
+        if not text:
+            break
+        if not text.startswith(_LISTED):
+            return None
+        text = text.removeprefix(_LISTED)
     return calls
 
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
-from itertools import accumulate, chain
+from itertools import accumulate, chain, groupby
 from typing import Any, NamedTuple
 
 from agentgen_bench.answers import tools_for
@@ -12,7 +12,7 @@ from agentgen_bench.errors import MissingDependencyError, PolicyError, install_h
 from agentgen_bench.policies.base import TokenSample
 from agentgen_bench.policies.checkpoint import Checkpoint
 from agentgen_bench.prompts import History, Message, PromptConfig, Turn, messages, shown_turns
-from agentgen_bench.tools import Tool
+from agentgen_bench.tools import CALL_MARKS, Tool
 
 # For base models, whose tokenizer has no chat template: each message under its role, then the assistant's turn.
 PLAIN_TEMPLATE = (
@@ -53,6 +53,9 @@ class ChatFormat:
         self._heads: dict[tuple[tuple[Message, ...], bool, tuple[Tool, ...]], _Pieces] = {}
         self._end_texts: dict[int, str] = {}
         self._engine = _bare_engine(tokenizer)
+        self._call_marks: dict[int, str] = {
+            token: str(added) for token, added in tokenizer.added_tokens_decoder.items() if str(added) in CALL_MARKS
+        }
 
     @property
     def template_hash(self) -> str:
@@ -79,7 +82,16 @@ class ChatFormat:
         return self._ids(text, add_special_tokens=not self.has_template)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of sampled ids, without special tokens."""
+        """Return the text of sampled ids, without special tokens but for those that a function call begins with."""
+        if self._call_marks.keys().isdisjoint(ids):
+            return self._plain(ids)
+        runs = groupby(ids, self._call_marks.__contains__)
+        return "".join(
+            "".join(map(self._call_marks.__getitem__, run)) if is_mark else self._plain(list(run))
+            for is_mark, run in runs
+        )
+
+    def _plain(self, ids: Sequence[int]) -> str:
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
 
     def prompt(self, history: History, config: PromptConfig, budget_tokens: int) -> Prompt | None:

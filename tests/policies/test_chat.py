@@ -206,3 +206,13 @@ def test_tools_reach_the_template_and_a_template_without_them_is_refused(chat: C
     assert "<|im_start|>tool\nStep 2. Observation" in prompt.text
     with pytest.raises(PolicyError, match="knows no tools"):
         with_template(chat, STRIPPING_TEMPLATE).prompt(episode_at(2), tools, 4096)
+
+
+def test_the_marks_of_a_call_are_read_though_they_are_special_tokens(chat: ChatFormat) -> None:
+    tokenizer: Any = chat.tokenizer
+    tokenizer.add_tokens(["[TOOL_CALLS]", "[ARGS]"], special_tokens=True)
+    marked = ChatFormat(tokenizer)
+    written = 'up [TOOL_CALLS]move[ARGS]{"direction": "up"}'
+    ids = marked._piece(written)
+    assert set(tokenizer.convert_tokens_to_ids(["[TOOL_CALLS]", "[ARGS]"])) < set(ids)
+    assert marked.decode([*ids, tokenizer.eos_token_id]) == written
