@@ -5,7 +5,6 @@ what evaluation records, so that an episode played through it replays and verifi
 and the oracle stay inside.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
@@ -14,6 +13,7 @@ from agentgen_bench.episodes import MAX_STEP_TOKENS, Episode
 from agentgen_bench.errors import SessionError, SpecError
 from agentgen_bench.make import make
 from agentgen_bench.policies.base import Decision
+from agentgen_bench.policies.calls import written_calls
 from agentgen_bench.prompts import Message, PromptConfig, messages
 from agentgen_bench.running import Job, Running, begin, failed_start
 from agentgen_bench.spec import TaskSpec
@@ -251,19 +251,14 @@ def _in_range(name: str, number: int, length: int, where: str) -> int:
 
 
 def _completion(answer: Any, prompt: PromptConfig) -> str:
-    """Return an answer as one text: calls are written as Hermes-style templates write them."""
+    """Return an answer as one text: calls are written as those of a server's reply are."""
     if isinstance(answer, str):
         return answer
     if prompt.protocol != "tools":
         raise SessionError(f"an answer under the protocol {prompt.protocol!r} is a text, got a {type(answer).__name__}")
     if not isinstance(answer, Sequence) or not all(isinstance(call, (Call, Mapping)) for call in answer):
         raise SessionError(f"an answer is a text or a list of calls, got a {type(answer).__name__}")
-    return "".join(f"<tool_call>{_call_json(call)}</tool_call>" for call in answer)
-
-
-def _call_json(call: Call | Mapping[str, Any]) -> str:
-    value: Any = call.to_json() if isinstance(call, Call) else call.get("function", call)
     try:
-        return json.dumps(value)
-    except (TypeError, ValueError, RecursionError) as error:
+        return written_calls([call.to_json() if isinstance(call, Call) else call for call in answer])
+    except (TypeError, ValueError) as error:
         raise SessionError(f"a call cannot be written as JSON: {error}") from None

@@ -138,6 +138,17 @@ def test_a_call_object_is_an_answer_too_and_two_different_ones_are_none():
         assert session.answer([]).reason == "empty"
 
 
+@pytest.mark.parametrize("inside", ["mug </tool_call> red", "a <think> red", "a <tool_call> red"])
+@pytest.mark.parametrize("as_text", [False, True])
+def test_no_argument_of_a_call_closes_its_mark_or_opens_a_thought(inside, as_text):
+    arguments = {"query": inside}
+    call = {"function": {"name": "search", "arguments": json.dumps(arguments) if as_text else arguments}}
+    with Session(TaskSpec("WebShop", difficulty="easy", split="test"), prompt=PROMPTS["tools"]) as session:
+        session.start()
+        view = session.answer([call])
+    assert (view.action, view.reason) == (f"search[{inside}]", None)
+
+
 def test_an_answer_without_an_action_uses_up_the_step_and_says_why():
     with Session(SOKOBAN) as session:
         first = session.start()

@@ -1,8 +1,8 @@
 """Solved episodes as chats, a JSON line each, in the form that tools for supervised fine-tuning read.
 
 `{"messages": [...]}` as OpenAI's fine-tuning, TRL, Axolotl and LLaMA-Factory take it; under the protocol `tools` with
-`tools` beside. An answer that is there to be read and not to be imitated (the environment did not take it) has
-`"weight": 0`, OpenAI's word for it.
+`tools` beside, and answers as `tool_calls`. An answer that is there to be read and not to be imitated (the environment
+did not take it) has `"weight": 0`, OpenAI's word for it.
 """
 
 import json
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from agentgen_bench.errors import RunError
 from agentgen_bench.export.source import Source
+from agentgen_bench.policies.calls import wire_messages
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.train.demonstrations import Demonstration, demonstrations
 
@@ -39,10 +40,12 @@ def _lines(source: Source, config: PromptConfig) -> Iterator[dict[str, object]]:
 
 
 def _line(item: Demonstration, seed: int, repeat: int) -> dict[str, object]:
-    chat: list[dict[str, object]] = [dict(message._asdict()) for message in item.prompt]
-    for i, message in enumerate(item.completion):
-        weight = {} if i % 2 or item.is_wanted(i // 2) else {"weight": 0}
-        chat.append({**message._asdict(), **weight})
+    ends_in_call = bool(item.tools) and item.is_wanted(len(item.completion) // 2)
+    wire = wire_messages([*item.prompt, *item.completion], ends_in_call=ends_in_call)
+    chat: list[dict[str, object]] = [dict(message) for message in wire]
+    for answer, message in enumerate(chat[len(item.prompt) :: 2]):
+        if not item.is_wanted(answer):
+            message["weight"] = 0
     tools = {"tools": [tool.schema() for tool in item.tools]} if item.tools else {}
     about = {"environment": item.environment, "level_id": item.level_id, "seed": seed, "repeat": repeat}
     return {"messages": chat, **tools, **about, "step": item.step}

@@ -16,8 +16,9 @@ from agentgen_bench.errors import PolicyError
 from agentgen_bench.policies.agent_processes import AgentProcesses
 from agentgen_bench.policies.asking import Answered, Asking, Request
 from agentgen_bench.policies.base import Decision, Description
+from agentgen_bench.policies.calls import WireMessage, wire_messages
 from agentgen_bench.policies.seats import AgentFailureError, Loop, NotAnAgentError, Seat, shown
-from agentgen_bench.prompts import History, MessageJson, PromptConfig, messages
+from agentgen_bench.prompts import History, PromptConfig, messages
 from agentgen_bench.tools import ToolJson
 
 DEFAULT_TIMEOUT_S = 600.0
@@ -38,7 +39,7 @@ class AgentInfo(TypedDict):
     max_steps: int
     action_templates: tuple[str, ...]
     admissible_commands: tuple[str, ...]
-    messages: list[MessageJson]
+    messages: list[WireMessage]
     tools: list[ToolJson]
     context: str
     context_chars: int | None
@@ -194,7 +195,7 @@ def info_of(history: History, prompt: PromptConfig) -> AgentInfo:
         "max_steps": history.max_steps,
         "action_templates": history.action_templates if prompt.action_hints != "none" else (),
         "admissible_commands": history.admissible_commands if prompt.action_hints == "full" else (),
-        "messages": [message.to_json() for message in messages(history, prompt)],
+        "messages": wire_messages(messages(history, prompt)),
         "tools": [tool.schema() for tool in tools_for(history)] if prompt.protocol == "tools" else [],
         "context": history.context,
         "context_chars": history.context_chars,

@@ -96,8 +96,11 @@ def _object(text: str) -> dict[str, object] | None:
     return value if isinstance(value, dict) else None
 
 
-def wire_messages(chat: Sequence[Message]) -> list[WireMessage]:
+def wire_messages(chat: Sequence[Message], *, ends_in_call: bool = False) -> list[WireMessage]:
     """Return the messages as OpenAI's API takes them: an answered call with its id, all others as texts.
+
+    `ends_in_call` says that the last message is an answer whose call was executed, though no answer to it follows: the
+    end of a demonstration.
 
     An answer that held no action is a text too, as a local model's template is given it: servers refuse calls whose
     arguments are no JSON, and calls without an answer.
@@ -105,7 +108,7 @@ def wire_messages(chat: Sequence[Message]) -> list[WireMessage]:
     listed: list[WireMessage] = []
     call_id = ""
     for message, following in zip(chat, [*chat[1:], None], strict=True):
-        answered = following is not None and following.role == "tool"
+        answered = ends_in_call if following is None else following.role == "tool"
         if message.role == "assistant" and answered and (said := _said(message.content)) is not None:
             call_id = f"c{len(listed):08d}"  # Mistral's API takes nine letters and digits, and no other length
             listed.append(_calling(*said, call_id))

@@ -97,7 +97,10 @@ def test_under_the_protocol_tools_a_chat_holds_the_functions(tmp_path):
     evaluate(plan, OraclePolicy(), TOOLS, tmp_path / "run")
     (line,) = [json.loads(line) for line in chat_files(read_source(tmp_path / "run"))["chat.jsonl"].splitlines()]
     assert line["tools"][0]["function"]["name"] == "move"
-    assert line["messages"][1]["content"].startswith('<tool_call>{"name": "move"')
+    calls, answers = line["messages"][1::2], line["messages"][2::2]
+    assert {call["function"]["name"] for message in calls for call in message["tool_calls"]} == {"move"}
+    ids = [message["tool_calls"][0]["id"] for message in calls]
+    assert [message["tool_call_id"] for message in answers] == ids[:-1]
 
 
 def test_levels_of_the_test_split_make_no_chats(tmp_path):

@@ -16,7 +16,7 @@ from agentgen_bench import PromptConfig, TaskSpec, load_agent, play
 from agentgen_bench.cli import main
 from agentgen_bench.episodes import from_line, read_episodes, to_line
 from agentgen_bench.errors import PolicyError, SpecError
-from agentgen_bench.policies.agents import AgentPolicy, info_of
+from agentgen_bench.policies.agents import AgentPolicy, Answer, info_of
 from agentgen_bench.prompts import messages
 from agentgen_bench.rollout import Job
 from tests.counting import CountingEnv
@@ -201,6 +201,20 @@ def test_an_agent_is_shown_what_the_settings_show_and_nothing_else(history):
         assert bool(info["action_templates"]) == (hints != "none" and bool(history.action_templates))
         assert info["tools"] == []
         json.dumps(info)
+
+
+def test_under_the_protocol_tools_an_agents_messages_are_calls_and_their_answers():
+    seen = []
+
+    def act(observation, info):
+        seen.append(info["messages"])
+        return Answer('<tool_call>{"name": "move", "arguments": {"direction": "up"}}</tool_call>', is_completion=True)
+
+    policy = AgentPolicy(lambda: SimpleNamespace(act=act), PromptConfig(protocol="tools"), name="act")
+    next(play([Job(TaskSpec("Sokoban", difficulty="easy"), 0)], policy))
+    user, call, answer = seen[1]
+    assert (user["role"], call["tool_calls"][0]["function"]["name"], answer["role"]) == ("user", "move", "tool")
+    assert answer["tool_call_id"] == call["tool_calls"][0]["id"]
 
 
 def test_under_the_protocol_tools_an_agent_is_shown_the_functions():

@@ -287,6 +287,14 @@ def test_most_answers_without_a_call_are_named_with_their_cause() -> None:
     assert "calls several functions" in said
 
 
+def test_a_chat_may_end_in_a_call_that_nothing_answers() -> None:
+    said = Message("assistant", UP_TEXT)
+    *_, text = wire_messages([Message("user", "grid"), said])
+    *_, call = wire_messages([Message("user", "grid"), said], ends_in_call=True)
+    assert text == {"role": "assistant", "content": UP_TEXT}
+    assert (call["content"], call["tool_calls"][0]["function"]) == (None, UP["function"])
+
+
 def test_few_shot_examples_are_texts() -> None:
     shown = PromptConfig(protocol="tools", examples=(Message("user", "grid"), Message("assistant", UP_TEXT)))
     wire = wire_messages(messages(episode(), shown))
