@@ -25,7 +25,9 @@ def read_answer(completion: str, history: History, config: PromptConfig, *, cut:
     `cut` says that the completion ended because its length was used up, see `parsing.parse`.
     """
     if history.context_chars is not None:
-        return read_context(after_thought(completion), history.context_chars)
+        answer = after_thought(completion)
+        is_after_thought = answer is not None and len(answer) < len(completion)
+        return read_context(answer, history.context_chars, cut=cut and not is_after_thought)
     if config.protocol == "tools":
         return Reading(*_called(completion, history, cut))
     reading = read(completion, config.action_format, cut=cut)

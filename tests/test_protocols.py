@@ -1,12 +1,15 @@
 """How an episode becomes model input: the protocols chat and tools, and the action format choice."""
 
 import json
+from argparse import ArgumentParser
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agentgen_bench.answers import read_answer, read_calls, tools_for
+from agentgen_bench.cli.prompt_options import add_prompt_options, prompt_from_args
 from agentgen_bench.errors import SpecError
 from agentgen_bench.families import ToolStyle
 from agentgen_bench.prompts import History, Message, PromptConfig, Turn, messages, numbered_commands
@@ -242,3 +245,37 @@ def test_a_call_may_ask_for_an_action_of_512_characters_and_no_more():
 def test_a_call_that_was_cut_off_is_none(completion, action):
     reading = read_answer(completion, SHOP, TOOLS, cut=True)
     assert (reading.action, reading.reason) == (action, None if action else "unclosed")
+
+
+UPDATE = replace(SHOP, context_chars=100)
+GUESS = "=== CONTEXT ===\nred mugs are b1\n=== END OF CONTEXT ==="
+
+
+@pytest.mark.parametrize("config", [PromptConfig(), CHAT, TOOLS, CHOICE])
+@pytest.mark.parametrize(
+    ("completion", "cut", "reason"),
+    [
+        (f"First idea:\n{GUESS}\nNo wait, that is", True, "unclosed"),
+        (f"First idea:\n{GUESS}\nNo wait, that is", False, None),
+        (f"\n{GUESS}\nThis says", True, None),
+        (f"<think>hm</think>First idea:\n{GUESS}\nThis says", True, None),
+        (f"<think>hm\n{GUESS}\nNo wait", True, "unclosed"),
+        ("I would keep", True, "no_action"),
+    ],
+)
+def test_a_cut_answer_keeps_no_context_from_the_middle_of_its_prose(config, completion, cut, reason):
+    reading = read_answer(completion, UPDATE, config, cut=cut)
+    assert (reading.action, reading.reason) == ("red mugs are b1" if reason is None else None, reason)
+
+
+def test_a_context_is_kept_character_for_character():
+    context = "red\u2028mugs\x0care\x85b1"
+    assert read_answer(f"=== CONTEXT ===\r\n{context}\r\n=== END OF CONTEXT ===", UPDATE, CHAT).action == context
+
+
+def test_examples_are_a_json_text_a_line_whatever_their_characters(tmp_path):
+    (tmp_path / "shown.jsonl").write_text('{"role": "user", "content": "a\u2028b"}\n', encoding="utf-8")
+    parser = ArgumentParser()
+    add_prompt_options(parser)
+    args = parser.parse_args(["--examples", str(tmp_path / "shown.jsonl")])
+    assert prompt_from_args(args).examples == (Message("user", "a\u2028b"),)

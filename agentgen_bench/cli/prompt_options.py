@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def _examples(path: Path | None) -> tuple[Any, ...]:
     if path is None:
         return ()
     messages = []
-    for number, line in enumerate(_read(path).splitlines(), 1):
+    for number, line in enumerate(StringIO(_read(path)), 1):  # at line ends alone: a JSON text may hold U+2028
         try:
             messages.append(json.loads(line))
         except (ValueError, RecursionError) as error:

@@ -10,12 +10,14 @@ CONTEXT_BEGIN = "=== CONTEXT ==="
 CONTEXT_END = "=== END OF CONTEXT ==="
 
 
-def read_context(answer: str | None, max_chars: int) -> Reading:
+def read_context(answer: str | None, max_chars: int, *, cut: bool = False) -> Reading:
     r"""Return the context that the text after any thought holds, or the reason why it holds none.
 
     Args:
         answer: the completion without its thoughts; None where a thought was never closed.
         max_chars: how long a context may be; a longer one is none, because what to leave out would be ours to choose.
+        cut: that the completion ended because its length was used up and closed no thought. The context then has to be
+            what the answer begins with: in the middle of prose it may be part of a thought that the template opened.
 
     Examples:
         >>> read_context("=== CONTEXT ===\nfraz is up\n=== END OF CONTEXT ===", 100).action
@@ -27,7 +29,7 @@ def read_context(answer: str | None, max_chars: int) -> Reading:
         return Reading(None, ParseReason.UNCLOSED)
     if not answer.strip():
         return Reading(None, ParseReason.EMPTY)
-    lines = answer.splitlines()
+    lines = answer.split("\n")
     begins, ends = (
         [i for i, line in enumerate(lines) if line.strip() == mark] for mark in (CONTEXT_BEGIN, CONTEXT_END)
     )
@@ -35,7 +37,8 @@ def read_context(answer: str | None, max_chars: int) -> Reading:
         return Reading(None, ParseReason.NO_ACTION)
     if len(begins) > 1 or len(ends) > 1:
         return Reading(None, ParseReason.SEVERAL_ACTIONS)
-    if not ends or ends[0] < begins[0]:
+    is_in_prose = any(line.strip() for line in lines[: begins[0]])
+    if not ends or ends[0] < begins[0] or (cut and is_in_prose):
         return Reading(None, ParseReason.UNCLOSED)
     return whole_context("\n".join(lines[begins[0] + 1 : ends[0]]), max_chars)
 
