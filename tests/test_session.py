@@ -149,6 +149,15 @@ def test_no_argument_of_a_call_closes_its_mark_or_opens_a_thought(inside, as_tex
     assert (view.action, view.reason) == (f"search[{inside}]", None)
 
 
+def test_a_cut_answer_of_a_numbered_list_replays():
+    with Session(SOKOBAN, prompt=PROMPTS["choice"]) as session:
+        session.start()
+        assert session.answer("I could <action>1</action>, but", finish_reason="length").reason == "unclosed"
+    recorded = session.episode()
+    (again,) = replay([recorded], config=PROMPTS["choice"])
+    assert again.steps[0].action is None
+
+
 def test_an_answer_without_an_action_uses_up_the_step_and_says_why():
     with Session(SOKOBAN) as session:
         first = session.start()

@@ -78,7 +78,7 @@ class RecordedPolicy:
         step = steps[int(number) - 1]
         action, reason = step.action, None if step.parse_reason is None else ParseReason(step.parse_reason)
         if self._config is not None and step.completion:
-            action, reason, _ = read_answer(step.completion, history, self._config)
+            action, reason, _ = read_answer(step.completion, history, self._config, cut=step.finish_reason == "length")
         return Decision(
             completion=step.completion,
             action=action,
