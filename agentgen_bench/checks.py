@@ -1,4 +1,4 @@
-"""Checks of what a user hands in, each written once: a choice, an action, a seed."""
+"""Checks of what a user hands in, each written once: a choice, a flag, an action, a seed."""
 
 from collections.abc import Iterable
 from typing import TypeVar
@@ -27,6 +27,13 @@ def chosen(
         if type(choice) is type(value) and choice == value:
             return choice
     raise error(f"{where}unknown {name} {value!r}; choose one of: {', '.join(map(str, known))}")
+
+
+def checked_flag(name: str, value: object) -> bool:
+    """Return a flag as bool, NumPy's too; raises SpecError for anything else: any text would be true, "no" as well."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise SpecError(f"{name}={value!r} is no flag; choose True or False (--set {name}=true or false)")
+    return bool(value)
 
 
 def checked_action(action: object) -> str:

@@ -188,6 +188,8 @@ def test_friendly_mode_leaves_valid_commands_alone():
         ({"p_hidden": 2}, "p_hidden=2 is out of range; choose a number from 0 to 1"),
         ({"n_targets": 4}, "n_targets=4 is out of range"),
         ({"n_instances": 0}, "n_instances=0 is out of range"),
+        ({"friendly": "False"}, "friendly='False' is no flag; choose True or False .--set friendly=true or false"),
+        ({"colocated": 1}, "colocated=1 is no flag; choose True or False"),
         ({"split": "dev"}, "unknown split 'dev'"),
         ({"difficulty": "absurd"}, "unknown difficulty 'absurd'"),
     ],

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from agentgen_bench.checks import chosen
+from agentgen_bench.checks import checked_flag, chosen
 from agentgen_bench.contract import Analysis
 from agentgen_bench.envs.alfworld import FAMILY, datasets, levels, settings, text
 from agentgen_bench.envs.alfworld import friendly as friendlier
@@ -128,7 +128,7 @@ class ALFWorldEnv(TextEnv):
         super().__init__(richness=richness, difficulty=difficulty, split=own_split, render_mode=render_mode, fact=fact)
         chosen("backend", backend, BACKENDS)
         self.max_steps = self._step_limit = checked_range("max_steps", max_steps, 1, 100_000)
-        self.friendly: bool = bool(friendly)
+        self.friendly: bool = checked_flag("friendly", friendly)
         self._paraphrase = checked_range("paraphrase", paraphrase, 0, PARAPHRASES - 1)
         self.backend = backend
         types = settings.task_types(task_type, split)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from agentgen_bench.checks import checked_flag
 from agentgen_bench.envs.alfworld import tasks
 from agentgen_bench.envs.base import checked_range
 from agentgen_bench.errors import SpecError
@@ -74,7 +75,7 @@ def level_settings(
         p_hidden=_probability(p_hidden),
         n_instances=_optional("n_instances", n_instances, 1, 6),
         n_targets=_optional("n_targets", n_targets, 1, 3),
-        colocated=bool(colocated),
+        colocated=checked_flag("colocated", colocated),
     )
 
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, get_args
 
-from agentgen_bench.checks import chosen
+from agentgen_bench.checks import checked_flag, chosen
 from agentgen_bench.contract import Analysis
 from agentgen_bench.envs.base import PARAPHRASES, Outcome, TextEnv, checked_range, read_action
 from agentgen_bench.envs.webshop import FAMILY, oracle
@@ -154,10 +154,12 @@ class WebShopEnv(TextEnv):
         chosen("options", options, OPTIONS_MODES)
         chosen("page_format", page_format, PAGE_FORMATS)
         self.max_steps: int = checked_range("max_steps", max_steps, 1, 1000)
-        self.human_goals = human_goals
+        self.human_goals: bool = checked_flag("human_goals", human_goals)
         self.phrasing, self.options_mode, self.page_format = phrasing, options, page_format
         self._paraphrase = checked_range("paraphrase", paraphrase, 0, PARAPHRASES - 1)
-        self._rules = ShopRules(strict_search, show_attributes)
+        self._rules = ShopRules(
+            checked_flag("strict_search", strict_search), checked_flag("show_attributes", show_attributes)
+        )
         given = {
             "n_attributes": n_attributes, "n_options": n_options, "n_confusables": n_confusables, "price": price
         }  # fmt: skip
