@@ -43,8 +43,8 @@ def checked_action(action: object) -> str:
     return action
 
 
-def checked_seed(seed: object) -> int:
+def checked_seed(seed: object, name: str = "seed") -> int:
     """Return a seed as int, NumPy's integers too; raises SpecError for anything else and below 0."""
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise SpecError(f"seed {seed!r} is out of range; choose an integer from 0")
+        raise SpecError(f"{name} {seed!r} is out of range; choose an integer from 0")
     return int(seed)

@@ -161,7 +161,7 @@ class TextEnv(gym.Env[str, str], abc.ABC):
         level_seed = int(self.np_random.integers(SEEDS)) if seed is None else seed
         self._elapsed, self._is_started = 0, True
         if self.fact != "none":
-            given = None if fact_seed is None else checked_seed(fact_seed)
+            given = None if fact_seed is None else checked_seed(fact_seed, "fact_seed")
             self.fact_seed = self.own_fact_seed(level_seed) if own_seed else given
         self._start(level_seed)
         return self._observe(is_action_valid=True)

@@ -78,7 +78,7 @@ class Distractors(TextWrapper, RecordConstructorArgs):
     ) -> tuple[str, Info]:
         """Start an episode and draw whether it has distractors; the option `distractor_draw` asks for another draw."""
         others = dict(options or {})
-        draw = int(others.pop("distractor_draw", 0))
+        draw = checked_seed(others.pop("distractor_draw", 0), "distractor_draw")
         observation, found = self.env.reset(seed=seed, options=others or None)
         info = cast(Info, found)
         self._reset_seed = self._reset_seed if seed is None else checked_seed(seed)

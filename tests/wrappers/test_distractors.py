@@ -272,6 +272,13 @@ def test_wrong_settings_are_refused(settings_, message):
         make(TaskSpec("Sokoban", distractors=DistractorSpec(**settings_)))
 
 
+@pytest.mark.parametrize("draw", ["abc", None, -1, 2.7, True])
+def test_a_draw_that_is_no_integer_from_0_is_refused(draw):
+    env = make(TaskSpec("Sokoban", distractors="paper-v1"))
+    with pytest.raises(SpecError, match=f"distractor_draw {draw!r} is out of range; choose an integer from 0"):
+        env.reset(seed=0, options={"distractor_draw": draw})
+
+
 def test_an_unknown_preset_is_refused_with_the_choices():
     with pytest.raises(SpecError, match=r"unknown distractors 'loud'; choose one of: none, paper-v1, paper-v2, cross"):
         make(TaskSpec("Sokoban", distractors="loud"))
