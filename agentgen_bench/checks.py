@@ -1,7 +1,8 @@
-"""Checks of what a user hands in, each written once: a choice, a flag, an action, a seed."""
+"""Checks of what a user hands in, each written once: a choice, a flag, a text, a mapping, an action, a seed."""
 
-from collections.abc import Iterable
-from typing import TypeVar
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -34,6 +35,21 @@ def checked_flag(name: str, value: object) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise SpecError(f"{name}={value!r} is no flag; choose True or False (--set {name}=true or false)")
     return bool(value)
+
+
+def checked_text(name: str, value: object, wanted: str) -> str:
+    """Return a text, or a path as its text; raises SpecError for anything else, with what is `wanted`."""
+    text = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(text, str):
+        raise SpecError(f"{name}={value!r} is no text; give {wanted}")
+    return text
+
+
+def checked_mapping(name: str, value: object) -> dict[str, Any]:
+    """Return a copy of a mapping from names to values; raises SpecError for anything else."""
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise SpecError(f"{name} {value!r:.100} is no mapping from names to values; give a dictionary")
+    return dict(value)
 
 
 def checked_action(action: object) -> str:

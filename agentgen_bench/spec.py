@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from agentgen_bench import families
-from agentgen_bench.checks import chosen
+from agentgen_bench.checks import checked_mapping, chosen
 from agentgen_bench.errors import SpecError
 from agentgen_bench.knobs import PACKS, WRAPPER_DEFAULTS, WRITTEN_WHERE_ON, SpecJson
 from agentgen_bench.text import Richness
@@ -342,7 +342,7 @@ class TaskSpec:
     @classmethod
     def from_env_id(cls, env_id: str, /, **knobs: Any) -> "TaskSpec":
         """Return the spec of a registered id and keyword arguments (any field of TaskSpec, or a family's knob)."""
-        match = _ENV_ID.fullmatch(env_id)
+        match = _ENV_ID.fullmatch(env_id) if isinstance(env_id, str) else None
         if match is None:
             raise SpecError(f"unknown environment id {env_id!r:.100}; ids look like '{NAMESPACE}/Sokoban-rich-v0'")
         given = {"richness": match["richness"] or Richness.BASE, **knobs}
@@ -383,13 +383,13 @@ class TaskSpec:
         """Return the spec written by `to_json`; raises SpecError on unknown or missing keys."""
         expected = {"env_id", "difficulty", "split", "knobs", "distractors", "interface"}
         if not isinstance(data, Mapping) or set(data) - {*WRITTEN_WHERE_ON} != expected:
-            got = sorted(data) if isinstance(data, Mapping) else type(data).__name__
+            got = sorted(map(str, data)) if isinstance(data, Mapping) else type(data).__name__
             raise SpecError(f"not a task spec: expected the keys {sorted(expected)}, got {got}")
         spec = cls.from_env_id(data["env_id"])
         return spec.with_(
             difficulty=data["difficulty"],
             split=data["split"],
-            knobs=tuple(data["knobs"].items()),
+            knobs=tuple(checked_mapping("not a task spec: its knobs", data["knobs"]).items()),
             distractors=_wrapper_from_json(data["distractors"], DistractorSpec),
             interface=_wrapper_from_json(data["interface"], InterfaceSpec),
             lifecycle=_wrapper_from_json(data.get("lifecycle", "none"), LifecycleSpec),

@@ -120,6 +120,15 @@ def test_numpys_integers_are_seeds_everywhere(family):
         env.close()
 
 
+@pytest.mark.parametrize("family", BUILT_IN)
+@pytest.mark.parametrize("options", ["x", {1: 2, "a": 3}])
+def test_options_that_are_no_names_with_values_are_refused_everywhere(family, options):
+    for env in doors(family):
+        with pytest.raises(SpecError, match=r"options .* is no mapping from names to values; give a dictionary"):
+            env.reset(seed=0, options=options)
+        env.close()
+
+
 def test_envs_lists_every_knob(capsys):
     assert main(["envs", "AgentGen/Sokoban-rich-v0"]) == 0
     out = capsys.readouterr().out

@@ -81,3 +81,17 @@ def test_a_field_that_is_no_name_is_refused(name):
 def test_json_that_is_no_spec_is_refused(data):
     with pytest.raises(SpecError, match="not a task spec"):
         TaskSpec.from_json(data)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"env_id": 5}, "unknown environment id 5; ids look like 'AgentGen/Sokoban-rich-v0'"),
+        ({"knobs": []}, r"not a task spec: its knobs \[\] is no mapping from names to values"),
+        ({"knobs": {1: 2, "size": 8}}, "not a task spec: its knobs {1: 2, 'size': 8} is no mapping from names"),
+        ({5: 1}, r"not a task spec: expected the keys .*, got \['5', "),
+    ],
+)
+def test_json_with_a_field_of_another_type_is_refused(wrong, message):
+    with pytest.raises(SpecError, match=message):
+        TaskSpec.from_json({**TaskSpec("Sokoban").to_json(), **wrong})

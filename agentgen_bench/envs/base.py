@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 import gymnasium as gym
 import numpy as np
 
-from agentgen_bench.checks import checked_action, checked_seed, chosen
+from agentgen_bench.checks import checked_action, checked_mapping, checked_seed, chosen
 from agentgen_bench.contract import NO_FACT, Analysis, Fact, Info, TaskRecord
 from agentgen_bench.errors import SpecError
 from agentgen_bench.seeding import seed_from
@@ -151,7 +151,7 @@ class TextEnv(gym.Env[str, str], abc.ABC):
 
         There are no options but a `fact_seed`, where there is a fact.
         """
-        others = dict(options or {})
+        others = checked_mapping("options", {} if options is None else options)
         own_seed = "fact_seed" not in others
         fact_seed = others.pop("fact_seed", None) if self.fact != "none" else None
         if others:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, SupportsFloat, cast
 import gymnasium as gym
 from gymnasium.utils import RecordConstructorArgs
 
-from agentgen_bench.checks import checked_seed, chosen
+from agentgen_bench.checks import checked_mapping, checked_seed, chosen
 from agentgen_bench.contract import Info, TextWrapper
 from agentgen_bench.seeding import stream
 from agentgen_bench.spaces import TextSpace
@@ -77,7 +77,7 @@ class Distractors(TextWrapper, RecordConstructorArgs):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[str, Info]:
         """Start an episode and draw whether it has distractors; the option `distractor_draw` asks for another draw."""
-        others = dict(options or {})
+        others = checked_mapping("options", {} if options is None else options)
         draw = checked_seed(others.pop("distractor_draw", 0), "distractor_draw")
         observation, found = self.env.reset(seed=seed, options=others or None)
         info = cast(Info, found)

@@ -8,7 +8,7 @@ from typing import Any, SupportsFloat, cast
 import gymnasium as gym
 from gymnasium.utils import RecordConstructorArgs
 
-from agentgen_bench.checks import checked_action, chosen
+from agentgen_bench.checks import checked_action, checked_mapping, chosen
 from agentgen_bench.contract import Analysis, Info, TextWrapper
 from agentgen_bench.envs.base import NO_ACTION
 from agentgen_bench.families import family
@@ -138,7 +138,7 @@ class Interface(TextWrapper, RecordConstructorArgs):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[str, Info]:
         """Start an episode; the option `interface_seed` names its actions by another seed than the wrapper's."""
-        others = dict(options or {})
+        others = checked_mapping("options", {} if options is None else options)
         own = self.settings
         named = InterfaceSpec(own.aliases, others.pop("interface_seed", own.seed)).seed
         if self._is_on:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, SupportsFloat, cast
 import gymnasium as gym
 from gymnasium.utils import RecordConstructorArgs, seeding
 
-from agentgen_bench.checks import checked_action, checked_seed, chosen
+from agentgen_bench.checks import checked_action, checked_mapping, checked_seed, chosen
 from agentgen_bench.contract import Analysis, Fact, Info, TaskRecord, TextWrapper
 from agentgen_bench.envs.base import SEEDS
 from agentgen_bench.knobs import CONTEXTS, STRATEGIES, STREAMS
@@ -142,13 +142,14 @@ class Lifecycle(TextWrapper, RecordConstructorArgs):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[str, Info]:
         """Start pack `seed`; without a seed, one drawn from `np_random`."""
+        given = checked_mapping("options", {} if options is None else options)
         if seed is not None:
             seed = checked_seed(seed)
             self.np_random, _ = seeding.np_random(seed)
         pack = int(self.np_random.integers(SEEDS)) if seed is None else seed
         tasks = self.settings.tasks
         self._seeds = level_seeds(pack, self.settings)
-        self._options = dict(options or {})
+        self._options = given
         naming: tuple[int, ...] = ()
         if self._naming_seed is not None:
             naming = (seed_from("lifecycle", self._naming_seed, pack),)

@@ -184,6 +184,10 @@ def test_friendly_mode_leaves_valid_commands_alone():
     ("knobs", "message"),
     [
         ({"task_type": "juggle"}, "unknown task_type 'juggle'"),
+        ({"task_type": 5}, "unknown task_type 5; choose 'all' or some of: pick_and_place_simple"),
+        ({"task_type": [["juggle"]]}, "unknown task_type"),
+        ({"data": 5}, "data=5 is no text; give a folder, a game file, or a list of game files"),
+        ({"data": [5]}, "data=5 is no text"),
         ({"n_receptacles": 2}, "n_receptacles=2 is out of range; choose an integer from 5 to 40"),
         ({"p_hidden": 2}, "p_hidden=2 is out of range; choose a number from 0 to 1"),
         ({"n_targets": 4}, "n_targets=4 is out of range"),

@@ -239,6 +239,7 @@ def test_all_commands_hold_the_visible_ones_but_not_reset_task():
         ({"task": "boil", "variation": 30, "split": "test"}, "variation=30 of boil"),
         ({"variation": 3}, "variation=3 without a task"),
         ({"simplifications": "flight"}, None),
+        ({"simplifications": 5}, "simplifications=5 is no text; give 'easy', '' or names joined by commas"),
         ({"task": "3-3", "simplifications": "noElectricalAction"}, "cannot be solved with 'noElectricalAction'"),
         ({"ambiguity": "last"}, "unknown ambiguity 'last'; choose one of: first, menu"),
         ({"admissible": "some"}, "unknown admissible 'some'"),

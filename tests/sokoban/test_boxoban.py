@@ -83,6 +83,14 @@ def test_a_missing_file_is_named():
         make(levels="/nowhere/at/all.txt")
 
 
+@pytest.mark.parametrize(
+    ("levels", "message"), [(5, "levels=5 is no text; give a file"), ("", "levels='' names nothing")]
+)
+def test_what_names_no_file_is_refused(levels, message):
+    with pytest.raises(SpecError, match=message):
+        make(levels=levels)
+
+
 def test_knobs_of_generated_levels_do_not_go_with_a_file(level_file):
     with pytest.raises(SpecError, match="brings its own levels; leave out size, boxes, pushes, moves, walk_steps"):
         make(levels=str(level_file), pushes=3)

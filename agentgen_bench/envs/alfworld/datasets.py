@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from agentgen_bench.checks import checked_text
 from agentgen_bench.envs.alfworld.gamefile import GAME_FILE, read_json
 from agentgen_bench.errors import DataError
 from agentgen_bench.seeding import stream
@@ -13,6 +14,14 @@ DATA_VARIABLE = "ALFWORLD_DATA"
 OFFICIAL_SPLITS = ("train", "valid_seen", "valid_unseen")
 GAMES_FOLDER = "json_2.1.1"
 _UNSUPPORTED = ("movable", "Sliced")  # left out by the official environment, agents/environment/alfred_tw_env.py
+
+
+def checked_data(data: object) -> str | tuple[str, ...]:
+    """Return the folder or game file that `data` names, or the list of files; raises SpecError where it is neither."""
+    wanted = "a folder, a game file, or a list of game files"
+    if isinstance(data, Sequence) and not isinstance(data, str):
+        return tuple([checked_text("data", name, wanted) for name in data])
+    return checked_text("data", data, wanted)
 
 
 def data_folder(data: str | None) -> Path:

@@ -141,6 +141,7 @@ class ALFWorldEnv(TextEnv):
             if fact != "none":
                 raise SpecError(f"the official games are in houses of their own, got fact={fact!r}; choose 'none'")
             self.split = split
+            data = None if data is None else datasets.checked_data(data)
             named = None if data is None else datasets.named_games(data)
             self._is_named = named is not None
             self._games = _official_games(None if named else data, split, self._settings, named)

@@ -1,5 +1,6 @@
 """The knobs that decide ALFWorld's generated levels, and the named difficulties."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -84,8 +85,9 @@ def task_types(task_type: str | tuple[str, ...], split: str) -> tuple[str, ...]:
     own = tasks.SLICE_TASK_TYPES if split == "ood_task" else tasks.OFFICIAL_TASK_TYPES
     if task_type == "all":
         return own
-    names = (task_type,) if isinstance(task_type, str) else tuple(task_type)
-    unknown = [name for name in names if name not in tasks.TASK_TYPES]
+    several = task_type if isinstance(task_type, Collection) else ()
+    names = (task_type,) if isinstance(task_type, str) else tuple(several)
+    unknown = [name for name in names if not isinstance(name, str) or name not in tasks.TASK_TYPES]
     if unknown or not names:
         raise SpecError(f"unknown task_type {task_type!r}; choose 'all' or some of: {', '.join(tasks.TASK_TYPES)}")
     return tuple(sorted(set(names)))

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from agentgen_bench.checks import checked_text
 from agentgen_bench.errors import SpecError
 
 
@@ -74,7 +75,8 @@ def simplifications(task: Task, difficulty: str, chosen: str | None) -> str:
         difficulty: the preset, which decides where `chosen` is None.
         chosen: "easy", "" for none, or names joined by commas.
     """
-    text = ("easy" if difficulty == "easy" else "") if chosen is None else chosen
+    own = "easy" if difficulty == "easy" else ""
+    text = own if chosen is None else checked_text("simplifications", chosen, "'easy', '' or names joined by commas")
     names = {name.strip() for name in text.split(",")} - {""}
     is_electrical = "power-component" in task.name or "conductivity" in task.name
     if "easy" in names:

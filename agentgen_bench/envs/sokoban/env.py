@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import gymnasium as gym
 
-from agentgen_bench.checks import checked_action, chosen
+from agentgen_bench.checks import checked_action, checked_text, chosen
 from agentgen_bench.contract import Analysis, Info
 from agentgen_bench.envs.base import PARAPHRASES, Outcome, TextEnv, checked_range
 from agentgen_bench.envs.sokoban import FAMILY
@@ -30,6 +30,7 @@ from agentgen_bench.errors import SpecError
 from agentgen_bench.text import Richness, Section
 
 MAX_STEPS = 10_000
+LEVELS_WANTED = "a file of boards, or a folder of .txt files"
 SLACK = 4  # under a hidden rule, one step in so many of the optimum is allowed beyond it
 
 
@@ -125,6 +126,10 @@ class SokobanEnv(TextEnv):
         self._max_steps = None if max_steps is None else checked_range("max_steps", max_steps, 1, MAX_STEPS)
         self._paraphrase = checked_range("paraphrase", paraphrase, 0, PARAPHRASES - 1)
         self._starts = None
+        if levels is not None:
+            levels = checked_text("levels", levels, LEVELS_WANTED)
+            if not levels:  # as a path it would be the folder where one happens to be
+                raise SpecError(f"levels='' names nothing; give {LEVELS_WANTED}")
         if fact != "none":
             if levels is not None or paraphrase:
                 raise SpecError(

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.vector.utils import batch_space
 
-from agentgen_bench.checks import checked_action, checked_seed
+from agentgen_bench.checks import checked_action, checked_mapping, checked_seed
 from agentgen_bench.envs.base import SEEDS
 from agentgen_bench.envs.sokoban.env import SokobanEnv
 from agentgen_bench.envs.sokoban.play import Play
@@ -57,7 +57,7 @@ class SokobanVectorEnv(gym.vector.VectorEnv[Texts, Sequence[str], npt.NDArray[An
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Texts, Infos]:
         """Start a level on every board: seed + i on board i, the i-th of several seeds, or (None) its next one."""
-        if options:
+        if options is not None and checked_mapping("options", options):
             raise SpecError(f"reset takes no options, got {sorted(options)}; settings belong to gym.make_vec")
         seeds = self._board_seeds(seed)
         given = [(i, checked_seed(one)) for i, one in enumerate(seeds) if one is not None]

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, get_args
 
-from agentgen_bench.checks import checked_flag, chosen
+from agentgen_bench.checks import checked_flag, checked_text, chosen
 from agentgen_bench.contract import Analysis
 from agentgen_bench.envs.base import PARAPHRASES, Outcome, TextEnv, checked_range, read_action
 from agentgen_bench.envs.webshop import FAMILY, oracle
@@ -166,6 +166,7 @@ class WebShopEnv(TextEnv):
         if difficulty == PAPER:
             fact_given = None if fact == "none" else fact
             _refuse("generated goals only", {**given, "paraphrase": paraphrase or None, "fact": fact_given})
+            goals = None if goals is None else checked_text("goals", goals, "a JSON file of goals")
             source: GeneratedSource | DataSource = _data_source(data, n_products)
         else:
             _refuse(f"difficulty={PAPER!r} only", {"data": data, "human_goals": human_goals or None, "goals": goals})
@@ -310,7 +311,8 @@ def _catalogue_size(n_products: int | None, settings: LevelSettings) -> int:
 
 
 def _data_source(data: str | None, n_products: int | None) -> DataSource:
-    folder = data or os.environ.get(DATA_VARIABLE)
+    given = None if data is None else checked_text("data", data, "the folder of the original's data")
+    folder = given or os.environ.get(DATA_VARIABLE)
     if not folder:
         raise DataError(
             f"difficulty={PAPER!r} needs the original's data; give data=<folder> or set {DATA_VARIABLE} "

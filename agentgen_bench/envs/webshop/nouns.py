@@ -34,7 +34,7 @@ def noun_finder(strategy: str) -> NounFinder:
         return _from_catalogue
     if strategy == "rules":
         return _by_rules
-    if strategy.startswith("spacy:"):
+    if isinstance(strategy, str) and strategy.startswith("spacy:"):
         return _by_spacy(strategy.removeprefix("spacy:"))
     raise SpecError(f"unknown nouns {strategy!r}; choose one of: catalog, rules, spacy:<model>")
 
