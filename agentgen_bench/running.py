@@ -93,14 +93,18 @@ class Running:
         if decision.failure is not None:
             self.ending, self.error = "error", decision.failure
             return
-        action = NO_ACTION if decision.action is None else decision.action
         try:
-            observation, reward, terminated, truncated, found = self.env.step(action)
+            self._execute(decision)
         except Exception as error:  # noqa: BLE001 - whatever an environment raises is that episode's failure, recorded
             self.crash = error
             self.fail(error)
-            return
+
+    def _execute(self, decision: Decision) -> None:
+        """Execute a decision and record the step; raises what the environment raises, and where it answers nonsense."""
+        action = NO_ACTION if decision.action is None else decision.action
+        observation, reward, terminated, truncated, found = self.env.step(action)
         info: Info = found  # type: ignore[assignment]  # Gymnasium says dict[str, Any]
+        link = chain(self.link, observation)
         conversation = _conversation(info) if "task_number" in info or "part" in info else _WHOLE
         if conversation == self.conversation:
             self.dropped_turns = decision.dropped_turns
@@ -112,8 +116,7 @@ class Running:
             self.dropped_turns = 0
             self.parts += _parts(info)
             self.conversation = conversation
-        self.observation, self.info = observation, info
-        self.link = chain(self.link, observation)
+        self.observation, self.info, self.link = observation, info, link
         self.steps.append(self._step(decision, float(reward)))
         if terminated or truncated:
             self.ending = "terminated" if terminated else "truncated"

@@ -19,6 +19,15 @@ SAMPLE_ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 BYTES_PER_CHAR = 4  # UTF-32: a fixed width, so a slot of `max_length` characters always fits
 
 
+def is_encodable(text: str) -> bool:
+    """Return whether a file, a process or a server can be given the text: it holds no half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class TextSpace(gym.spaces.Text):
     """All strings of at most `max_length` characters, without lone surrogates; samples use `SAMPLE_ALPHABET`."""
 
@@ -30,13 +39,7 @@ class TextSpace(gym.spaces.Text):
 
     def contains(self, x: Any) -> bool:
         """Return whether `x` is a string that fits and can be encoded."""
-        if not isinstance(x, str) or len(x) > self.max_length:
-            return False
-        try:
-            x.encode()
-        except UnicodeEncodeError:
-            return False
-        return True
+        return isinstance(x, str) and len(x) <= self.max_length and is_encodable(x)
 
     def __repr__(self) -> str:
         """Return `TextSpace(max_length)`."""

@@ -12,9 +12,12 @@ import pytest
 import agentgen_bench
 from agentgen_bench import DistractorSpec, TaskSpec, make
 from agentgen_bench.cli import main
+from agentgen_bench.contract import text_task
+from agentgen_bench.envs.base import MAX_READ_CHARS, NO_ACTION
 from agentgen_bench.errors import ActionError, DataError, PolicyError, SpecError
 from agentgen_bench.families import BUILT_IN
 from agentgen_bench.policies.sampling import Sampling
+from agentgen_bench.spaces import MAX_ACTION_CHARS
 
 KNOBS = {"distractors": "paper-v1", "interface": "opaque"}
 
@@ -109,6 +112,30 @@ def test_an_action_that_is_no_string_is_refused_everywhere(family, action):
         with pytest.raises(ActionError, match=r"an action is a string, got .* of type (int|NoneType|bytes|list)"):
             env.step(sent(env, action))
         env.close()
+
+
+UNREADABLE = ["search[shirt\ud800]", f"search[{'x' * MAX_READ_CHARS}]"]  # half a surrogate pair, and too long
+
+
+@pytest.mark.parametrize("family", BUILT_IN)
+@pytest.mark.parametrize("action", UNREADABLE, ids=["encoding", "length"])
+def test_what_nobody_can_read_is_no_action(family, action):
+    env, twin = (gym.make(f"AgentGen/{family}-rich-v0") for _ in range(2))
+    for each in (env, twin):
+        each.reset(seed=1)
+    assert env.step(action) == twin.step(NO_ACTION)
+    assert env.step(action)[4]["is_action_valid"] is False
+    env.close()
+    twin.close()
+
+
+def test_the_longest_action_that_a_model_can_send_is_read_under_an_interface_too():
+    env = gym.make("AgentGen/WebShop-rich-v0", interface="opaque")
+    env.reset(seed=1)
+    word = text_task(env).aliased("search[x]").partition("[")[0]
+    action = f"{word}[{'y' * (MAX_ACTION_CHARS - len(word) - 2)}]"
+    assert len(action) == MAX_ACTION_CHARS
+    assert env.step(action)[4]["is_action_valid"]
 
 
 @pytest.mark.parametrize("family", BUILT_IN)

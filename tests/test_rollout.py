@@ -89,6 +89,20 @@ def test_an_episode_that_crashes_in_a_step_keeps_its_steps_and_is_a_failure():
     assert episode.error == "RuntimeError: asked to crash"
 
 
+@pytest.mark.parametrize("wrong", [{"observation": "half a pair \ud800"}, {"info": {}}], ids=["text", "info"])
+def test_an_answer_that_cannot_be_recorded_ends_its_own_episode_alone(wrong):
+    class AnswersNonsenseAtFour(CountingEnv):
+        def step(self, action):
+            observation, *rest, info = super().step(action)
+            nonsense = wrong if self.goal == 4 and self.said == 2 else {}
+            return nonsense.get("observation", observation), *rest, nonsense.get("info", info)
+
+    crashes = []
+    episodes = played(OraclePolicy(), make_env=lambda spec: AnswersNonsenseAtFour(), on_crash=crashes.append)
+    assert [episode.ending for episode in episodes] == ["terminated"] * 3 + ["error"] + ["terminated"] * 4
+    assert (len(episodes[3].steps), episodes[3].success, len(crashes)) == (1, False, 1)
+
+
 @pytest.mark.parametrize("question", ["tasks", "facts", "analysis"])
 def test_an_episode_whose_environment_cannot_tell_of_it_is_a_failure_and_the_others_go_on(question):
     class TellsNothingOfLevelThree(CountingEnv):

@@ -15,10 +15,13 @@ from agentgen_bench.checks import checked_action, checked_mapping, checked_seed,
 from agentgen_bench.contract import NO_FACT, Analysis, Fact, Info, TaskRecord
 from agentgen_bench.errors import SpecError
 from agentgen_bench.seeding import seed_from
-from agentgen_bench.spaces import MAX_ACTION_CHARS, TextSpace
+from agentgen_bench.spaces import MAX_ACTION_CHARS, TextSpace, is_encodable
 from agentgen_bench.text import Richness, Section, Spans, render
 
 NO_ACTION = ""  # what a completion without an action sends to env.step: invalid in every family, uses up a step
+# What a family is given to read: more than anybody may send, as the words that an interface puts in place of its own
+# may be the longer ones. Searching for a longer query would take minutes.
+MAX_READ_CHARS = 2 * MAX_ACTION_CHARS
 SEEDS = 2**31
 PARAPHRASES = 2**31  # of a task; 0 is its own words
 
@@ -169,6 +172,8 @@ class TextEnv(gym.Env[str, str], abc.ABC):
     def step(self, action: str) -> tuple[str, float, bool, bool, Info]:  # type: ignore[override]
         """Execute one action; every action, valid or not, uses up a step.
 
+        What cannot be encoded, and what is longer than MAX_READ_CHARS, is no action.
+
         Raises:
             ResetNeeded: no level has been started.
             ActionError: the action is no string.
@@ -178,7 +183,7 @@ class TextEnv(gym.Env[str, str], abc.ABC):
         self._elapsed += 1
         if type(action) is not str:
             action = checked_action(action)
-        reward, terminated, is_action_valid = self._apply(action)
+        reward, terminated, is_action_valid = self._apply(readable(action))
         observation, info = self._observe(is_action_valid)
         return observation, reward, terminated, not terminated and self._elapsed >= self.max_steps, info
 
@@ -203,6 +208,11 @@ class TextEnv(gym.Env[str, str], abc.ABC):
             "is_action_valid": is_action_valid,
             "level_id": self.level_id,
         }
+
+
+def readable(action: str) -> str:
+    """Return an action that a family can read and an observation may quote; NO_ACTION in place of any other."""
+    return action if len(action) <= MAX_READ_CHARS and (action.isascii() or is_encodable(action)) else NO_ACTION
 
 
 def read_action(action: str) -> str:

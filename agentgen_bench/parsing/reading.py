@@ -4,6 +4,8 @@ import re
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
+from agentgen_bench.spaces import is_encodable
+
 ActionFormat = Literal["tagged", "react", "json", "choice"]
 
 # No pattern of this package repeats anything without bound: a match costs a constant.
@@ -52,11 +54,7 @@ def flaw(text: str, max_chars: int) -> ParseReason | None:
     """
     if len(text) > max_chars:
         return ParseReason.TOO_LONG
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return ParseReason.NOT_ENCODABLE
-    return None
+    return None if is_encodable(text) else ParseReason.NOT_ENCODABLE
 
 
 class Candidate(NamedTuple):

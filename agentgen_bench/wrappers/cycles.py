@@ -6,7 +6,9 @@ from typing import NamedTuple, SupportsFloat, cast
 import gymnasium as gym
 from gymnasium.utils import RecordConstructorArgs
 
+from agentgen_bench.checks import checked_action
 from agentgen_bench.contract import NOTHING_KEPT, Info, Part
+from agentgen_bench.envs.base import readable
 from agentgen_bench.spaces import MAX_ACTION_CHARS, TextSpace
 from agentgen_bench.spec import LifecycleSpec
 from agentgen_bench.text import Richness, Section, render
@@ -80,7 +82,7 @@ class Cycles(Lifecycle):
 
     def step(self, action: str) -> tuple[str, SupportsFloat, bool, bool, Info]:  # type: ignore[override]
         """Execute an action of the task at hand, or take the context where one is asked for."""
-        self._action = action
+        self._action = readable(checked_action(action))  # an update quotes it
         return Lifecycle.step(self, action)
 
     def _written(self, action: str) -> str | None:

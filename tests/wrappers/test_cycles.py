@@ -348,6 +348,15 @@ def test_what_an_update_reads_is_the_task_as_it_was_played(family, difficulty, f
             assert "The task is over: it was " in alone.observation
 
 
+def test_an_update_quotes_no_action_that_cannot_be_encoded():
+    env = make(cod())
+    env.reset(seed=0)
+    while not (task := text_task(env))._is_writing:
+        observation = env.step("\ud800" if task._elapsed == 0 else task.expert_action())[0]
+    assert f"Action: {NO_ACTION_SHOWN}\n" in observation
+    assert observation in env.observation_space
+
+
 def test_a_gap_in_what_an_update_reads_is_no_action():
     spec = TaskSpec("Sokoban", split="test", knobs=(("fact", "rule"),), lifecycle=replace(THREE, trajectory_chars=2000))
     reader = Reader()
