@@ -8,6 +8,7 @@ from typing import Protocol
 import gymnasium as gym
 
 from agentgen_bench.episodes import Episode, canonical_json
+from agentgen_bench.errors import SpecError
 from agentgen_bench.make import make
 from agentgen_bench.policies.asking import Asking, Request, Rounds, asking
 from agentgen_bench.policies.base import Decision, EpisodicPolicy, Player, PrivilegedPolicy
@@ -53,7 +54,12 @@ def play(
 
     What `journal` holds of an episode is executed first, and each decision goes into it before its environment does.
     An `EpisodicPolicy` remembers more than its decisions, so its episodes begin anew.
+
+    Raises:
+        SpecError: fewer than one worker, which would play nothing and look like a whole run.
     """
+    if workers < 1:
+        raise SpecError(f"workers={workers!r} is out of range; choose an integer from 1")
     kept = None if isinstance(policy, EpisodicPolicy) else journal
     loop = _Loop(policy, record_text, make_env, on_decisions or _ignore, on_crash or _ignore, kept)
     queue, numbers = iter(jobs), count()

@@ -83,6 +83,12 @@ def test_the_number_of_workers_leaves_the_results_alone(tmp_path):
     assert contents(tmp_path / "one") == contents(tmp_path / "many")
 
 
+def test_a_run_without_workers_is_no_finished_run(tmp_path):
+    with pytest.raises(SpecError, match="workers=0 is out of range"):
+        run(tmp_path, workers=0)
+    assert not (tmp_path / "results.json").exists()
+
+
 def test_cells_of_long_episodes_are_played_first(tmp_path):
     plan = single_plan([TaskSpec("Sokoban", knobs=(("max_steps", limit),)) for limit in (3, 9)], 2)
     played: list[int] = []

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from agentgen_bench.episodes import Step, chain
-from agentgen_bench.errors import PolicyError
+from agentgen_bench.errors import PolicyError, SpecError
 from agentgen_bench.policies.base import Decision
 from agentgen_bench.policies.scripted import NoopPolicy, OraclePolicy, RandomPolicy
 from agentgen_bench.prompts import Turn
@@ -70,6 +70,12 @@ def test_noop_uses_up_every_step_and_solves_nothing():
 @pytest.mark.parametrize("policy", [OraclePolicy(), RandomPolicy(3), NoopPolicy()], ids=lambda policy: policy.name)
 def test_the_number_of_workers_leaves_every_episode_alone(policy):
     assert played(policy, workers=1) == played(policy, workers=3) == played(policy, workers=100)
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_fewer_than_one_worker_is_refused(workers):
+    with pytest.raises(SpecError, match=f"workers={workers} is out of range; choose an integer from 1"):
+        played(OraclePolicy(), workers=workers)
 
 
 def test_an_episode_that_crashes_in_reset_is_recorded_and_the_others_go_on():
