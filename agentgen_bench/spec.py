@@ -358,8 +358,14 @@ class TaskSpec:
                 fitting[name] = _wrapper_from_json(fitting[name], kind)
         return cls(family=family, version=version, knobs=tuple(settings.items()), **fitting)
 
-    def with_(self, **changes: Any) -> "TaskSpec":
-        """Return a copy with the named fields replaced; `spec.with_(richness="rich")` is its paired view."""
+    def with_(self, /, **changes: Any) -> "TaskSpec":
+        """Return a copy with the named fields replaced; `spec.with_(richness="rich")` is its paired view.
+
+        A name that is no field is a knob of the family, and goes beside those that the spec has: `spec.with_(size=8)`.
+        """
+        given = {name: changes.pop(name) for name in sorted(changes.keys() - {f.name for f in fields(self)})}
+        if given:
+            changes["knobs"] = tuple({**dict(changes.get("knobs", self.knobs)), **given}.items())
         return replace(self, **changes)
 
     def to_json(self) -> SpecJson:

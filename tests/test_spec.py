@@ -54,6 +54,18 @@ def test_a_wrong_id_says_what_would_be_right(env_id, message):
         make(env_id)
 
 
+def test_a_change_that_is_no_field_is_a_knob_beside_the_others():
+    spec = TaskSpec("Sokoban", knobs=[("boxes", 1), ("size", 7)]).with_(size=8, richness="rich")
+    assert spec == TaskSpec("Sokoban", richness="rich", knobs=[("boxes", 1), ("size", 8)])
+    assert TaskSpec("Sokoban").with_(knobs=[("boxes", 2)], size=8).knobs == (("boxes", 2), ("size", 8))
+
+
+def test_make_takes_a_knob_beside_a_spec():
+    assert make(TaskSpec("Sokoban"), size=8).reset(seed=1) == make("AgentGen/Sokoban-v0", size=8).reset(seed=1)
+    with pytest.raises(SpecError, match="Sokoban has no knob 'colour'; its knobs are: "):
+        make(TaskSpec("Sokoban"), colour="red")
+
+
 def test_a_knob_that_is_no_plain_value_is_refused():
     with pytest.raises(SpecError, match="a knob holds plain values only, got"):
         TaskSpec.from_env_id("AgentGen/Sokoban-v0", size={1})
