@@ -18,6 +18,7 @@ from agentgen_bench.errors import ActionError, DataError, PolicyError, SpecError
 from agentgen_bench.families import BUILT_IN
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.spaces import MAX_ACTION_CHARS
+from tests.counting import CountingEnv
 
 KNOBS = {"distractors": "paper-v1", "interface": "opaque"}
 
@@ -102,6 +103,15 @@ def test_a_step_before_reset_is_refused_everywhere(family):
     for env in doors(family):
         with pytest.raises(gym.error.ResetNeeded, match="no level is being played; call reset first"):
             env.step(sent(env, "look"))
+
+
+def test_a_level_that_could_not_be_started_is_not_played():
+    env = CountingEnv(crash_seed=3)
+    env.reset(seed=1)
+    with pytest.raises(RuntimeError, match="level 3 is broken"):
+        env.reset(seed=3)
+    with pytest.raises(gym.error.ResetNeeded, match="no level is being played; call reset first"):
+        env.step("1")
 
 
 @pytest.mark.parametrize("family", BUILT_IN)

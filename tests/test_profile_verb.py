@@ -114,9 +114,10 @@ def test_a_recorded_run_is_profiled_as_if_it_were_played(capsys, tmp_path):
 
 
 def test_crashed_episodes_are_told_and_fail_the_command(capsys):
-    argv = ["profile", "--env", "AgentGen/ALFWorld-v0", "--set", "n_receptacles=40", "--episodes", "2", "--quiet"]
+    one_task = ["--set", "n_receptacles=5", "--set", "task_type=pick_and_place_simple"]  # no search of it is long
+    argv = ["profile", "--env", "AgentGen/ALFWorld-v0", "--difficulty", "hard", *one_task, "--episodes", "2", "--quiet"]
     assert main(argv) == 1
-    assert "failed: 2 episodes of ALFWorld-base easy test n_receptacles=40" in capsys.readouterr().out
+    assert "failed: 2 episodes of ALFWorld-base hard test n_receptacles=5" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

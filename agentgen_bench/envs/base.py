@@ -162,11 +162,12 @@ class TextEnv(gym.Env[str, str], abc.ABC):
         seed = None if seed is None else checked_seed(seed)
         super().reset(seed=seed)
         level_seed = int(self.np_random.integers(SEEDS)) if seed is None else seed
-        self._elapsed, self._is_started = 0, True
+        self._elapsed, self._is_started = 0, False  # a level that cannot be started is not played
         if self.fact != "none":
             given = None if fact_seed is None else checked_seed(fact_seed, "fact_seed")
             self.fact_seed = self.own_fact_seed(level_seed) if own_seed else given
         self._start(level_seed)
+        self._is_started = True
         return self._observe(is_action_valid=True)
 
     def step(self, action: str) -> tuple[str, float, bool, bool, Info]:  # type: ignore[override]

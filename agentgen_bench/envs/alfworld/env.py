@@ -9,6 +9,7 @@ from agentgen_bench.contract import Analysis
 from agentgen_bench.envs.alfworld import FAMILY, datasets, levels, settings, text
 from agentgen_bench.envs.alfworld import friendly as friendlier
 from agentgen_bench.envs.alfworld.engine import Answer, Engine
+from agentgen_bench.envs.alfworld.generator import candidates_of, check_possible
 from agentgen_bench.envs.alfworld.house import house_of
 from agentgen_bench.envs.alfworld.memory import Memory
 from agentgen_bench.envs.alfworld.official import OfficialGame
@@ -61,8 +62,9 @@ class ALFWorldEnv(TextEnv):
         split: train; valid; test_seen (rooms of train, new levels); test (unseen rooms); ood_pairs (pairs of object
         and destination that no other split has); ood_task (the slice tasks).
         task_type: "all", or one or several of the names in tasks.TASK_TYPES.
-        n_receptacles (5 to 40), p_hidden (chance that an object lies in something closed), n_instances (of the target
-        type), n_targets (1, 2 or 3 objects to bring): None leaves them to the difficulty.
+        n_receptacles (5 to 34; other rooms than kitchens have 24 at most), p_hidden (chance that an object lies in
+        something closed), n_instances (of the target type), n_targets (1, 2 or 3 objects to bring): None leaves them to
+        the difficulty.
         colocated: some receptacles share a stand point, as in the real rooms.
         friendly: take the verbs of both releases and say why a command did nothing.
         data: a folder with the official games (`json_2.1.1/`), whose splits are then train, valid_seen and
@@ -135,6 +137,8 @@ class ALFWorldEnv(TextEnv):
         self._settings = settings.level_settings(
             difficulty, own_split, types, n_receptacles, p_hidden, n_instances, n_targets, colocated
         )
+        if not is_official:
+            (check_possible if fact == "none" else candidates_of)(self._settings)
         self._games: tuple[Path, ...] = ()
         self._is_named = False  # are the games files that `data` names
         if is_official:

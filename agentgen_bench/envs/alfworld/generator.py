@@ -32,6 +32,7 @@ T = TypeVar("T")
 SEARCH_ORDERS = 4  # tie-breaks over which the reference searcher's length is averaged
 SEARCH_LIMIT = 60  # steps after which a search counts as this long
 MAX_DRAWS = 400
+STEPS_PER_TARGET = 4  # go to it, take it, go where it belongs, move it there: none is spared where no stands are shared
 HELD_OUT_SHARE = 6  # one object-receptacle pair in this many is kept for ood_pairs
 
 
@@ -75,6 +76,17 @@ def generate_level(settings: LevelSettings, seed: int) -> GeneratedLevel:
         f"{preset.low:g} to {preset.high:g} expected search steps: "
         "loosen n_receptacles, p_hidden, n_instances or n_targets"
     )
+
+
+def check_possible(settings: LevelSettings) -> None:
+    """Raise SpecError for settings of which no level can be drawn, as far as that shows without drawing any."""
+    candidates, most = candidates_of(settings), PRESETS[settings.difficulty].high
+    fewest = min([STEPS_PER_TARGET * tasks.TASK_TYPES[name].n_targets for name in candidates])
+    if fewest > most and not settings.colocated:
+        raise SpecError(
+            f"{', '.join(sorted(candidates))} takes {fewest} steps or more, and difficulty {settings.difficulty!r} is "
+            f"up to {most:g}; choose another difficulty or task_type"
+        )
 
 
 def expected_search_steps(scene: Scene, at_most: float = SEARCH_LIMIT) -> float:
