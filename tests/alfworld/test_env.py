@@ -186,6 +186,14 @@ def test_friendly_mode_leaves_valid_commands_alone():
         ({"task_type": "juggle"}, "unknown task_type 'juggle'"),
         ({"task_type": 5}, "unknown task_type 5; choose 'all' or some of: pick_and_place_simple"),
         ({"task_type": [["juggle"]]}, "unknown task_type"),
+        (
+            {"task_type": "pick_heat_then_place_in_recep_slice"},
+            "task_type 'pick_heat_then_place_in_recep_slice' is not in the split 'train': .* some of: pick_and_place",
+        ),
+        (
+            {"split": "ood_task", "task_type": ["pick_and_place_simple_slice", "pick_and_place_simple"]},
+            "task_type 'pick_and_place_simple' is not in the split 'ood_task'.* some of: pick_and_place_simple_slice",
+        ),
         ({"data": 5}, "data=5 is no text; give a folder, a game file, or a list of game files"),
         ({"data": [5]}, "data=5 is no text"),
         ({"n_receptacles": 2}, "n_receptacles=2 is out of range; choose an integer from 5 to 34"),

@@ -61,7 +61,8 @@ class ALFWorldEnv(TextEnv):
         difficulty: easy, medium, hard: 0-8, 9-15, 16-25 expected steps of the reference searcher (searcher.py).
         split: train; valid; test_seen (rooms of train, new levels); test (unseen rooms); ood_pairs (pairs of object
         and destination that no other split has); ood_task (the slice tasks).
-        task_type: "all", or one or several of the names in tasks.TASK_TYPES.
+        task_type: "all", or one or several of the names in tasks.TASK_TYPES that the split has: those that end in
+        `_slice` are ood_task's alone, and it has no others.
         n_receptacles (5 to 34; other rooms than kitchens have 24 at most), p_hidden (chance that an object lies in
         something closed), n_instances (of the target type), n_targets (1, 2 or 3 objects to bring): None leaves them to
         the difficulty.

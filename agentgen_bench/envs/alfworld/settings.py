@@ -81,7 +81,11 @@ def level_settings(
 
 
 def task_types(task_type: str | tuple[str, ...], split: str) -> tuple[str, ...]:
-    """Return the task types that a knob asks for in a split, sorted; raises SpecError for one that is none."""
+    """Return the task types that a knob asks for in a split, sorted.
+
+    Raises:
+        SpecError: one that is none, or a held-out one (to slice) in another split than ood_task, which has only these.
+    """
     own = tasks.SLICE_TASK_TYPES if split == "ood_task" else tasks.OFFICIAL_TASK_TYPES
     if task_type == "all":
         return own
@@ -90,6 +94,14 @@ def task_types(task_type: str | tuple[str, ...], split: str) -> tuple[str, ...]:
     unknown = [name for name in names if not isinstance(name, str) or name not in tasks.TASK_TYPES]
     if unknown or not names:
         raise SpecError(f"unknown task_type {task_type!r}; choose 'all' or some of: {', '.join(tasks.TASK_TYPES)}")
+    held_out = split == "ood_task"
+    elsewhere = [name for name in names if (name in tasks.SLICE_TASK_TYPES) != held_out]
+    if elsewhere:
+        fitting = [name for name in tasks.TASK_TYPES if (name in tasks.SLICE_TASK_TYPES) == held_out]
+        raise SpecError(
+            f"task_type {elsewhere[0]!r} is not in the split {split!r}: to slice is held out for ood_task; "
+            f"choose 'all' or some of: {', '.join(fitting)}"
+        )
     return tuple(sorted(set(names)))
 
 
