@@ -59,6 +59,19 @@ def checked_action(action: object) -> str:
     return action
 
 
+def checked_actions(actions: object, number: int) -> list[str]:
+    """Return an action for each of `number` environments; raises ActionError where there are fewer, more or one text.
+
+    An array of one would go to all of them, and a text letter by letter.
+    """
+    if isinstance(actions, str) or not isinstance(actions, Iterable):
+        raise ActionError(f"expected an action for each of {number} environments, got {actions!r:.100}; give a list")
+    found = [checked_action(action) for action in actions]
+    if len(found) != number:
+        raise ActionError(f"got {len(found)} actions for {number} environments; give one for each")
+    return found
+
+
 def checked_seed(seed: object, name: str = "seed") -> int:
     """Return a seed as int, NumPy's integers too; raises SpecError for anything else and below 0."""
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:

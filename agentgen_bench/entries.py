@@ -14,7 +14,7 @@ import gymnasium as gym
 import numpy as np
 
 from agentgen_bench import families
-from agentgen_bench.checks import checked_seed
+from agentgen_bench.checks import checked_actions, checked_seed
 from agentgen_bench.families import Version
 from agentgen_bench.knobs import WRAPPER_DEFAULTS
 from agentgen_bench.make import check_settings, make
@@ -86,7 +86,7 @@ class VectorEntry:
 
 
 class TextVectorEnv(gym.vector.SyncVectorEnv):
-    """Gymnasium's environments in step; seeds may be NumPy's integers, as in the environments themselves."""
+    """Gymnasium's environments in step; NumPy's integers are seeds, as in the environments, and actions are checked."""
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -95,6 +95,10 @@ class TextVectorEnv(gym.vector.SyncVectorEnv):
         if isinstance(seed, (int, np.integer)):
             return super().reset(seed=checked_seed(seed), options=options)
         return super().reset(seed=None if seed is None else list(seed), options=options)
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """Execute one action everywhere; raises ActionError where there are fewer or more, or one is no string."""
+        return super().step(checked_actions(actions, self.num_envs))
 
 
 def _version(spec: TaskSpec) -> Version:

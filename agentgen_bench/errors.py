@@ -30,7 +30,7 @@ class UnavailableError(SpecError):
 
 
 class ActionError(AgentGenError, TypeError):
-    """An action that is no string."""
+    """An action that is no string, or not as many as there are environments."""
 
 
 class MissingDependencyError(AgentGenError, ImportError):

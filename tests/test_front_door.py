@@ -157,6 +157,24 @@ def test_numpys_integers_are_seeds_everywhere(family):
         env.close()
 
 
+@pytest.mark.parametrize("interface", ["original", "opaque"])
+@pytest.mark.parametrize(
+    ("actions", "message"),
+    [
+        (["left"], "got 1 actions for 2 environments; give one for each"),
+        (["left"] * 3, "got 3 actions for 2 environments"),
+        ("ud", "expected an action for each of 2 environments, got 'ud'; give a list"),
+        (5, "expected an action for each of 2 environments, got 5"),
+    ],
+)
+def test_a_vector_takes_one_action_for_each_environment(interface, actions, message):
+    envs = gym.make_vec(ids("Sokoban"), num_envs=2, interface=interface)
+    envs.reset(seed=0)
+    with pytest.raises(ActionError, match=message):
+        envs.step(actions)
+    envs.close()
+
+
 @pytest.mark.parametrize("family", BUILT_IN)
 @pytest.mark.parametrize("options", ["x", {1: 2, "a": 3}])
 def test_options_that_are_no_names_with_values_are_refused_everywhere(family, options):

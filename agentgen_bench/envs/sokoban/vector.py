@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.vector.utils import batch_space
 
-from agentgen_bench.checks import checked_action, checked_mapping, checked_seed
+from agentgen_bench.checks import checked_actions, checked_mapping, checked_seed
 from agentgen_bench.envs.base import SEEDS
 from agentgen_bench.envs.sokoban.env import SokobanEnv
 from agentgen_bench.envs.sokoban.play import Play
@@ -70,14 +70,15 @@ class SokobanVectorEnv(gym.vector.VectorEnv[Texts, Sequence[str], npt.NDArray[An
         return self._observed(np.ones(self.num_envs, dtype=np.bool_))
 
     def step(self, actions: Sequence[str]) -> tuple[Texts, npt.NDArray[np.float64], Flags, Flags, Infos]:
-        """Execute one action on every board."""
+        """Execute one action on every board; raises ActionError where there are fewer or more, or one is no string."""
         if not self._plays:
             raise gym.error.ResetNeeded("no level is being played; call reset first")
+        given = checked_actions(actions, self.num_envs)
         if not self._table.has_room(2 * self.num_envs):  # every board's next position, or its next level's first
             positions = [self._table.position(row) for row in self._rows.tolist()]
             self._table.forget()
             self._rows = self._table.rows(positions)
-        self._rows, rewards, valid = self._table.advance(self._rows, self._plays, [*map(checked_action, actions)])
+        self._rows, rewards, valid = self._table.advance(self._rows, self._plays, given)
         self._elapsed += 1
         starting = np.flatnonzero(self._ended)
         if len(starting):
