@@ -51,6 +51,9 @@ def command_translator(family_name: str, names: Naming) -> Callable[[str], str |
 
     It gives None for a command that starts with none of them. What follows the word stays as it is, but for the
     buttons of WebShop's click. A shorthand has no alias; a transcript that holds one is mapped by its word.
+
+    The word is read more strictly than `read_action` does (docs/parsing.md): no full stop directly behind it, one space
+    within it, its own case where the family's record says so and in WebShop. What is frozen is played so.
     """
     actions = family(family_name).actions
     if actions.form == "brackets":

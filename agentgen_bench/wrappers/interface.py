@@ -65,6 +65,9 @@ class Interface(TextWrapper, RecordConstructorArgs):
     says. The original words are no actions any more: they do nothing and use up a step. Dynamics are untouched.
     Distractors are left as they are. "original" changes nothing.
 
+    An alias is read more strictly than the word it stands for: with no full stop directly behind it, and in ALFWorld
+    and WebShop in its own case (docs/parsing.md says all of it). What follows it the environment reads as ever.
+
     With `accepts="both"` originals are actions too. Half the levels, by a draw of the level, then show the originals
     and half the aliases; templates list both names, those shown first. The analysis counts the actions under either
     (`named_original`, `named_alias`) and says which were shown (`shown_names`), from which

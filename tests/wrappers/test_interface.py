@@ -15,7 +15,7 @@ from agentgen_bench.errors import SpecError
 from agentgen_bench.families import BUILT_IN, family
 from agentgen_bench.spec import InterfaceSpec
 from agentgen_bench.text import Button, Command, Listing
-from agentgen_bench.wrappers.aliases import Naming, naming, span_translator
+from agentgen_bench.wrappers.aliases import Naming, command_translator, naming, span_translator
 from agentgen_bench.wrappers.banks import bank
 from agentgen_bench.wrappers.interface import Interface
 from tests.wrappers.playing import EACH_FAMILY, FAMILIES, env_of, expert_plan, played, richnesses, scripts, seeds
@@ -167,6 +167,37 @@ def test_the_made_up_words_suffice_and_are_no_words_of_the_synonym_bank():
     assert len(set(bank("opaque"))) == len(bank("opaque")) >= 60
     known = repr([family(name).actions for name in BUILT_IN]).lower()
     assert not [word for word in bank("opaque") if word in known]
+
+
+@pytest.mark.parametrize(
+    ("family", "action", "is_read"),
+    [
+        ("ALFWorld", "  {look}", True),
+        ("ALFWorld", "{go to}  Cabinet 1.", True),
+        ("ALFWorld", "{look}.", False),
+        ("ALFWorld", "{LOOK}", False),
+        ("Sokoban", "{UP}", True),
+        ("Sokoban", "{up}.", False),
+        ("SciWorld", "{WAIT}", True),
+        ("WebShop", "{search}[Lamp].", True),
+        ("WebShop", "{SEARCH}[lamp]", False),
+        ("WebShop", " {search}[lamp]", False),
+    ],
+)
+def test_an_alias_is_read_more_strictly_than_its_word_as_docs_parsing_md_says(family, action, is_read):
+    words = naming(family, "opaque", 0).words
+    names = {**words, **{word.upper(): alias.upper() for word, alias in words.items()}}
+    translated = command_translator(family, naming(family, "opaque", 0).inverse())(action.format_map(names))
+    assert (translated is not None) == is_read
+
+
+def test_a_label_has_nothing_but_its_brackets_around_it_as_docs_parsing_md_says():
+    names = naming("WebShop", "opaque", 0)
+    click, label = names.words["click"], names.buttons["Buy Now"]
+    original = command_translator("WebShop", names.inverse())
+    assert original(f"{click}[{label.upper()}]") == "click[buy now]"
+    assert original(f"{click}[ {label}]") == f"click[ {label}]"
+    assert original(f"{click}[{label}].") == f"click[{label}]."
 
 
 def test_original_changes_nothing():
