@@ -26,7 +26,8 @@ class Faults(TextWrapper, RecordConstructorArgs):
 
     - "action": the action is not executed. The agent reads `Nothing happens.` and the last observation again.
     - "late": the action is executed, the agent reads the last observation again, and the one that it missed together
-      with the next. While one is under way no other is late.
+      with the next. While one is under way no other is late. One that is under way when the episode ends is lost: the
+      last observation is shown alone.
     - "repeated": the action is executed, the agent reads the last observation again; what it missed is lost.
 
     `kind` is one of these, "observation" (late or repeated, each half of the time) or "mixed" (an action's fault half

@@ -124,6 +124,12 @@ def test_while_one_is_late_no_other_is():
     assert seen[:3] == [texts[0], texts[0], texts[1] + BETWEEN.text + texts[2]]
 
 
+def test_an_observation_that_is_late_when_the_episode_ends_is_lost():
+    n_steps = len(expert_plan(make("AgentGen/ALFWorld-base-v0"), 1, 50))
+    texts, seen = episode_of("late", {n_steps - 2}, n_steps)
+    assert seen[-2:] == [texts[-3], texts[-1]]
+
+
 def test_a_repeated_observation_hides_one_for_good():
     texts, seen = episode_of("repeated", {1, 2})
     assert seen[:5] == [texts[0], texts[1], texts[1], texts[1], texts[4]]
