@@ -1,6 +1,8 @@
+import gymnasium as gym
 import pytest
 
 from agentgen_bench.envs.sokoban.compound import CompoundActions
+from agentgen_bench.errors import ActionError
 from tests.sokoban.boards import make
 
 
@@ -28,6 +30,19 @@ def test_what_is_not_one_to_five_actions_changes_nothing_and_uses_up_one_step(ac
     assert (reward, truncated, info["is_action_valid"], info["n_executed"]) == (-0.1, False, False, 1)
     assert info["sections"] == before
     assert env.step(action)[3]
+
+
+@pytest.mark.parametrize("action", [5, None, ["up"]])
+def test_what_is_no_string_is_no_action(action):
+    with pytest.raises(ActionError, match="an action is a string, got"):
+        started().step(action)
+
+
+def test_a_spec_of_gymnasium_rebuilds_the_wrapped_environment():
+    env = CompoundActions(gym.make("AgentGen/Sokoban-lean-v0"))
+    again = gym.make(env.spec)
+    assert again.reset(seed=2) == env.reset(seed=2)
+    assert again.step("up || down") == env.step("up || down")
 
 
 def test_parts_after_the_end_of_the_episode_are_left_out():

@@ -3,7 +3,9 @@
 from typing import Any
 
 import gymnasium as gym
+from gymnasium.utils import RecordConstructorArgs
 
+from agentgen_bench.checks import checked_action
 from agentgen_bench.envs.base import NO_ACTION
 from agentgen_bench.envs.sokoban.play import direction_of
 
@@ -11,7 +13,7 @@ SEPARATOR = "||"
 MAX_PARTS = 5
 
 
-class CompoundActions(gym.Wrapper[str, str, str, str]):
+class CompoundActions(gym.Wrapper[str, str, str, str], RecordConstructorArgs):
     """Executes up to five actions per step, separated by `||`, until they are done or the episode ends.
 
     Each of them uses up a step of the environment. The rewards are summed; observation and info are those after the
@@ -26,9 +28,14 @@ class CompoundActions(gym.Wrapper[str, str, str, str]):
         3
     """
 
+    def __init__(self, env: gym.Env[str, str]) -> None:
+        """Wrap `env`, an environment of Sokoban."""
+        RecordConstructorArgs.__init__(self)  # so that `env.spec` makes the wrapper too
+        gym.Wrapper.__init__(self, env)
+
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
-        """Execute the parts of `action` one after the other."""
-        parts = action.split(SEPARATOR)
+        """Execute the parts of `action` one after the other; raises ActionError where it is no string."""
+        parts = checked_action(action).split(SEPARATOR)
         if len(parts) > MAX_PARTS or any(direction_of(part) is None for part in parts):
             parts = [NO_ACTION]
         episode_return, all_valid, n_executed = 0.0, True, 0
