@@ -105,6 +105,20 @@ def test_a_step_before_reset_is_refused_everywhere(family):
             env.step(sent(env, "look"))
 
 
+@pytest.mark.parametrize(
+    "knobs",
+    [{}, {"faults": "mixed-v1", **KNOBS}, {"interface": "opaque", "lifecycle": "pack-4"}],
+    ids=["bare", "wrapped", "pack"],
+)
+@pytest.mark.parametrize("question", ["level_id", "score", "success", "max_steps"])
+def test_what_is_asked_of_a_level_before_reset_needs_one(question, knobs):
+    env = gym.make(ids("Sokoban"), **knobs)
+    with pytest.raises(gym.error.ResetNeeded, match="no level is being played; call reset first"):
+        getattr(text_task(env), question)
+    env.reset(seed=0)
+    assert getattr(text_task(env), question) is not None
+
+
 def test_a_level_that_could_not_be_started_is_not_played():
     env = CountingEnv(crash_seed=3)
     env.reset(seed=1)

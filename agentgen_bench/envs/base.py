@@ -34,6 +34,18 @@ class Outcome(NamedTuple):
     is_action_valid: bool
 
 
+class _OfALevel:
+    """Stands for an attribute until a level sets it on the instance, and raises ResetNeeded where it is asked for."""
+
+    def __get__(self, instance: object, owner: type) -> "_OfALevel":
+        if instance is not None:
+            raise gym.error.ResetNeeded("no level is being played; call reset first")
+        return self
+
+
+OF_A_LEVEL: Any = _OfALevel()  # the type is that of the attribute
+
+
 class TextEnv(gym.Env[str, str], abc.ABC):
     """A text environment whose level is decided by its settings and the seed of `reset`.
 
@@ -58,11 +70,11 @@ class TextEnv(gym.Env[str, str], abc.ABC):
     max_observation_chars: ClassVar[int] = 16_384
     fact_kinds: ClassVar[tuple[str, ...]] = ("none",)
 
-    task: str  # the goal in words, constant within an episode
-    level_id: str  # "<family in lower case>:<content hash>", equal for equal levels at every richness
-    success: bool
-    score: float  # progress in [0, 1]; 1.0 exactly when success
-    max_steps: int
+    task: str = OF_A_LEVEL  # the goal in words, constant within an episode
+    level_id: str = OF_A_LEVEL  # "<family in lower case>:<content hash>", equal for equal levels at every richness
+    success: bool = OF_A_LEVEL
+    score: float = OF_A_LEVEL  # progress in [0, 1]; 1.0 exactly when success
+    max_steps: int = OF_A_LEVEL
 
     fact: str  # one of `fact_kinds`
     fact_seed: int | None  # of the level being played; None: it has no fact

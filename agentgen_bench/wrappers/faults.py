@@ -7,7 +7,7 @@ from gymnasium.utils import RecordConstructorArgs
 
 from agentgen_bench.checks import checked_action, chosen
 from agentgen_bench.contract import Analysis, Info, TextWrapper
-from agentgen_bench.envs.base import NO_ACTION
+from agentgen_bench.envs.base import NO_ACTION, OF_A_LEVEL
 from agentgen_bench.seeding import stream
 from agentgen_bench.spaces import TextSpace
 from agentgen_bench.spec import FAULTS, FaultSpec
@@ -38,6 +38,9 @@ class Faults(TextWrapper, RecordConstructorArgs):
     executed actions as without faults, and every level stays solvable. The listed commands are those of the
     observation that is shown. `analysis` counts the faults that struck.
     """
+
+    _schedule: "_Schedule" = OF_A_LEVEL
+    _struck: dict[str, int] = OF_A_LEVEL
 
     def __init__(self, env: gym.Env[str, str], kind: str = "mixed", rate: float = 0.1, seed: int = 0) -> None:
         """Wrap `env`; raises SpecError for settings out of range."""

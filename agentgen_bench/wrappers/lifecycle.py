@@ -7,7 +7,7 @@ from gymnasium.utils import RecordConstructorArgs, seeding
 
 from agentgen_bench.checks import checked_action, checked_mapping, checked_seed, chosen
 from agentgen_bench.contract import Analysis, Fact, Info, TaskRecord, TextWrapper
-from agentgen_bench.envs.base import SEEDS
+from agentgen_bench.envs.base import OF_A_LEVEL, SEEDS
 from agentgen_bench.knobs import CONTEXTS, STRATEGIES, STREAMS
 from agentgen_bench.seeding import key_digest, seed_from, stream
 from agentgen_bench.spaces import TextSpace
@@ -57,6 +57,12 @@ class Lifecycle(TextWrapper, RecordConstructorArgs):
     The pack's score is the mean of its tasks' scores, it succeeds where all of them do, and its step limit is the sum
     of theirs and of the notes. `tasks` holds the record of each task begun.
     """
+
+    _level_id: str = OF_A_LEVEL
+    _max_steps: int = OF_A_LEVEL
+    _expert_length: int | None = OF_A_LEVEL
+    _tasks: list[TaskRecord] = OF_A_LEVEL
+    _facts: list[Fact] = OF_A_LEVEL
 
     def __init__(
         self,
