@@ -138,8 +138,10 @@ class ALFWorldEnv(TextEnv):
         self._settings = settings.level_settings(
             difficulty, own_split, types, n_receptacles, p_hidden, n_instances, n_targets, colocated
         )
-        if not is_official:
-            (check_possible if fact == "none" else candidates_of)(self._settings)
+        if not is_official and fact == "none":
+            check_possible(self._settings)
+        elif not is_official:  # a house plays the task that is nearest to the difficulty
+            candidates_of(self._settings)
         self._games: tuple[Path, ...] = ()
         self._is_named = False  # are the games files that `data` names
         if is_official:
