@@ -119,13 +119,13 @@ def _evidence(logits: Any, chosen: Any, sampling: Sampling) -> list[TokenEvidenc
     n_left = left.sum(dim=-1)
     blind = logprobs.where(left, torch.zeros_like(logprobs)).sum(dim=-1) / n_left + entropy
     columns = (own, entropy, variance.clamp(min=0), gap, blind, n_left / logits.shape[-1])
-    rows = zip(*[column.tolist() for column in columns], strict=True)
+    tokens = [TokenEvidence(*row) for row in zip(*[column.tolist() for column in columns], strict=True)]
     if sampling.greedy:  # asks about the likeliest token alone
-        return [TokenEvidence(*row) for row in rows]
-    overlaps = zip(*[columns.tolist() for columns in _overlaps(chances.double(), chosen)], strict=True)
+        return tokens
+    overlaps, variances = (column.tolist() for column in _overlaps(chances.double(), chosen))
     return [
-        TokenEvidence(*row, tuple(mean), tuple(spread)) if math.isfinite(row[0]) else TokenEvidence(*row)
-        for row, (mean, spread) in zip(rows, overlaps, strict=True)
+        token._replace(overlaps=tuple(shares), overlap_variances=tuple(spread)) if math.isfinite(token.logprob) else token
+        for token, shares, spread in zip(tokens, overlaps, variances, strict=True)
     ]
 
 
