@@ -124,7 +124,9 @@ def _evidence(logits: Any, chosen: Any, sampling: Sampling) -> list[TokenEvidenc
         return tokens
     overlaps, variances = (column.tolist() for column in _overlaps(chances.double(), chosen))
     return [
-        token._replace(overlaps=tuple(shares), overlap_variances=tuple(spread)) if math.isfinite(token.logprob) else token
+        token._replace(overlaps=tuple(shares), overlap_variances=tuple(spread))
+        if math.isfinite(token.logprob)
+        else token
         for token, shares, spread in zip(tokens, overlaps, variances, strict=True)
     ]
 
