@@ -7,9 +7,13 @@ from pathlib import Path
 import pytest
 
 from agentgen_bench.cli import main
-from agentgen_bench.errors import SpecError
-from agentgen_bench.evaluation.grid import grid_of, grid_runs, harness_grid
+from agentgen_bench.errors import RunError, SpecError
+from agentgen_bench.evaluation.grid import grid_of, grid_runs, harness_grid, open_grid
+from agentgen_bench.evaluation.plan import single_plan
+from agentgen_bench.evaluation.run import evaluate as play
+from agentgen_bench.policies.scripted import RandomPolicy
 from agentgen_bench.prompts import PromptConfig
+from agentgen_bench.spec import TaskSpec
 from tests.policies.stub_server import StubServer, completion, refusal
 
 SPLIT = ("AgentGen/Sokoban-lean-v0", "AgentGen/Sokoban-base-v0")
@@ -117,6 +121,32 @@ def test_other_harnesses_are_not_gone_on_with(server: StubServer, tmp_path: Path
     assert evaluate(server, tmp_path / "grid") == 0
     assert evaluate(server, tmp_path / "grid", "--resume", axes=("protocol=window,tools",)) != 0
     assert "cannot resume with other harnesses" in capsys.readouterr().err
+
+
+def test_a_grid_and_a_run_do_not_share_a_folder(server: StubServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    plain = ["evaluate", "--env", SPLIT[0], "--episodes", "2", "--quiet", "--output"]
+    assert main([*plain, str(tmp_path / "run")]) == 0
+    assert evaluate(server, tmp_path / "run") == 1
+    assert (
+        "run holds a run, and a grid's folder holds runs in folders; choose another --output" in capsys.readouterr().err
+    )
+    assert server.payloads == []
+    assert evaluate(server, tmp_path / "grid") == 0
+    for more in ([], ["--resume"]):
+        assert main([*plain, str(tmp_path / "grid"), *more]) == 1
+        assert "grid holds a grid of harnesses; choose another --output" in capsys.readouterr().err
+    assert not (tmp_path / "grid" / "manifest.json").exists()
+
+
+def test_a_grid_is_not_written_over_a_run_nor_a_run_over_a_grid_from_python(tmp_path: Path):
+    grid = harness_grid(PromptConfig(), [("protocol", ("window", "chat"))])
+    plan = single_plan([TaskSpec("Sokoban")], 1)
+    open_grid(tmp_path / "grid", grid, resume=False)
+    with pytest.raises(RunError, match="grid holds a grid of harnesses"):
+        play(plan, RandomPolicy(), PromptConfig(), tmp_path / "grid")
+    play(plan, RandomPolicy(), PromptConfig(), tmp_path / "run")
+    with pytest.raises(RunError, match="run holds a run, and a grid's folder holds runs in folders"):
+        open_grid(tmp_path / "run", grid, resume=True)
 
 
 def test_a_dry_run_counts_all_harnesses(server: StubServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from agentgen_bench.address import shown_command
 from agentgen_bench.cli.harness_grid import add_grid_option, grid_from_args, run_grid
-from agentgen_bench.cli.options import integer, knob, listed, require_one_source
-from agentgen_bench.cli.outputs import check_run_folder, distinguished, flat_name
+from agentgen_bench.cli.options import given_path, given_text, integer, knob, listed, require_one_source
+from agentgen_bench.cli.outputs import check_grid_folder, check_run_folder, distinguished, flat_name
 from agentgen_bench.cli.policy_options import (
     add_policy_options,
     check_policy,
@@ -80,7 +80,10 @@ def run(args: argparse.Namespace) -> int:
     check_makeable(plan)
     check_policy(args)
     output = args.output or default_folder(args)
-    check_run_folder(output, args.resume or grid is not None)
+    if grid is None:
+        check_run_folder(output, args.resume)
+    else:
+        check_grid_folder(output)
     if args.model or args.agent:
         check_playable(plan)
     policy = policy_from_args(args, prompt)

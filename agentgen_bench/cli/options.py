@@ -2,7 +2,8 @@
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Any, NoReturn
 
 from agentgen_bench.errors import SpecError
@@ -16,9 +17,36 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {message}\nsee: {self.prog} --help\n")
 
 
+def given_text(text: str) -> str:
+    """Return a value that is not empty: with a shell's variable that is not set, another model would play, or none."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("its value is empty; give one, or leave the option out")
+    return text
+
+
+def given_path(text: str) -> Path:
+    """Return a path that is not empty, which would be the working directory, and not in the home of nobody."""
+    try:
+        check_home(given_text(text))
+    except SpecError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return Path(text)
+
+
+def check_home(path: str) -> None:
+    """Raise SpecError for `~name/...` where there is no such user."""
+    try:
+        Path(path).expanduser()
+    except RuntimeError as error:  # the one that pathlib raises
+        raise SpecError(f"{path} is in the home of a user that is not here: {error}") from None
+
+
 def listed(text: str) -> list[str]:
-    """Return the items of a comma-separated list: `lean,base` gives two."""
-    return [item.strip() for item in text.split(",") if item.strip()]
+    """Return the items of a comma-separated list, one at least: `lean,base` gives two."""
+    items = [item.strip() for item in text.split(",") if item.strip()]
+    if not items:
+        raise argparse.ArgumentTypeError(f"{text!r} names nothing; give a list such as a,b, or leave the option out")
+    return items
 
 
 def knob(text: str) -> tuple[str, Any]:
@@ -45,6 +73,24 @@ def integer(low: int) -> Callable[[str], int]:
         return value
 
     return read
+
+
+def refuse_others(verb: str, args: argparse.Namespace, option: str, taken: Collection[str], why: str) -> None:
+    """Raise SpecError where an option is given that means nothing beside `option`.
+
+    Args:
+        verb: whose options they are.
+        args: its options.
+        option: such as `--from`.
+        taken: those that mean something beside it, by their names in `args`.
+        why: what the others would decide, and why nothing does.
+    """
+    from agentgen_bench.cli import build_parser
+
+    usual = vars(build_parser(verb).parse_args([verb]))
+    given = [name for name, value in vars(args).items() if name in usual.keys() - taken and value != usual[name]]
+    if given:
+        raise SpecError(f"--{given[0].replace('_', '-')} does not go with {option}: {why}")
 
 
 def require_one_source(suite: str | None, envs: list[str]) -> None:

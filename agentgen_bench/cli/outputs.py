@@ -10,6 +10,7 @@ from pathlib import Path
 
 from agentgen_bench.errors import RunError
 from agentgen_bench.evaluation.folder import EPISODES, MANIFEST
+from agentgen_bench.evaluation.grid import check_kind
 from agentgen_bench.seeding import key_digest
 
 PROBE = b"\0" * 4096  # a block: a file without content can be made on a full disk too
@@ -56,8 +57,15 @@ def check_folder(path: Path) -> None:
     _probe(path, f"cannot write to {path}")
 
 
+def check_grid_folder(path: Path) -> None:
+    """Raise RunError where a grid of harnesses could not be written to a folder; whether it goes on shows later."""
+    check_kind(path, as_grid=True)
+    check_folder(path)
+
+
 def check_run_folder(path: Path, resume: bool) -> None:
     """Raise RunError where a run could not be written to a folder: it holds another, or cannot be written."""
+    check_kind(path, as_grid=False)
     if (path / MANIFEST).exists() and not resume:
         raise RunError(f"{path} already holds a run; add --resume to go on with it, or choose another --output")
     if (path / EPISODES).is_file() and not os.access(path / EPISODES, os.W_OK):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from agentgen_bench.errors import DataError, RunError, SpecError
-from agentgen_bench.evaluation.folder import write_json
+from agentgen_bench.evaluation.folder import MANIFEST, write_json
 from agentgen_bench.parsing import ACTION_FORMATS
 from agentgen_bench.prompts import ACTION_HINTS, PROTOCOLS, REPEAT_HINTS, PromptConfig
 
@@ -82,8 +82,9 @@ def open_grid(path: Path, grid: Grid, resume: bool) -> None:
     """Write down which harnesses the folder holds, or with `resume` check that they are these.
 
     Raises:
-        RunError: the folder holds a grid and `resume` is off, or other harnesses, or it cannot be written.
+        RunError: the folder holds a grid and `resume` is off, or other harnesses, or a run, or it cannot be written.
     """
+    check_kind(path, as_grid=True)
     data = {"harnesses": {name: config.to_json() for name, config in grid.harnesses.items()}}
     if is_grid(path):
         if not resume:
@@ -104,6 +105,17 @@ def open_grid(path: Path, grid: Grid, resume: bool) -> None:
 def is_grid(path: Path) -> bool:
     """Return whether a folder holds a grid of runs."""
     return (path / GRID).is_file()
+
+
+def check_kind(path: Path, as_grid: bool) -> None:
+    """Raise RunError where a grid is to be written into the folder of a run, or a run into that of a grid.
+
+    Readers take a folder for one of the two; the other would be found by none.
+    """
+    if as_grid and (path / MANIFEST).exists():
+        raise RunError(f"{path} holds a run, and a grid's folder holds runs in folders; choose another --output")
+    if not as_grid and is_grid(path):
+        raise RunError(f"{path} holds a grid of harnesses; choose another --output, or go on with its --harness-grid")
 
 
 def grid_runs(path: Path) -> dict[str, Path]:

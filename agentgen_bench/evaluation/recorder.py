@@ -17,6 +17,7 @@ from agentgen_bench.evaluation.folder import (
     read_manifest,
     write_json,
 )
+from agentgen_bench.evaluation.grid import check_kind
 from agentgen_bench.evaluation.journal import JOURNAL, StepJournal
 from agentgen_bench.evaluation.manifest import differences
 from agentgen_bench.evaluation.plan import Plan
@@ -123,8 +124,10 @@ def open_run(
 
     Raises:
         RunError: the folder holds a run and `resume` is off, or the run has other settings, or another process
-            writes to it, or it cannot be created, or it holds an episode that is not the plan's or not as recorded.
+            writes to it, or it cannot be created, or it holds a grid of harnesses, or an episode that is not the plan's
+            or not as recorded.
     """
+    check_kind(path, as_grid=False)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
