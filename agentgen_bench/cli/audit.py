@@ -5,6 +5,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from agentgen_bench.cli.options import given_path
 from agentgen_bench.errors import AgentGenError, EntryError
 from agentgen_bench.leaderboard.amend import remove, rescore
 from agentgen_bench.leaderboard.audit import AUDIT, audit_problems, entry_name, read_audit
@@ -31,18 +32,18 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     check.add_argument(
         "--leaderboards",
         metavar="DIR",
-        type=Path,
+        type=given_path,
         default=Path("leaderboards"),
         help="the folder of all boards (default: leaderboards)",
     )
     check.set_defaults(run=run_check)
     pull = commands.add_parser("pull-request", help="check a pull request and replay what it adds")
-    pull.add_argument("base", metavar="BASE", type=Path, help="the leaderboards of the base branch")
-    pull.add_argument("merged", metavar="MERGED", type=Path, help="the leaderboards as merging would leave them")
+    pull.add_argument("base", metavar="BASE", type=given_path, help="the leaderboards of the base branch")
+    pull.add_argument("merged", metavar="MERGED", type=given_path, help="the leaderboards as merging would leave them")
     pull.add_argument(
         "--changed",
         metavar="FILE",
-        type=Path,
+        type=given_path,
         help="the paths that the pull request touches, as git diff --name-only -z writes them",
     )
     pull.set_defaults(run=run_pull_request)
@@ -51,7 +52,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         ("remove", "delete an entry's folder, and record why", run_remove),
     ):
         command = commands.add_parser(name, help=text)
-        command.add_argument("path", metavar="ENTRY", type=Path, help="the entry's folder")
+        command.add_argument("path", metavar="ENTRY", type=given_path, help="the entry's folder")
         command.add_argument("--reason", metavar="TEXT", required=True, help="one line, published in the trail")
         command.set_defaults(run=action)
 

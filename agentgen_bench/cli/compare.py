@@ -3,10 +3,9 @@
 import argparse
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from agentgen_bench.cli.harness_grid import grid_json
-from agentgen_bench.cli.options import listed
+from agentgen_bench.cli.options import given_path, listed
 from agentgen_bench.cli.table import aligned
 from agentgen_bench.errors import SpecError
 from agentgen_bench.evaluation.folder import read_run
@@ -37,8 +36,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("a", metavar="A", type=Path, help="a run folder, or a grid of harnesses")
-    parser.add_argument("b", metavar="B", type=Path, help="another")
+    parser.add_argument("a", metavar="A", type=given_path, help="a run folder, or a grid of harnesses")
+    parser.add_argument("b", metavar="B", type=given_path, help="another")
     parser.add_argument(
         "--across",
         metavar="LIST",

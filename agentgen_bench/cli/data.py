@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from agentgen_bench.cli.options import given_path
 from agentgen_bench.data.alfworld import ARCHIVES, OFFICIAL_COUNTS, RELEASES, download_alfworld
 from agentgen_bench.data.digests import parsed
 from agentgen_bench.data.webshop import FILES, SETS, download_webshop
@@ -36,7 +37,7 @@ def _add_alfworld(sets: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     )
     alfworld.add_argument(
         "--folder",
-        type=Path,
+        type=given_path,
         default=Path(ALFWORLD_FOLDER),
         help="where to (default: $ALFWORLD_DATA, else ~/.cache/alfworld)",
     )
@@ -57,7 +58,7 @@ def _add_webshop(sets: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     webshop.add_argument(
         "--folder",
-        type=Path,
+        type=given_path,
         default=Path(WEBSHOP_FOLDER),
         help="where to (default: $AGENTGEN_WEBSHOP_DATA, else ~/.cache/agentgen-bench/webshop-data)",
     )

@@ -254,15 +254,17 @@ def _limit_here(plan: Plan, cell: Cell) -> int | None:
 def add_environment_options(parser: argparse.ArgumentParser, n_episodes: int = 100) -> None:
     """Add the options that choose environments; `n_episodes` is the default number of levels of each."""
     group = parser.add_argument_group("environments")
-    group.add_argument("--suite", metavar="NAME", help=f"one of: {', '.join(suite_names())} (default: smoke)")
+    group.add_argument(
+        "--suite", metavar="NAME", type=given_text, help=f"one of: {', '.join(suite_names())} (default: smoke)"
+    )
     group.add_argument(
         "--fresh",
         metavar="TEXT",
         help="play the suite's settings on test levels drawn from this public string (docs/fresh.md), up to minutes",
     )
     group.add_argument("--env", metavar="ID", action="append", default=[], help="an environment id; may be repeated")
-    group.add_argument("--difficulty", help="difficulty for --env (default: the family's own)")
-    group.add_argument("--split", help="split for --env (default: test)")
+    group.add_argument("--difficulty", type=given_text, help="difficulty for --env (default: the family's own)")
+    group.add_argument("--split", type=given_text, help="split for --env (default: test)")
     group.add_argument(
         "--set", metavar="NAME=VALUE", type=knob, action="append", default=[], help="a knob for --env, such as size=8"
     )
@@ -271,6 +273,7 @@ def add_environment_options(parser: argparse.ArgumentParser, n_episodes: int = 1
         type=integer(1),
         default=n_episodes,
         help=f"levels per environment for --env (default: {n_episodes})",
+        type=given_text,
     )
     group.add_argument("--richness", metavar="LIST", type=listed, help="play each cell at these: lean,base,rich")
     group.add_argument("--distractors", metavar="LIST", type=listed, help="play each cell with these: none,paper-v1")
@@ -308,7 +311,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--output",
         metavar="DIR",
-        type=Path,
+        type=given_path,
         help="the run folder (default: runs/<suite>_<policy>, and a digest where another run is in there)",
     )
     add_resume_options(group)

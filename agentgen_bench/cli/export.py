@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from agentgen_bench.cli.options import given_path
 from agentgen_bench.cli.outputs import check_folder
 from agentgen_bench.episodes import Episode
 from agentgen_bench.errors import SpecError
@@ -51,10 +52,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "path", metavar="RUN", type=Path, help="a run folder, a grid of harnesses, or the folder of a leaderboard entry"
+        "path",
+        metavar="RUN",
+        type=given_path,
+        help="a run folder, a grid of harnesses, or the folder of a leaderboard entry",
     )
     parser.add_argument("--format", required=True, choices=FORMATS, help="the format")
-    parser.add_argument("--output", metavar="DIR", type=Path, help="folder to write into (default: exports/RUN-FORMAT)")
+    parser.add_argument(
+        "--output", metavar="DIR", type=given_path, help="folder to write into (default: exports/RUN-FORMAT)"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace files of the same names")
     parser.add_argument(
         "--date",

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from agentgen_bench.cli.options import integer
+from agentgen_bench.cli.options import given_path, integer
 from agentgen_bench.cli.outputs import check_folder
 from agentgen_bench.cli.training_options import add_environment_options, spec_changes
 from agentgen_bench.errors import SpecError
@@ -42,17 +42,22 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("output", metavar="DIR", type=Path, help="the folder to write; must not exist or be empty")
+    parser.add_argument(
+        "output", metavar="DIR", type=given_path, help="the folder to write; must not exist or be empty"
+    )
     add_environment_options(parser, "envs")
     group = parser.add_argument_group("model")
     group.add_argument("--preset", choices=preset_names(), help="take shape and environments from a preset")
     group.add_argument(
-        "--grow", metavar="MODEL", type=Path, help="start from this folder and add the words of --data to its tokenizer"
+        "--grow",
+        metavar="MODEL",
+        type=given_path,
+        help="start from this folder and add the words of --data to its tokenizer",
     )
     group.add_argument(
         "--like",
         metavar="DIR",
-        type=Path,
+        type=given_path,
         nargs="+",
         default=[],
         help="beside --grow: let each new word begin near one that answers of these demonstrations copy from their "
@@ -69,7 +74,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     group.add_argument(
         "--data",
         metavar="DIR",
-        type=Path,
+        type=given_path,
         nargs="+",
         default=[],
         help="demonstrations whose text the tokenizer is made from as well, as collect writes them",

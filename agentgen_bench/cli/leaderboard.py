@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 
+from agentgen_bench.cli.options import given_path
 from agentgen_bench.errors import EntryError, SpecError
 from agentgen_bench.evaluation.folder import write_text
 from agentgen_bench.export.boards import boards_csv
@@ -42,20 +43,27 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--leaderboards",
         metavar="DIR",
-        type=Path,
+        type=given_path,
         default=Path("leaderboards"),
         help="the folder of all boards (default: leaderboards)",
     )
     parser.add_argument("--update", action="store_true", help="put the tables into DIR/README.md, between their marks")
-    parser.add_argument("--html", metavar="FILE", type=Path, help="write one static HTML page that needs no network")
     parser.add_argument(
-        "--site", metavar="DIR", type=Path, help="write static pages of the boards, of each entry and its episodes"
+        "--html", metavar="FILE", type=given_path, help="write one static HTML page that needs no network"
     )
-    parser.add_argument("--csv", metavar="FILE", type=Path, help="write every row of every suite and study as CSV")
+    parser.add_argument(
+        "--site",
+        metavar="DIR",
+        type=given_path,
+        help="write static pages of the boards, of each entry and its episodes",
+    )
+    parser.add_argument(
+        "--csv", metavar="FILE", type=given_path, help="write every row of every suite and study as CSV"
+    )
     parser.add_argument(
         "--mine",
         metavar="RUN",
-        type=Path,
+        type=given_path,
         help="show where this run would stand on its suite's board, or this study on its protocol's; writes nothing",
     )
     parser.add_argument("--anew", action="store_true", help="read every episode; nothing kept of earlier runs is used")

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from agentgen_bench.address import API_KEY_VARIABLE, clean_key, parse_address
-from agentgen_bench.cli.options import integer
+from agentgen_bench.cli.options import check_home, given_text, integer
 from agentgen_bench.cli.progress import say
 from agentgen_bench.errors import SpecError
 from agentgen_bench.policies.agent_loading import load_agent
@@ -45,6 +45,7 @@ def check_policy(args: argparse.Namespace) -> None:
         parse_address(args.base_url)
         clean_key(os.environ.get(API_KEY_VARIABLE), API_KEY_VARIABLE)
         return
+    check_home(args.model)
     if args.backend != "auto":
         back_end(args.backend).check_installed()
     if args.backend in ("auto", *AUTOMATIC) and names_a_folder(args.model):  # what another back end takes, it knows
@@ -68,6 +69,7 @@ def add_agent_options(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--agent",
         metavar="MODULE:NAME",
+        type=given_text,
         help="an agent of your own: a class, a factory or a function act(observation, info) in a module or FILE.py",
     )
     group.add_argument(
@@ -137,10 +139,16 @@ def _server(args: argparse.Namespace) -> Server | None:
 def add_policy_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose a policy; `collect` has them too."""
     group = parser.add_argument_group("policy")
-    group.add_argument("--model", metavar="PATH", help="a Hugging Face model folder; with --base-url, a model name")
+    group.add_argument(
+        "--model",
+        metavar="PATH",
+        type=given_text,
+        help="a Hugging Face model folder; with --base-url, a model name",
+    )
     group.add_argument(
         "--base-url",
         metavar="URL",
+        type=given_text,
         help="an OpenAI-compatible server, such as http://localhost:8000/v1; its key is read from the environment "
         f"variable {API_KEY_VARIABLE}, none is needed where the server asks for none",
     )

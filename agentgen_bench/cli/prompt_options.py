@@ -6,7 +6,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from agentgen_bench.cli.options import integer
+from agentgen_bench.cli.options import given_path, integer
 from agentgen_bench.errors import DataError
 from agentgen_bench.parsing import ACTION_FORMATS
 from agentgen_bench.prompts import ACTION_HINTS, PROTOCOLS, REPEAT_HINTS, PromptConfig
@@ -61,7 +61,7 @@ def add_prompt_options(parser: argparse.ArgumentParser, defaults: PromptConfig =
     group.add_argument(
         "--examples",
         metavar="FILE",
-        type=Path,
+        type=given_path,
         help='few-shot: JSON lines {"role": "user" or "assistant", "content": ...} that stand before the task',
     )
 
@@ -99,5 +99,5 @@ def _examples(path: Path | None) -> tuple[Any, ...]:
 def _read(path: Path) -> str:
     try:
         return path.expanduser().read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, RuntimeError) as error:  # RuntimeError: in the home of a user that is not here
         raise DataError(f"cannot read {path}: {error}") from None

@@ -5,6 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from agentgen_bench.cli.options import given_path
 from agentgen_bench.cli.outputs import check_file
 from agentgen_bench.cli.score import study_from_file
 from agentgen_bench.errors import SpecError
@@ -25,13 +26,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "runs", metavar="RUN", type=Path, nargs="*", help="a run folder, a grid of harnesses, or a study's entry"
+        "runs", metavar="RUN", type=given_path, nargs="*", help="a run folder, a grid of harnesses, or a study's entry"
     )
     parser.add_argument(
-        "--study", metavar="FILE", type=Path, help="a study file: its runs, and the scores that their roles allow"
+        "--study", metavar="FILE", type=given_path, help="a study file: its runs, and the scores that their roles allow"
     )
     parser.add_argument(
-        "--output", metavar="FILE", type=Path, default=Path("report.html"), help="the page (default: report.html)"
+        "--output", metavar="FILE", type=given_path, default=Path("report.html"), help="the page (default: report.html)"
     )
     parser.set_defaults(run=run)
 

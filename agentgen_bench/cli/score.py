@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agentgen_bench import families
 from agentgen_bench.checks import chosen
+from agentgen_bench.cli.options import given_path
 from agentgen_bench.cli.outputs import check_file
 from agentgen_bench.cli.table import aligned
 from agentgen_bench.episodes import Episode
@@ -59,7 +60,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("runs", metavar="RUN", nargs="*", help="runs, or grids, of policies scored for themselves")
-    parser.add_argument("--study", metavar="FILE", type=Path, help="a YAML file that names the runs and their roles")
+    parser.add_argument(
+        "--study", metavar="FILE", type=given_path, help="a YAML file that names the runs and their roles"
+    )
     roles = parser.add_argument_group("roles (a role given twice means several training seeds)")
     roles.add_argument("--initial", metavar="RUN", action="append", default=[], help="before any training")
     for option, text in (
@@ -71,7 +74,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
             option, metavar="FAMILY[:DIFFICULTY]=RUN", action="append", default=[], type=_source_and_run, help=text
         )
     roles.add_argument("--joint", metavar="RUN", action="append", default=[], help="after training on all families")
-    parser.add_argument("--output", metavar="FILE", type=Path, help="write the scores to FILE as JSON")
+    parser.add_argument("--output", metavar="FILE", type=given_path, help="write the scores to FILE as JSON")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 

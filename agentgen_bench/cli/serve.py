@@ -2,9 +2,8 @@
 
 import argparse
 import sys
-from pathlib import Path
 
-from agentgen_bench.cli.options import integer
+from agentgen_bench.cli.options import given_path, integer
 from agentgen_bench.cli.outputs import check_file
 from agentgen_bench.cli.prompt_options import add_prompt_options, prompt_from_args
 from agentgen_bench.errors import SpecError
@@ -40,7 +39,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         default=600.0,
         help="without a request, after which a session is closed (default: 600)",
     )
-    group.add_argument("--output", metavar="FILE", type=Path, help="append every finished episode to FILE")
+    group.add_argument("--output", metavar="FILE", type=given_path, help="append every finished episode to FILE")
     add_prompt_options(parser)
     parser.set_defaults(run=run)
 

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agentgen_bench.cli.options import given_path
 from agentgen_bench.cli.outputs import check_folder, distinguished, flat_name
 from agentgen_bench.cli.table import aligned
 from agentgen_bench.errors import MissingDependencyError, SpecError
@@ -39,11 +40,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", metavar="FILE", type=Path, help="the study, in YAML; see examples/studies")
+    parser.add_argument("file", metavar="FILE", type=given_path, help="the study, in YAML; see examples/studies")
     parser.add_argument(
         "--output",
         metavar="DIR",
-        type=Path,
+        type=given_path,
         help="the study's folder (default: runs/<name of FILE>, and a digest where another study is in there)",
     )
     parser.add_argument(

@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agentgen_bench.cli.options import integer
+from agentgen_bench.cli.options import given_path, given_text, integer
 from agentgen_bench.cli.outputs import check_folder
 from agentgen_bench.cli.verify import Counter
 from agentgen_bench.errors import SpecError
@@ -46,27 +46,30 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("run_folder", metavar="RUN", type=Path, help="the run folder, or that of a study")
+    parser.add_argument("run_folder", metavar="RUN", type=given_path, help="the run folder, or that of a study")
     parser.add_argument("--org", required=True, help="who submits: a lab, a company, a name")
     parser.add_argument("--model", required=True, help="the model's name as it is to be shown")
     parser.add_argument("--date", metavar="YYYY-MM-DD", help="day of the submission (default: today, UTC)")
-    parser.add_argument("--readme", metavar="FILE", type=Path, help="text for readers (default: made from the run)")
+    parser.add_argument(
+        "--readme", metavar="FILE", type=given_path, help="text for readers (default: made from the run)"
+    )
     parser.add_argument(
         "--leaderboards",
         metavar="DIR",
-        type=Path,
+        type=given_path,
         default=Path("leaderboards"),
         help="the folder of all boards (default: leaderboards)",
     )
     parser.add_argument(
         "--suite",
         metavar="NAME",
+        type=given_text,
         help="make the entry of a suite nested in the run's: core-mini-v1 of a run of core-v1 (default: the run's own)",
     )
     parser.add_argument(
         "--fresh",
         metavar="RUN",
-        type=Path,
+        type=given_path,
         help="a run of the same policy made with evaluate --fresh TEXT, to go beside the frozen one; of a study the "
         "folder that study --fresh TEXT made, of which any policies may be there (docs/fresh.md)",
     )
@@ -75,7 +78,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="URL",
         help="studies: where the episodes will lie that are too large for the repository",
     )
-    parser.add_argument("--episodes-in", metavar="DIR", type=Path, help="studies: where to put them for you to upload")
+    parser.add_argument(
+        "--episodes-in", metavar="DIR", type=given_path, help="studies: where to put them for you to upload"
+    )
     parser.add_argument(
         "--record", action="store_true", help="also record the replay in the audit trail (maintainers, own baselines)"
     )

@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from agentgen_bench.cli.options import integer, listed
+from agentgen_bench.cli.options import check_home, given_text, integer, listed
 from agentgen_bench.cli.outputs import check_folder
 from agentgen_bench.cli.progress import Progress
 from agentgen_bench.cli.prompt_options import add_prompt_options, prompt_from_args
@@ -151,8 +151,12 @@ def _fill_trl(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", metavar="PATH", required=True, help="model folder or hub name to start from")
-    parser.add_argument("--output", metavar="DIR", required=True, help="the run's folder: settings, log, checkpoints")
+    parser.add_argument(
+        "--model", metavar="PATH", type=given_text, required=True, help="model folder or hub name to start from"
+    )
+    parser.add_argument(
+        "--output", metavar="DIR", type=given_text, required=True, help="the run's folder: settings, log, checkpoints"
+    )
     parser.add_argument("--preset", choices=preset_names(), help="settings to start from; other options change them")
     parser.add_argument(
         "--resume", action="store_true", help="go on from the newest checkpoint in the folder, up to --steps in all"
@@ -220,6 +224,7 @@ def _trainer(name: str) -> Any:
 def check_start(args: argparse.Namespace) -> None:
     """Raise where the run's folder cannot be written, or there is no such model; before torch is loaded."""
     check_folder(Path(args.output))
+    check_home(args.model)
     if names_a_folder(args.model):
         open_checkpoint(args.model)
 

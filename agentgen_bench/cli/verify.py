@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from agentgen_bench.cli.options import integer
+from agentgen_bench.cli.options import given_path, given_text, integer
 from agentgen_bench.errors import AgentGenError, EntryError, SpecError
 from agentgen_bench.evaluation.folder import MANIFEST, read_run
 from agentgen_bench.leaderboard.audit import Record, append, entry_name
@@ -47,20 +47,21 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="an entry's folder")
+    parser.add_argument("paths", metavar="PATH", nargs="+", type=given_path, help="an entry's folder")
     parser.add_argument("--workers", type=integer(1), help="processes (default: all cores)")
     parser.add_argument(
-        "--rerun", metavar="RUN", type=Path, help="a run of the same model by you, or a study, to compare with"
+        "--rerun", metavar="RUN", type=given_path, help="a run of the same model by you, or a study, to compare with"
     )
     parser.add_argument(
         "--episodes-in",
         metavar="DIR",
-        type=Path,
+        type=given_path,
         help="studies whose episodes lie elsewhere: the folder to fetch them into (default: one that is removed again)",
     )
     parser.add_argument(
         "--model",
         metavar="FOLDER",
+        type=given_text,
         action="append",
         default=[],
         help="the weights an entry names: were its completions drawn there? Of a study once for each of its runs",
