@@ -4,12 +4,13 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from agentgen_bench.address import shown_command
 from agentgen_bench.cli.evaluate import add_resume_options, require_resume
-from agentgen_bench.cli.options import integer
-from agentgen_bench.cli.outputs import check_run_folder, distinguished, flat_name
+from agentgen_bench.cli.options import given_path, integer, refuse_others
+from agentgen_bench.cli.outputs import check_folder, check_run_folder, distinguished, flat_name
 from agentgen_bench.cli.policy_options import (
     add_policy_options,
     check_policy,
@@ -25,6 +26,7 @@ from agentgen_bench.evaluation.answers import Answers
 from agentgen_bench.evaluation.plan import single_plan
 from agentgen_bench.policies.base import Decision
 from agentgen_bench.policies.names import DEMONSTRATOR
+from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.rollout import DEFAULT_WORKERS
 from agentgen_bench.train.choices import sources
 from agentgen_bench.train.collect import Collected, collect, collect_from
@@ -35,9 +37,10 @@ EXAMPLES = """examples:
       what each family's demonstrator does on 500 training levels, and why; it needs what the prompts show, no more
   agentgen-bench collect --model PATH --envs webshop --levels 1000 --temperature 1 --output data/own
       what a model did on the levels that it solved (rejection sampling)
-  agentgen-bench collect --from data/shown --protocol chat --no-thinking
+  agentgen-bench collect --from data/shown --protocol chat --no-thinking --output data/shown-as-chats
       write the demonstrations of a recorded run anew, under other prompt settings
 """
+OF_A_RECORD = {"recorded", "output", "unsolved", "quiet", *(field.name for field in fields(PromptConfig))}
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -62,12 +65,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         action="store_true",
         help="use the steps of unsolved episodes too; of packs, which are used task by task, those of unsolved tasks",
     )
-    group.add_argument("--from", dest="recorded", metavar="RUN", type=Path, help="use the episodes of a recorded run")
+    group.add_argument(
+        "--from", dest="recorded", metavar="RUN", type=given_path, help="use the episodes of a recorded run"
+    )
     group.add_argument(
         "--output",
         metavar="DIR",
-        type=Path,
-        help="the run folder (default: runs/collected_<policy>, with a digest behind it of what else was chosen)",
+        type=given_path,
+        help="the run folder (default: runs/collected_<policy>, with a digest behind it of what else was chosen); with "
+        "--from the folder of samples.jsonl (default: that of the run, where it replaces the run's own)",
     )
     add_resume_options(group)
     group.add_argument("--workers", type=integer(1), default=DEFAULT_WORKERS, help="environments at once (default: 32)")
@@ -77,11 +83,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Collect, and say how much."""
-    require_resume(args)
     prompt = prompt_from_args(args)
     if args.recorded is not None:
-        _report(collect_from(args.recorded, prompt, not args.unsolved))
+        refuse_others(
+            "collect", args, "--from", OF_A_RECORD, "the run was played, and its episodes are used as they are"
+        )
+        check_folder(args.output or args.recorded)
+        _report(collect_from(args.recorded, prompt, not args.unsolved, args.output))
         return 0
+    require_resume(args)
     if not args.envs:
         raise SpecError("--envs is missing; name environments such as sokoban,alfworld, or a recorded run with --from")
     if not args.policy and not args.model and not args.agent:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from agentgen_bench import families
 from agentgen_bench.episodes import Episode, read_episodes
 from agentgen_bench.errors import RunError, UnavailableError
-from agentgen_bench.evaluation.folder import EPISODES, read_manifest
+from agentgen_bench.evaluation.folder import EPISODES, MANIFEST, read_manifest
 from agentgen_bench.evaluation.histories import histories
 from agentgen_bench.evaluation.plan import Plan
 from agentgen_bench.evaluation.run import evaluate
@@ -68,14 +68,16 @@ def collect(
         on_episode=on_episode,
         on_decisions=on_decisions,
     )
-    return _written(output, prompt, only_solved)
+    return _written(output, prompt, only_solved, output)
 
 
-def collect_from(run: Path, prompt: PromptConfig, only_solved: bool = True) -> Collected:
-    """Write the demonstrations of a recorded run, under any prompt settings, to `samples.jsonl` in its folder.
+def collect_from(run: Path, prompt: PromptConfig, only_solved: bool = True, output: Path | None = None) -> Collected:
+    """Write the demonstrations of a recorded run, under any prompt settings, to `samples.jsonl`.
+
+    It stands in the folder `output`, by default in that of the run, and replaces the one that is there.
 
     Raises:
-        RunError: the folder holds no run.
+        RunError: the folder holds no run, or `output` holds another.
         SpecError: a demonstrator played the run, and these prompts do not show what it went by; or levels of the test
             split were played.
         UnavailableError: a family of the run is not here. A record can be read without its family, but a prompt begins
@@ -84,13 +86,16 @@ def collect_from(run: Path, prompt: PromptConfig, only_solved: bool = True) -> C
     read_manifest(run)
     if not (run / EPISODES).is_file():
         raise RunError(f"{run} holds no {EPISODES}; name the folder of a run that was played")
+    folder = run if output is None else output
+    if (folder / MANIFEST).exists() and not folder.samefile(run):
+        raise RunError(f"{folder} holds a run of its own, and the demonstrations are of {run}; choose another --output")
     for episode in read_episodes(run / EPISODES):
         _check_is_here(family_of(episode.spec))
         if episode.policy in DEMONSTRATORS and _is_used(episode, only_solved):
             policy = scripted_policy(episode.policy)
             if isinstance(policy, Policy):
                 Imitable(policy, prompt).act(list(histories(episode)))
-    return _written(run, prompt, only_solved)
+    return _written(run, prompt, only_solved, folder)
 
 
 @cache
@@ -101,7 +106,8 @@ def _check_is_here(name: str) -> None:
         raise UnavailableError(f"the prompts of {name} cannot be written anew without its own words: {error}") from None
 
 
-def _written(run: Path, prompt: PromptConfig, only_solved: bool) -> Collected:
+def _written(run: Path, prompt: PromptConfig, only_solved: bool, folder: Path) -> Collected:
+    """Write the demonstrations of a run to a folder, which is made where it is not there."""
     played = used = 0
 
     def items() -> Iterator[Demonstration]:
@@ -112,8 +118,8 @@ def _written(run: Path, prompt: PromptConfig, only_solved: bool) -> Collected:
                 used += 1
                 yield from demonstrations(episode, prompt, only_solved=only_solved)
 
-    samples = write_demonstrations(run / SAMPLES, items())
-    return Collected(run / SAMPLES, samples, played, used)
+    samples = write_demonstrations(folder / SAMPLES, items())
+    return Collected(folder / SAMPLES, samples, played, used)
 
 
 def _is_used(episode: Episode, only_solved: bool) -> bool:

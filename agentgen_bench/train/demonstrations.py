@@ -8,6 +8,7 @@ completion the agent's answers and the observations between them.
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple, NotRequired, TypedDict
@@ -143,17 +144,23 @@ def completion_text(step: Step, history: History, config: PromptConfig) -> str |
 
 
 def write_demonstrations(path: Path, items: Iterable[Demonstration]) -> int:
-    """Write the demonstrations in one move and return how many; raises RunError where the disk is full."""
+    """Write the demonstrations in one move and return how many; the folder is made where it is not there.
+
+    Raises:
+        RunError: the folder cannot be made, or the disk is full.
+    """
     temporary = path.with_name(path.name + ".tmp")
     count = 0
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("w", encoding="utf-8") as file:
             for item in items:
                 file.write(json.dumps(_to_json(item), ensure_ascii=False) + "\n")
                 count += 1
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise RunError(f"cannot write {path}: {error.strerror}") from None
     return count
 

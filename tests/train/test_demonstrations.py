@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from agentgen_bench.cli import main
 from agentgen_bench.errors import DataError, RunError, SpecError
 from agentgen_bench.evaluation.histories import histories
 from agentgen_bench.evaluation.plan import single_plan
@@ -101,6 +102,33 @@ def test_the_test_split_is_never_collected(tmp_path):
     evaluate(single_plan([test], 1), OraclePolicy(), PROMPT, tmp_path / "evaluated")
     with pytest.raises(SpecError, match="collecting demonstrations uses Sokoban-lean paper test"):
         collect_from(tmp_path / "evaluated", PROMPT)
+
+
+def test_demonstrations_of_a_record_stand_where_they_are_asked_for(tmp_path):
+    kept = collect(single_plan([SOKOBAN], 2), OraclePolicy(), PROMPT, tmp_path / "run").path.read_bytes()
+    argv = ["collect", "--from", str(tmp_path / "run"), "--protocol", "chat"]
+    assert main([*argv, "--output", str(tmp_path / "as" / "chats")]) == 0
+    assert len(list(read_demonstrations(tmp_path / "as" / "chats"))) == 2
+    assert (tmp_path / "run" / "samples.jsonl").read_bytes() == kept
+    assert main(argv) == 0
+    assert len(list(read_demonstrations(tmp_path / "run"))) == 2
+
+
+def test_demonstrations_do_not_stand_beside_the_episodes_of_another_run(tmp_path, capsys):
+    for name in ("run", "other"):
+        collect(single_plan([SOKOBAN], 1), OraclePolicy(), PROMPT, tmp_path / name)
+    assert main(["collect", "--from", str(tmp_path / "run"), "--output", str(tmp_path / "other")]) == 1
+    assert "other holds a run of its own, and the demonstrations are of" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--envs webshop", "--levels 7", "--policy oracle", "--model m", "--set size=7", "--difficulty hard", "--resume"],
+)
+def test_options_that_a_record_cannot_follow_are_refused(tmp_path, capsys, option):
+    assert main(["collect", "--from", str(tmp_path), *option.split()]) == 2
+    name = option.partition(" ")[0]
+    assert f"{name} does not go with --from: the run was played" in capsys.readouterr().err
 
 
 def test_demonstrations_of_no_run_are_refused(tmp_path):
