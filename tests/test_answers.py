@@ -27,6 +27,12 @@ def test_the_commonest_cause_is_said_with_what_to_change(decisions, said):
     assert Answers(64).count(decisions) == said
 
 
+def test_who_asks_for_no_thought_is_not_told_to_leave_it_out():
+    said = Answers(64, thinking=False).count([CUT] * 10)
+    assert said is not None
+    assert said.endswith("the answer was cut off at --max-tokens 64: raise --max-tokens")
+
+
 def test_it_is_said_once_and_not_before_ten_answers():
     answers = Answers(64)
     assert [bool(answers.count([CUT] * 4)) for _ in range(5)] == [False, False, True, False, False]

@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
         file=sys.stderr,
     )
     progress = Progress(plan.n_episodes, show=not args.quiet)
-    answers = Answers(args.max_tokens) if args.model else None
+    answers = Answers(args.max_tokens, prompt.thinking) if args.model else None
 
     def on_decisions(batch: Sequence[Decision]) -> None:
         progress.decisions(batch)

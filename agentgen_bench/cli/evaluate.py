@@ -137,7 +137,7 @@ def _played(
     command = shlex.join(["agentgen-bench", *shown_command(args.words)])
     _announce(plan, policy, output)
     progress = Progress(plan.n_episodes, show=not args.quiet)
-    answers = Answers(args.max_tokens) if args.model else None
+    answers = Answers(args.max_tokens, prompt.thinking) if args.model else None
 
     def on_decisions(batch: Sequence[Decision]) -> None:
         progress.decisions(batch)

@@ -15,7 +15,7 @@ SHARE = 0.5  # of them without an action
 
 # By cause: what happened, and what to change.
 _ADVICE = {
-    "length": ("was cut off at --max-tokens {max_tokens}", "raise --max-tokens, or take --no-thinking"),
+    "length": ("was cut off at --max-tokens {max_tokens}", "raise --max-tokens{or_think_less}"),
     "tool_calls": ("called functions in place of text", "take --protocol tools, or serve without a tool parser"),
     "content_filter": ("was stopped by the server's content filter", "take another model or server"),
     ParseReason.PROMPT_TOO_LONG: (
@@ -23,7 +23,7 @@ _ADVICE = {
         "serve or load with a longer context, or lower --max-tokens",
     ),
     ParseReason.EMPTY: ("is empty", "look at the server's log, or take another chat template"),
-    ParseReason.UNCLOSED: ("ends inside a thought or an action", "raise --max-tokens, or take --no-thinking"),
+    ParseReason.UNCLOSED: ("ends inside a thought or an action", "raise --max-tokens{or_think_less}"),
     ParseReason.NO_CALL: (
         "calls no function",
         "take --protocol chat, or serve with the tool parser that the model's template asks for (docs/servers.md)",
@@ -42,9 +42,9 @@ _OTHERWISE = ("does not hold one action in the format asked for ({reason})", "ta
 class Answers:
     """Counts the decisions of a model's run."""
 
-    def __init__(self, max_tokens: int) -> None:
-        """Begin to count; `max_tokens` is the limit of a completion, for the message."""
-        self._max_tokens = max_tokens
+    def __init__(self, max_tokens: int, thinking: bool = True) -> None:
+        """Begin to count; limit of a completion, and whether a thought is asked for, are for the message."""
+        self._max_tokens, self._thinking = max_tokens, thinking
         self._n = 0
         self._causes: Counter[str] = Counter()
         self._marks: Counter[str] = Counter()
@@ -75,9 +75,10 @@ class Answers:
         cause, n = min(self._causes.items(), key=lambda item: (-item[1], item[0]))
         happened, advice = _ADVICE.get(cause, _OTHERWISE)
         what = happened.format(max_tokens=self._max_tokens, reason=cause)
+        change = advice.format(or_think_less=", or take --no-thinking" if self._thinking else "")
         return (
             f"{self._causes.total()} of the first {self._n} answers hold no action; most often ({n}) the answer "
-            f"{what}: {advice}"
+            f"{what}: {change}"
         )
 
 
