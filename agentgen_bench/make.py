@@ -21,8 +21,8 @@ def make(spec: TaskSpec | str, *, render_mode: str | None = None, **knobs: Any) 
     Args:
         spec: the setting, or an id such as `AgentGen/Sokoban-rich-v0`.
         render_mode: "ansi", and `render` returns the observation; None, and it returns None.
-        knobs: any field of TaskSpec, or a knob of the family: `make("AgentGen/Sokoban-v0", size=8)`. As everywhere in
-            Gymnasium a keyword wins over what the id says: `AgentGen/Sokoban-rich-v0` with `richness="lean"` is lean.
+        knobs: any field of TaskSpec, or a knob of the family: `make("AgentGen/Sokoban-v0", size=8)`. Another richness
+            than the id names is refused; in `gym.make` a keyword wins over the id, as everywhere in Gymnasium.
 
     Raises:
         UnavailableError: a version or family that is not here; the message names the release that can make it.

@@ -341,11 +341,17 @@ class TaskSpec:
 
     @classmethod
     def from_env_id(cls, env_id: str, /, **knobs: Any) -> "TaskSpec":
-        """Return the spec of a registered id and keyword arguments (any field of TaskSpec, or a family's knob)."""
+        """Return the spec of a registered id and keyword arguments (any field of TaskSpec, or a family's knob).
+
+        Raises:
+            SpecError: no such id, a value that there cannot be, or another richness than the id names.
+        """
         match = _ENV_ID.fullmatch(env_id) if isinstance(env_id, str) else None
         if match is None:
             raise SpecError(f"unknown environment id {env_id!r:.100}; ids look like '{NAMESPACE}/Sokoban-rich-v0'")
         given = {"richness": match["richness"] or Richness.BASE, **knobs}
+        if match["richness"] and Richness.parse(given["richness"]) != Richness.parse(match["richness"]):
+            raise SpecError(f"{env_id} names its richness, got richness={knobs['richness']!r} too; leave one out")
         return cls.of(match["family"], int(match["version"]), **given)
 
     @classmethod

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from agentgen_bench import TaskSpec, families
-from agentgen_bench.cli import main
+from agentgen_bench.cli import build_parser, main
+from agentgen_bench.cli.evaluate import plan_of_ids
 from agentgen_bench.evaluation.freeze import paper_settings
 from agentgen_bench.evaluation.histories import histories
 from agentgen_bench.evaluation.plan import single_plan
@@ -127,10 +128,40 @@ def test_crashed_episodes_are_told_and_fail_the_command(capsys):
         (["--richness", "loud"], "unknown richness 'loud'"),
         (["--distractors", "loud"], "unknown distractors 'loud'"),
         (["--interface", "loud"], "unknown interface 'loud'"),
+        (["--difficulty", "loud"], "unknown difficulty 'loud'"),
+        (["--split", "loud"], "unknown split 'loud'"),
+        (["--set", "loud=8"], "has no knob 'loud'"),
     ],
 )
 def test_the_knobs_of_cells_go_for_every_registered_id(choice, message, capsys):
     assert main(["profile", *choice, "--episodes", "1", "--quiet"]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_limit_and_repeats_go_for_every_registered_id():
+    args = build_parser("profile").parse_args(["profile", "--difficulty", "hard", "--limit", "2", "--repeats", "3"])
+    plan = plan_of_ids(args, ["AgentGen/Sokoban-lean-v0", "AgentGen/Sokoban-rich-v0"], 128)
+    assert [(cell.spec.difficulty, cell.seeds) for cell in plan.cells] == [("hard", (0, 1))] * 2
+    assert plan.n_episodes == 12
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--run RUN --policy oracle", "--policy does not go with --run: the run was played, and is measured as it is"),
+        ("--run RUN --env AgentGen/Sokoban-v0", "--env does not go with --run"),
+        ("--run RUN --protocol chat", "--protocol does not go with --run"),
+        (
+            "--page PAGE --policy oracle",
+            "--policy does not go with --page: the page has settings, prompts and policies",
+        ),
+        ("--families Sokoban", "--families goes with --page; name environments with --env"),
+        ("--suite smoke --episodes 3", "--episodes goes with --env"),
+    ],
+)
+def test_options_that_decide_nothing_are_refused(options, message, capsys, tmp_path):
+    words = options.replace("RUN", str(tmp_path)).replace("PAGE", str(tmp_path / "page.md")).split()
+    assert main(["profile", *words, "--quiet"]) == 2
     assert message in capsys.readouterr().err
 
 

@@ -49,6 +49,8 @@ EXAMPLES = """examples:
   agentgen-bench evaluate --agent my_agent.py:Agent --suite core-v1
       evaluate an agent of your own (docs/agents.md)
 """
+DEFAULT_EPISODES = 100
+CROSSED = ("richness", "distractors", "interface", "lifecycle", "faults")
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -173,30 +175,41 @@ def _played(
     return summary
 
 
-def plan_from_args(args: argparse.Namespace) -> Plan:
-    """Return the plan the options describe: a suite or environments, crossed with the knobs, limited, repeated."""
+def plan_from_args(args: argparse.Namespace, n_episodes: int = DEFAULT_EPISODES) -> Plan:
+    """Return the plan the options describe: a suite or environments, crossed with the knobs, limited, repeated.
+
+    `n_episodes` is how many levels of each environment are played where the options do not say.
+    """
     require_one_source(args.suite, args.env)
     if args.env:
         if args.fresh is not None:
             raise SpecError("--fresh goes with --suite: it draws levels for the settings of a frozen suite")
-        own = {"difficulty": args.difficulty, "split": args.split, **dict(args.set)}
-        knobs = {name: value for name, value in own.items() if value is not None}
-        specs = [TaskSpec.from_env_id(env_id, **{"split": "test", **knobs}) for env_id in args.env]
-        plan = single_plan(specs, args.episodes, args.repeats)
-    else:
-        for option, value in (("--difficulty", args.difficulty), ("--split", args.split), ("--set", args.set)):
-            if value:
-                raise SpecError(f"{option} goes with --env; a suite's settings are frozen")
-        suite = load_suite(args.suite or "smoke")
-        plan = suite_plan(suite if args.fresh is None else fresh_suite(suite, args.fresh), args.repeats)
-    plan = crossed_by_args(plan, args)
+        return plan_of_ids(args, args.env, n_episodes)
+    for option, value in (("--difficulty", args.difficulty), ("--split", args.split), ("--set", args.set)):
+        if value:
+            raise SpecError(f"{option} goes with --env; a suite's settings are frozen")
+    if args.episodes is not None:
+        raise SpecError("--episodes goes with --env; a suite's levels are frozen, --limit plays the first of each cell")
+    suite = load_suite(args.suite or "smoke")
+    return _crossed(suite_plan(suite if args.fresh is None else fresh_suite(suite, args.fresh), args.repeats), args)
+
+
+def plan_of_ids(args: argparse.Namespace, env_ids: Sequence[str], n_episodes: int) -> Plan:
+    """Return the plan of environments by their ids, with what else the options say of them."""
+    twice = [name for name, _ in args.set if name in ("difficulty", "split", *CROSSED) and getattr(args, name)]
+    if twice:
+        raise SpecError(f"{twice[0]} is given twice, by --{twice[0]} and by --set; leave one out")
+    own = {"difficulty": args.difficulty, "split": args.split, **dict(args.set)}
+    knobs = {name: value for name, value in own.items() if value is not None}
+    specs = [TaskSpec.from_env_id(env_id, **{"split": "test", **knobs}) for env_id in env_ids]
+    return _crossed(single_plan(specs, args.episodes or n_episodes, args.repeats), args)
+
+
+def _crossed(plan: Plan, args: argparse.Namespace) -> Plan:
+    """Return the plan with each cell at every choice of the options in CROSSED, and its first levels."""
+    choices = {name: getattr(args, name) for name in CROSSED}
+    plan = crossed(plan, **{name: values for name, values in choices.items() if values})
     return limited(plan, args.limit) if args.limit else plan
-
-
-def crossed_by_args(plan: Plan, args: argparse.Namespace) -> Plan:
-    """Return the plan with each cell at every choice of richness, distractors, interface, life cycle and faults."""
-    choices = {name: getattr(args, name) for name in ("richness", "distractors", "interface", "lifecycle", "faults")}
-    return crossed(plan, **{name: values for name, values in choices.items() if values})
 
 
 def _announce(plan: Plan, policy: Player, output: Path) -> None:
@@ -251,7 +264,7 @@ def _limit_here(plan: Plan, cell: Cell) -> int | None:
     return limit
 
 
-def add_environment_options(parser: argparse.ArgumentParser, n_episodes: int = 100) -> None:
+def add_environment_options(parser: argparse.ArgumentParser, n_episodes: int = DEFAULT_EPISODES) -> None:
     """Add the options that choose environments; `n_episodes` is the default number of levels of each."""
     group = parser.add_argument_group("environments")
     group.add_argument(
@@ -260,6 +273,7 @@ def add_environment_options(parser: argparse.ArgumentParser, n_episodes: int = 1
     group.add_argument(
         "--fresh",
         metavar="TEXT",
+        type=given_text,
         help="play the suite's settings on test levels drawn from this public string (docs/fresh.md), up to minutes",
     )
     group.add_argument("--env", metavar="ID", action="append", default=[], help="an environment id; may be repeated")
@@ -271,9 +285,7 @@ def add_environment_options(parser: argparse.ArgumentParser, n_episodes: int = 1
     group.add_argument(
         "--episodes",
         type=integer(1),
-        default=n_episodes,
-        help=f"levels per environment for --env (default: {n_episodes})",
-        type=given_text,
+        help=f"levels per environment for --env (default: {n_episodes}); of a suite --limit plays fewer",
     )
     group.add_argument("--richness", metavar="LIST", type=listed, help="play each cell at these: lean,base,rich")
     group.add_argument("--distractors", metavar="LIST", type=listed, help="play each cell with these: none,paper-v1")

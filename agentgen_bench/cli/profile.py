@@ -11,17 +11,17 @@ import gymnasium as gym
 from agentgen_bench import families
 from agentgen_bench.cli.evaluate import (
     add_environment_options,
-    crossed_by_args,
     plan_from_args,
+    plan_of_ids,
 )
-from agentgen_bench.cli.options import integer, listed
+from agentgen_bench.cli.options import given_path, integer, listed, refuse_others
 from agentgen_bench.cli.outputs import check_file
 from agentgen_bench.cli.policy_options import add_agent_options, agent_from_args
 from agentgen_bench.cli.progress import Progress
 from agentgen_bench.cli.prompt_options import add_prompt_options, prompt_from_args
 from agentgen_bench.cli.table import aligned
 from agentgen_bench.episodes import read_episodes
-from agentgen_bench.errors import DataError, RunError
+from agentgen_bench.errors import DataError, RunError, SpecError
 from agentgen_bench.evaluation.folder import EPISODES, prompt_of, read_manifest, write_json, write_text
 from agentgen_bench.evaluation.plan import Plan, single_plan
 from agentgen_bench.evaluation.profile import (
@@ -36,6 +36,7 @@ from agentgen_bench.evaluation.profile import (
 from agentgen_bench.evaluation.profile_page import POLICIES as PAGE_POLICIES
 from agentgen_bench.evaluation.profile_page import documented_settings, page_text
 from agentgen_bench.policies.names import SCRIPTED, scripted_policy
+from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.rollout import DEFAULT_WORKERS
 from agentgen_bench.scores.base import ScoreJson, family
 from agentgen_bench.scores.profile import MIN_EPISODES
@@ -61,6 +62,8 @@ COLUMNS = (
     ("goal_reachability", "reached", 2),
     ("expert_length", "oracle", 1),
 )
+OF_A_RUN = {"run_folder", "tokenizer", "output", "json", "quiet"}
+OF_A_PAGE = {"page", "families", "workers", "quiet"}
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -78,21 +81,26 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     group.add_argument("--policy", choices=SCRIPTED, help="who plays (default: random)")
     add_agent_options(group)
     group.add_argument("--seed", type=integer(0), default=0, help="seed of the random policy (default: 0)")
-    group.add_argument("--run", dest="run_folder", metavar="DIR", type=Path, help="measure this recorded run instead")
+    group.add_argument(
+        "--run", dest="run_folder", metavar="DIR", type=given_path, help="measure this recorded run instead"
+    )
     add_environment_options(parser, MIN_EPISODES)
     add_prompt_options(parser, PAPER_PROMPT)
     group = parser.add_argument_group("output")
-    group.add_argument("--tokenizer", metavar="PATH", help="count tokens with the tokenizer of this model folder")
+    group.add_argument(
+        "--tokenizer", metavar="PATH", type=given_path, help="count tokens with the tokenizer of this model folder"
+    )
     group.add_argument(
         "--workers", type=integer(1), default=DEFAULT_WORKERS, help=f"environments at once (default: {DEFAULT_WORKERS})"
     )
-    group.add_argument("--output", metavar="FILE", type=Path, help="write the profile to FILE as JSON")
-    group.add_argument("--page", metavar="FILE", type=Path, help="write the documentation page, its data beside it")
+    group.add_argument("--output", metavar="FILE", type=given_path, help="write the profile to FILE as JSON")
+    group.add_argument(
+        "--page", metavar="FILE", type=given_path, help="write the documentation page, its data beside it"
+    )
     group.add_argument(
         "--families",
         metavar="LIST",
         type=listed,
-        default=[name for name in families.names() if not families.family(name).evaluation_only],
         help="measured for --page (default: all that are trained on)",
     )
     group.add_argument("--json", action="store_true", help="print JSON")
@@ -105,12 +113,16 @@ def run(args: argparse.Namespace) -> int:
     check_file(args.output)
     check_file(args.page)
     if args.page is not None:
+        refuse_others("profile", args, "--page", OF_A_PAGE, "the page has settings, prompts and policies of its own")
         return _write_page(args)
-    count_tokens = _token_counter(args.tokenizer, args.thinking) if args.tokenizer else None
+    if args.families is not None:
+        raise SpecError("--families goes with --page; name environments with --env, or a suite with --suite")
     if args.run_folder is not None:
-        profile = _profile_of_run(args.run_folder, count_tokens)
+        refuse_others("profile", args, "--run", OF_A_RUN, "the run was played, and is measured as it is recorded")
+        profile = _profile_of_run(args.run_folder, args.tokenizer)
     else:
-        profile = _profile_of_plan(_plan(args), args, count_tokens)
+        prompt = prompt_from_args(args)
+        profile = _profile_of_plan(_plan(args), args, prompt, _token_counter(args.tokenizer, prompt))
     if args.output is not None:
         write_json(args.output, profile)
     print(json.dumps(profile, indent=2) if args.json else profile_table(profile))
@@ -165,14 +177,14 @@ def _cell(score: ScoreJson | None, digits: int) -> str:
 
 def _plan(args: argparse.Namespace) -> Plan:
     if args.suite or args.env or args.fresh is not None:
-        return plan_from_args(args)
+        return plan_from_args(args, MIN_EPISODES)
     ids = sorted(env_id for env_id in gym.registry if env_id.startswith(f"{NAMESPACE}/"))
-    specs = [TaskSpec.from_env_id(env_id, split="test") for env_id in ids if "-v" in env_id and env_id.count("-") == 2]
-    return crossed_by_args(single_plan(specs, args.episodes, args.repeats), args)
+    return plan_of_ids(args, [env_id for env_id in ids if "-v" in env_id and env_id.count("-") == 2], MIN_EPISODES)
 
 
-def _profile_of_plan(plan: Plan, args: argparse.Namespace, count_tokens: CountTokens | None) -> ProfileJson:
-    prompt = prompt_from_args(args)
+def _profile_of_plan(
+    plan: Plan, args: argparse.Namespace, prompt: PromptConfig, count_tokens: CountTokens | None
+) -> ProfileJson:
     policy = agent_from_args(args, prompt) if args.agent else scripted_policy(args.policy or "random", args.seed)
     print(f"{plan.n_episodes} episodes in {len(plan.cells)} settings, policy {policy.name}", file=sys.stderr)
     progress = Progress(plan.n_episodes, show=not args.quiet)
@@ -196,11 +208,13 @@ def _write_page(args: argparse.Namespace) -> int:
     document: dict[str, dict[str, MeasuredSettingJson]] = {}
     if data.exists():
         document = json.loads(data.read_text(encoding="utf-8"))
-    for name in args.families:
+    trained_on = [name for name in families.names() if not families.family(name).evaluation_only]
+    for name in args.families or trained_on:
         families.family(name)
         for policy in PAGE_POLICIES:
             args.policy = policy
-            profile = _profile_of_plan(single_plan(documented_settings(name), MIN_EPISODES), args, None)
+            plan = single_plan(documented_settings(name), MIN_EPISODES)
+            profile = _profile_of_plan(plan, args, prompt_from_args(args), None)
             if found := crashes(profile):
                 raise RunError("; ".join(found))
             document.setdefault(policy, {}).update(
@@ -211,19 +225,22 @@ def _write_page(args: argparse.Namespace) -> int:
     return 0
 
 
-def _profile_of_run(folder: Path, count_tokens: CountTokens | None) -> ProfileJson:
+def _profile_of_run(folder: Path, tokenizer: Path | None) -> ProfileJson:
     """Return the profile of a run as it was recorded; its prompts are measured again where the record has texts."""
     prompt = prompt_of(folder, read_manifest(folder))
+    count_tokens = _token_counter(tokenizer, prompt)
     episodes = [measured(episode, prompt, count_tokens) for episode in read_episodes(folder / EPISODES)]
     if not episodes:
         raise DataError(f"{folder} holds no episode yet; finish its run first")
     return profile_episodes(episodes, prompt)
 
 
-def _token_counter(folder: str, thinking: bool) -> CountTokens:
-    """Return a counter of prompt tokens under the chat template of a model folder."""
+def _token_counter(folder: Path | None, config: PromptConfig) -> CountTokens | None:
+    """Return a counter of prompt tokens under the chat template of a model folder; None where none is named."""
+    if folder is None:
+        return None
     from agentgen_bench.policies.chat import load_chat_format
     from agentgen_bench.policies.opening import open_checkpoint
 
     chat = load_chat_format(open_checkpoint(folder))
-    return lambda prompt: len(chat.encode(chat.text(prompt, thinking)))
+    return lambda prompt: len(chat.encode(chat.text(prompt, config.thinking)))
