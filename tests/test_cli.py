@@ -77,6 +77,31 @@ def test_richness_is_crossed_over_the_same_levels(capsys, tmp_path):
             2,
             "--difficulty goes with --env; a suite's settings are frozen",
         ),
+        (
+            ["--suite", "smoke", "--episodes", "20"],
+            2,
+            "--episodes goes with --env; a suite's levels are frozen, --limit",
+        ),
+        (["--episodes", "2"], 2, "--episodes goes with --env; a suite's levels are frozen, --limit plays"),
+        (
+            ["--env", "AgentGen/Sokoban-v0", "--difficulty", "easy", "--set", "difficulty=hard"],
+            2,
+            "difficulty is given twice, by --difficulty and by --set; leave one out",
+        ),
+        (
+            ["--env", "AgentGen/Sokoban-lean-v0", "--set", "richness=rich"],
+            2,
+            "AgentGen/Sokoban-lean-v0 names its richness, got richness='rich' too; leave one out",
+        ),
+        (["--model", ""], 2, "argument --model: its value is empty; give one, or leave the option out"),
+        (["--agent", ""], 2, "argument --agent: its value is empty"),
+        (["--base-url", " ", "--model", "m"], 2, "argument --base-url: its value is empty"),
+        (["--suite", ""], 2, "argument --suite: its value is empty"),
+        (["--fresh", ""], 2, "argument --fresh: its value is empty"),
+        (["--richness", ","], 2, "argument --richness: ',' names nothing; give a list such as a,b"),
+        (["--model", "~nobody-here/m"], 2, "~nobody-here/m is in the home of a user that is not here"),
+        (["--examples", "~nobody-here/x"], 2, "argument --examples: ~nobody-here/x is in the home of a user"),
+        (["--system-prompt", "@~nobody-here/x"], 1, "cannot read ~nobody-here/x: Could not determine home directory"),
         (["--policy", "oracle", "--model", "somewhere"], 2, "--policy and --model exclude each other"),
         (["--base-url", "http://localhost:1/v1"], 2, "--base-url needs --model NAME"),
         (["--limit", "0"], 2, "argument --limit: 0 is below 1"),
@@ -94,6 +119,14 @@ def test_a_mistake_is_one_clear_line_and_nothing_is_written(capsys, tmp_path, ar
     assert err.splitlines()[-1] in (said, "see: agentgen-bench evaluate --help")
     assert "Traceback" not in err
     assert not (output / "episodes.jsonl").exists() or (output / "episodes.jsonl").stat().st_size == 0
+
+
+def test_an_empty_folder_is_not_the_working_directory(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = outcome(capsys, *QUICK, "--output", "")
+    assert code == 2
+    assert "argument --output: its value is empty; give one, or leave the option out" in err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_second_run_into_the_same_folder_is_refused(capsys, tmp_path):
@@ -189,6 +222,26 @@ def test_suites_lists_shows_and_checks(capsys):
     code, out, err = outcome(capsys, "suites", "smoke", "--check", "--families", "Sokoban")
     assert (code, out) == (0, "")
     assert err.endswith(" levels checked, 0 changed\n")
+
+
+def test_a_suites_families_are_checked_by_name_in_any_case(capsys):
+    by_name = outcome(capsys, "suites", "smoke", "--check", "--families", "Sokoban")
+    assert outcome(capsys, "suites", "smoke", "--check", "--families", "sokoban") == by_name
+    assert not by_name[2].startswith("smoke: 0 levels")
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--check"], "--check regenerates the levels of one suite; name it"),
+        (["smoke", "--families", "Sokoban"], "--families goes with --check"),
+        (["smoke", "--check", "--families", "sokoban,chess"], "unknown family of smoke 'chess'; choose one of: "),
+    ],
+)
+def test_a_check_of_nothing_is_wrong_usage(capsys, argv, message):
+    code, out, err = outcome(capsys, "suites", *argv)
+    assert (code, out) == (2, "")
+    assert message in err
 
 
 def test_play_lets_a_person_play(tmp_path):

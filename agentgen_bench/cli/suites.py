@@ -3,9 +3,9 @@
 import argparse
 import json
 import sys
-from pathlib import Path
 
-from agentgen_bench.cli.options import listed
+from agentgen_bench.checks import chosen
+from agentgen_bench.cli.options import given_path, listed
 from agentgen_bench.errors import SpecError
 from agentgen_bench.evaluation.folder import write_text
 from agentgen_bench.evaluation.freeze import changed_levels
@@ -34,8 +34,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--fresh", metavar="TEXT", help="draw the suite's levels anew from this public string, none of the frozen ones"
     )
-    parser.add_argument("--output", metavar="FILE", type=Path, help="with --fresh: write the drawn suite as JSON")
-    parser.add_argument("--families", metavar="LIST", type=listed, help="check only these families (default: all)")
+    parser.add_argument("--output", metavar="FILE", type=given_path, help="with --fresh: write the drawn suite as JSON")
+    parser.add_argument(
+        "--families", metavar="LIST", type=listed, help="with --check: only these families (default: all)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
@@ -44,8 +46,12 @@ def run(args: argparse.Namespace) -> int:
     """List, show, check or draw; returns 1 where a level has changed."""
     if args.output is not None and args.fresh is None:
         raise SpecError("--output goes with --fresh; the files of frozen suites come with the package")
+    if args.families is not None and not args.check:
+        raise SpecError("--families goes with --check: agentgen-bench suites NAME --check --families LIST")
     if args.fresh is not None:
         return _draw(args)
+    if args.name is None and args.check:
+        raise SpecError("--check regenerates the levels of one suite; name it: agentgen-bench suites NAME --check")
     if args.name is None:
         return _list(args.json)
     if args.check:
@@ -91,7 +97,9 @@ def _list(as_json: bool) -> int:
 
 def _check(name: str, families: list[str] | None) -> int:
     suite = load_suite(name)
-    cells = [cell for cell in suite.cells if families is None or cell.spec.family in families]
+    held = dict.fromkeys(cell.spec.family.lower() for cell in suite.cells)
+    wanted = [chosen(f"family of {name}", family.lower(), held) for family in families or held]
+    cells = [cell for cell in suite.cells if cell.spec.family.lower() in wanted]
     changed = [line for cell in cells for line in changed_levels(cell)]
     for line in changed:
         print(line)
