@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import yaml
 
 from agentgen_bench.errors import EntryError
+from agentgen_bench.yaml_text import key_twice, nodes
 
 MAX_YAML_BYTES = 64 * 1024
 MAX_YAML_DEPTH = 10  # checked before loading: the loader's time grows with the square of the depth
@@ -89,7 +90,7 @@ def read_yaml(path: Path) -> Any:
     try:
         _check_yaml_events(text, path)
         node = yaml.compose(text, yaml.SafeLoader)
-        for child in _yaml_nodes(node):
+        for child in nodes(node):
             _check_yaml_node(child, path)
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -106,38 +107,20 @@ def _check_yaml_events(text: str, path: Path) -> None:
             raise EntryError(f"{path} is nested more than {MAX_YAML_DEPTH} levels deep")
 
 
-def _yaml_nodes(node: yaml.Node | None) -> Iterator[yaml.Node]:
-    if node is None:
-        return
-    yield node
-    if isinstance(node, yaml.MappingNode):
-        for pair in node.value:
-            yield from (found for part in pair for found in _yaml_nodes(part))
-    elif isinstance(node, yaml.SequenceNode):
-        for part in node.value:
-            yield from _yaml_nodes(part)
-
-
 def _check_yaml_node(node: yaml.Node, path: Path) -> None:
     where = f"{path}, line {node.start_mark.line + 1}"
     if node.tag not in _YAML_TAGS:
         raise EntryError(f"{where}: {node.tag[:60]!r} is no plain value; quote it")
     if isinstance(node, yaml.MappingNode):
-        _check_yaml_keys([key for key, _ in node.value], where)
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or not key.tag.endswith(":str"):
+                raise EntryError(f"{where}: a key is no text")
+        if (twice := key_twice(node)) is not None:
+            raise EntryError(f"{where}: the key {twice.value[:60]!r} is there twice")
     if node.tag.endswith(":int") and not _YAML_INTEGER.fullmatch(node.value):
         raise EntryError(f"{where}: {node.value[:40]!r} is no integer of at most {MAX_DIGITS} decimal digits; quote it")
     if node.tag.endswith(":float") and (len(node.value) > MAX_NUMBER_CHARS or not _is_finite(node.value)):
         raise EntryError(f"{where}: {node.value[:40]!r} is no finite number of {MAX_NUMBER_CHARS} characters; quote it")
-
-
-def _check_yaml_keys(keys: list[yaml.Node], where: str) -> None:
-    seen: set[str] = set()
-    for key in keys:
-        if not isinstance(key, yaml.ScalarNode) or not key.tag.endswith(":str"):
-            raise EntryError(f"{where}: a key is no text")
-        if key.value in seen:
-            raise EntryError(f"{where}: the key {key.value[:60]!r} is there twice")
-        seen.add(key.value)
 
 
 def _is_finite(text: str) -> bool:

@@ -22,11 +22,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple, NotRequired, TypedDict, cast
 
-import yaml
-
 from agentgen_bench.checks import chosen
 from agentgen_bench.episodes import Episode
 from agentgen_bench.errors import ScoreError
+from agentgen_bench.yaml_text import plain_values
 
 ROLES = {
     "initial": "before any training under study",
@@ -216,15 +215,9 @@ def read_study(text: str, origin: str = "study") -> Study:
     """Return the study written in YAML; `origin` names it in errors.
 
     Raises:
-        ScoreError: not YAML, or not of the form that this module's docstring shows.
+        ScoreError: not YAML, a key twice, or not of the form that this module's docstring shows.
     """
-    try:
-        data = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that there is not, such as 2026-02-30
-        raise ScoreError(f"{origin} is not YAML: {' '.join(str(error).split())}") from None
-    except RecursionError:
-        raise ScoreError(f"{origin} is nested too deeply to be read; a study is a name and a list of runs") from None
-    return study_from_data(data, origin)
+    return study_from_data(plain_values(text, origin, "a study is a name and a list of runs", ScoreError), origin)
 
 
 def study_from_data(data: Any, origin: str) -> Study:

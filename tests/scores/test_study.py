@@ -284,6 +284,8 @@ def test_a_study_is_read_from_yaml() -> None:
         ),
         ("study: x\nruns: [{run: a}, {run: a, role: initial}]", "a is named twice"),
         ("study: 2026-02-30\nruns: [{run: a}]", "is not YAML: day is out of range for month"),
+        ("study: x\nstudy: y\nruns: [{run: a}]", "study, line 2: the key 'study' is there twice; leave one out"),
+        ("study: x\nruns:\n- {run: a, seed: 1, seed: 2}", "study, line 3: the key 'seed' is there twice"),
         ("study: x\nruns: " + "[" * 3000, "is nested too deeply to be read; a study is a name and a list of runs"),
     ],
 )

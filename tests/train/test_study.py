@@ -197,6 +197,8 @@ def test_runs_that_could_not_be_scored_are_refused_before_hours_are_spent(tmp_pa
         (b"study: 2026-13-45", "is not YAML: month must be in 1..12"),
         ("study: über".encode("latin-1"), "is not YAML: 'utf-8' codec"),
         (b"[" * 5000, "is nested too deeply to be read"),
+        (b"study: a\nseeds: [0]\nstudy: b\n", "study.yaml, line 3: the key 'study' is there twice; leave one out"),
+        (b"study: a\ngrpo:\n  steps: 1\n  steps: 2\n", "study.yaml, line 4: the key 'steps' is there twice"),
         (b"base: [a]\n", r"base is \['a'\]; give a name"),
         (b"base: other.yaml\ngrpo: {steps: 1}\n", r"other.yaml: grpo is \[1\]; it takes keys and values"),
         (b"base: other.yaml\nprompt:\n", "study.yaml: prompt is None; it takes keys and values"),
