@@ -83,9 +83,11 @@ def run(args: argparse.Namespace) -> int:
     """Score; returns 0 also where some scores are undefined or lack a run."""
     study, folder = _study(args)
     check_file(args.output)
-    episodes = study.by_run([read_run(folder / name).episodes for name in study.folders])
+    runs = {name: read_run(folder / name) for name in study.folders}
+    episodes = study.by_run([run.episodes for run in runs.values()])
     _check_sources(study, episodes)
     _warn_of_difficulties(study, episodes)
+    _warn_of_prompts(study, {name: run.manifest["prompt"] for name, run in runs.items()})
     scores = score_study(study, episodes)
     failures = {name: _failures(played) for name, played in episodes.items()}
     data = {**scores.to_json(), "failures": failures, "unhealthy": scores.study.unhealthy}
@@ -252,5 +254,19 @@ def _warn_of_difficulties(study: Study, episodes: Mapping[str, Sequence[Episode]
             there = ", ".join(sorted(known)) or "nothing"
             print(
                 f"{entry.run}: no run was evaluated on {entry.source} {entry.difficulty!r}, only on: {there}",
+                file=sys.stderr,
+            )
+
+
+def _warn_of_prompts(study: Study, prompts: Mapping[str, Mapping[str, object]]) -> None:
+    """Say where runs that the scores compare were played under different prompt settings."""
+    compared = [name for entry in study.runs if entry.role != "policy" for name in (entry.run, *entry.also)]
+    for name in compared[1:]:
+        first, own = prompts[compared[0]], prompts[name]
+        differing = sorted(key for key in {*first, *own} if first.get(key) != own.get(key))
+        if differing:
+            print(
+                f"{name} was played under other prompt settings than {compared[0]} ({', '.join(differing)}): what "
+                "changes between them is not the training's alone",
                 file=sys.stderr,
             )

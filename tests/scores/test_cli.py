@@ -130,6 +130,20 @@ def test_a_difficulty_that_no_run_was_evaluated_on_is_pointed_out(runs: Path, ca
     assert "no run was evaluated on Sokoban 'eazy', only on: easy" in err
 
 
+def test_runs_under_other_prompt_settings_are_pointed_out(
+    runs: Path, call: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    quick = ["evaluate", "--env", "AgentGen/Sokoban-lean-v0", "--episodes", "6", "--quiet", "--policy", "oracle"]
+    call(*quick, "--protocol", "chat", "--action-hints", "full", "--output", tmp_path / "chat")
+    _, _, err = call("score", "--initial", runs / "random", "--trained", f"Sokoban={tmp_path / 'chat'}")
+    assert (
+        f"{tmp_path / 'chat'} was played under other prompt settings than {runs / 'random'} (action_hints, protocol): "
+        "what changes between them is not the training's alone" in err
+    )
+    assert "prompt settings" not in call("score", runs / "random", tmp_path / "chat")[2]
+    assert "prompt settings" not in call("score", "--initial", runs / "random", "--joint", runs / "oracle")[2]
+
+
 def test_a_run_named_twice_is_said_to_be(runs: Path, call: Callable[..., Outcome]) -> None:
     code, _, err = call("score", runs / "random", runs / "random")
     assert code == 1
