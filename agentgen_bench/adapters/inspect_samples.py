@@ -13,7 +13,7 @@ from agentgen_bench.spec import TaskSpec
 def sample_of(episode: Episode, source: Source) -> dict[str, object]:
     """Return an episode as the JSON of a sample: its conversation, what is published of it, and its record."""
     label = TaskSpec.from_json(episode.spec).label
-    said = list(_conversation(episode, PromptConfig.from_json(source.prompt)))
+    said = list(_conversation(episode, source.config))
     error = {"message": episode.error, "traceback": "", "traceback_ansi": ""} if episode.error else None
     return {
         "id": f"{label}, level {episode.seed}",

@@ -75,7 +75,12 @@ def plan_of(folder: Path, manifest: ManifestJson) -> Plan:
 
 def prompt_of(folder: Path, manifest: ManifestJson) -> PromptConfig:
     """Return the prompt settings of a run, by its folder and manifest; raises DataError where they are damaged."""
-    return _parsed(f"{folder / MANIFEST}, prompt", PromptConfig.from_json, manifest["prompt"])
+    return prompt_from(manifest["prompt"], f"{folder / MANIFEST}, prompt")
+
+
+def prompt_from(data: Mapping[str, Any], where: str) -> PromptConfig:
+    """Return recorded prompt settings; raises DataError, which names `where`, for those that there cannot be."""
+    return _parsed(where, PromptConfig.from_json, data)
 
 
 def read_manifest(path: Path) -> ManifestJson:

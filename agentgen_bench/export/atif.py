@@ -53,7 +53,7 @@ def trajectory(episode: Episode, source: Source) -> Json:
             f"{source.name}: seed {episode.seed} is recorded without its texts, or failed before its first; "
             "trajectories need a run without --compact and without episodes that never began"
         )
-    config = PromptConfig.from_json(source.prompt)
+    config = source.config
     seen = list(histories(episode))
     steps: list[Json] = [{"step_id": 1, "source": "user", "message": encodable(_asked(episode, seen, config))}]
     steps += [_step(i, step, seen[i], source) for i, step in enumerate(episode.steps)]

@@ -25,7 +25,7 @@ def chat_files(source: Source) -> dict[str, bytes]:
         DataError: an episode is recorded without its texts.
         SpecError: the run is of the test split, which nothing is trained on.
     """
-    config = PromptConfig.from_json(source.prompt)
+    config = source.config
     lines = [json.dumps(line, ensure_ascii=True) for line in _lines(source, config)]
     if not lines:
         raise RunError(f"{source.name} holds no solved episode; what failed is not to be imitated")

@@ -126,7 +126,7 @@ def _metrics(
 
 
 def _generation(source: Source) -> Json:
-    sampling = source.policy.get("sampling") or {}
-    known = {name: sampling[name] for name in ("temperature", "top_p", "top_k", "max_tokens") if name in sampling}
+    drawn = source.sampling
+    known = {name: drawn[name] for name in ("temperature", "top_p", "top_k", "max_tokens") if name in drawn}
     arguments = {**known, "reasoning": bool(source.prompt.get("thinking", False))} if known else {}
     return {"generation_args": arguments, "additional_details": {"prompt": canonical_json(dict(source.prompt))}}

@@ -86,7 +86,7 @@ def lm_eval_files(source: Source, date: str | None = None) -> dict[str, bytes]:
 
 def _read(source: Source) -> tuple[list[Episode], dict[str, list[tuple[tuple[int, int], Sample]]]]:
     """Return the episodes without texts, and by setting the samples, each with (seed, repeat) to sort it by."""
-    config = PromptConfig.from_json(source.prompt)
+    config = source.config
     gen_kwargs = _gen_kwargs(source)
     episodes: list[Episode] = []
     samples: dict[str, list[tuple[tuple[int, int], Sample]]] = {}
@@ -150,16 +150,15 @@ def _measures(episode: Episode) -> dict[str, float]:
 
 
 def _gen_kwargs(source: Source) -> Json:
-    sampling = source.policy.get("sampling")
-    if sampling is None:
-        return {"until": []}
-    return {
-        "until": [],
-        "do_sample": sampling["temperature"] > 0,
-        "temperature": sampling["temperature"],
-        "top_p": sampling["top_p"],
-        "max_gen_toks": sampling["max_tokens"],
-    }
+    temperature, top_p, max_tokens = (source.sampling.get(name) for name in ("temperature", "top_p", "max_tokens"))
+    do_sample = None if temperature is None else temperature > 0
+    known = {"do_sample": do_sample, "temperature": temperature, "top_p": top_p, "max_gen_toks": max_tokens}
+    return {"until": [], **{name: value for name, value in known.items() if value is not None}}
+
+
+def _n_shot(source: Source) -> int:
+    """Return how many answered examples stand before each task."""
+    return sum(message.role == "assistant" for message in source.config.examples)
 
 
 def _results(source: Source, episodes: Sequence[Episode], names: Mapping[str, str], date: str | None) -> Json:
@@ -176,7 +175,7 @@ def _results(source: Source, episodes: Sequence[Episode], names: Mapping[str, st
         "group_subtasks": subtasks | {task: [] for task in tasks},
         "configs": {task: _config(source, task, spec) for task, spec in tasks.items()},
         "versions": {task: int(str(spec["env_id"]).rpartition("-v")[2]) for task, spec in tasks.items()},
-        "n-shot": dict.fromkeys(tasks, 0),
+        "n-shot": dict.fromkeys(tasks, _n_shot(source)),
         "higher_is_better": dict.fromkeys((*groups, *tasks), METRICS),
         "n-samples": {
             task: {"original": source.planned[canonical_json(spec)], "effective": len(by_task[task])}
@@ -188,7 +187,7 @@ def _results(source: Source, episodes: Sequence[Episode], names: Mapping[str, st
         "model_source": str(source.policy.get("backend", source.policy.get("kind"))),
         "model_name": source.model,
         "model_name_sanitized": _sanitized(source.model),
-        "system_instruction": None,
+        "system_instruction": encodable(source.config.system_prompt) or None,
         "chat_template": source.policy.get("chat_template"),
         "chat_template_sha": source.policy.get("chat_template_hash"),
         "agentgen_bench": {
@@ -258,7 +257,7 @@ def _config(source: Source, task: str, spec: Mapping[str, Any]) -> Json:
         "dataset_name": spec["env_id"],
         "test_split": spec["split"],
         "output_type": "generate_until",
-        "num_fewshot": 0,
+        "num_fewshot": _n_shot(source),
         "repeats": source.repeats,
         "generation_kwargs": _gen_kwargs(source),
         "filter_list": [{"name": FILTER, "filter": [{"function": "agentgen_bench.parsing.parse"}]}],

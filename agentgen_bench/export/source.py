@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from agentgen_bench.episodes import Episode, canonical_json, read_episodes
-from agentgen_bench.errors import RunError
-from agentgen_bench.evaluation.folder import EPISODES, MANIFEST, plan_of, read_manifest
+from agentgen_bench.errors import DataError, RunError
+from agentgen_bench.evaluation.folder import EPISODES, MANIFEST, plan_of, prompt_from, read_manifest
 from agentgen_bench.evaluation.plan import Plan, suite_plan
 from agentgen_bench.evaluation.protocol import load_protocol
 from agentgen_bench.evaluation.sessions import sessions_of
@@ -18,6 +18,7 @@ from agentgen_bench.leaderboard.safe import read_yaml
 from agentgen_bench.leaderboard.study_entry import read_study_metadata
 from agentgen_bench.leaderboard.study_records import episodes_at, run_episodes, study_suite
 from agentgen_bench.leaderboard.submit import PRIVATE
+from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.suites import Suite, load_suite
 
 
@@ -41,6 +42,19 @@ class Source:
     def n_planned(self) -> int:
         """Number of episodes of the whole plan."""
         return sum(self.planned.values())
+
+    @property
+    def config(self) -> PromptConfig:
+        """The prompt settings; raises DataError where they are damaged."""
+        return prompt_from(self.prompt, f"the prompt of {self.name}")
+
+    @property
+    def sampling(self) -> Mapping[str, float | None]:
+        """How completions were drawn, empty for what draws none; raises DataError where it is no object of numbers."""
+        found = self.policy.get("sampling") or {}
+        if not isinstance(found, Mapping) or not all(isinstance(one, int | float | None) for one in found.values()):
+            raise DataError(f"the policy of {self.name} has the sampling {found!r:.60}; it takes an object of numbers")
+        return found
 
 
 def read_source(path: Path, suite: Suite | None = None) -> Source:

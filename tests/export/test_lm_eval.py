@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agentgen_bench.errors import SpecError
+from agentgen_bench.errors import DataError, SpecError
 from agentgen_bench.evaluation.folder import read_run
 from agentgen_bench.export.lm_eval import lm_eval_files
 from agentgen_bench.export.source import read_source
@@ -106,6 +106,39 @@ def test_a_run_is_dated_by_the_start_of_its_last_session(talk, tmp_path):
 
 
 @pytest.mark.parametrize("model", ["..", ".", "../.."])
+def test_system_prompt_and_examples_are_told(talk):
+    source = read_source(talk)
+    shown = [{"role": role, "content": "x"} for role in ("user", "assistant", "user", "assistant")]
+    told = replace(source, prompt={**source.prompt, "system_prompt": "Be brief.", "examples": shown})
+    written = json.loads(lm_eval_files(told, "2026-01-31")[RESULTS])
+    assert written["system_instruction"] == "Be brief."
+    assert written["n-shot"] == dict.fromkeys(TASKS, 2)
+    assert [config["num_fewshot"] for config in written["configs"].values()] == [2, 2]
+
+
+def test_a_run_without_them_is_told_to_be_without(written):
+    assert written["system_instruction"] is None
+    assert written["n-shot"] == dict.fromkeys(TASKS, 0)
+
+
+def test_a_prompt_or_a_sampling_that_there_cannot_be_is_an_error_that_names_it(talk):
+    source = read_source(talk)
+    with pytest.raises(DataError, match=r"the prompt of talk is not that of a run: .*colour"):
+        lm_eval_files(replace(source, prompt={**source.prompt, "colour": "red"}))
+    with pytest.raises(DataError, match="the policy of talk has the sampling 1; it takes an object of numbers"):
+        lm_eval_files(replace(source, policy={**source.policy, "sampling": 1}))
+
+
+@pytest.mark.parametrize(
+    ("sampling", "said"),
+    [(None, {}), ({}, {}), ({"temperature": 0}, {"do_sample": False, "temperature": 0}), ({"top_k": 5}, {})],
+)
+def test_what_is_known_of_the_sampling_is_told(sampling, said, talk):
+    source = read_source(talk)
+    files = lm_eval_files(replace(source, policy={**source.policy, "sampling": sampling}), "2026-01-31")
+    assert json.loads(files[RESULTS])["config"]["gen_kwargs"] == {"until": [], **said}
+
+
 def test_no_models_name_leads_out_of_the_folder(model, talk):
     names = lm_eval_files(replace(read_source(talk), model=model))
     assert {Path(name).parts[0] for name in names} <= {"__", "..__.."}

@@ -7,7 +7,7 @@ import pytest
 
 from agentgen_bench.cli import main
 from agentgen_bench.episodes import read_episodes
-from agentgen_bench.errors import RunError, SpecError
+from agentgen_bench.errors import DataError, RunError, SpecError
 from agentgen_bench.evaluation.plan import single_plan
 from agentgen_bench.evaluation.run import evaluate
 from agentgen_bench.export.atif import atif_files
@@ -145,6 +145,15 @@ def test_details_of_every_eval_ever_are_strings(talk):
         details += [item["source_data"]["additional_details"], item["generation_config"]["additional_details"]]
     assert {type(value) for values in details for value in values.values()} == {str}
     assert record["evaluation_results"][0]["generation_config"]["generation_args"]["temperature"] == 0.7
+
+
+def test_a_prompt_or_a_sampling_that_there_cannot_be_is_an_error_that_names_it(talk):
+    source = read_source(talk)
+    for written in (atif_files, chat_files):
+        with pytest.raises(DataError, match=r"the prompt of talk is not that of a run: .*colour"):
+            written(replace(source, prompt={**source.prompt, "colour": "red"}))
+    with pytest.raises(DataError, match=r"the policy of talk has the sampling \[1\]; it takes an object of numbers"):
+        every_eval_ever_files(replace(source, policy={**source.policy, "sampling": [1]}), "2026-01-31")
 
 
 def test_without_a_date_there_is_no_record(talk):
