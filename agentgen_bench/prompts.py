@@ -6,7 +6,7 @@ of the answer. `chat` says rules and task once; observation and answer follow as
 with native function calls for answers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, NotRequired, TypedDict, get_args
 
@@ -150,7 +150,12 @@ class PromptConfig:
     examples: tuple[Message, ...] = ()
 
     def __post_init__(self) -> None:
-        """Raise SpecError for values outside the knobs' ranges."""
+        """Raise SpecError for values of another type or outside the knobs' ranges."""
+        for name, kind in (("history_length", int), ("thinking", bool), ("system_prompt", str)):
+            if type(value := getattr(self, name)) is not kind:
+                raise SpecError(f"{name} is {value!r:.80}; it takes {_KINDS[kind]}")
+        if isinstance(self.examples, (str, Mapping)) or not isinstance(self.examples, Iterable):
+            raise SpecError(f"examples is {self.examples!r:.80}; it takes a list of messages")
         object.__setattr__(self, "examples", tuple(_example(message) for message in self.examples))
         if self.history_length < 0:
             raise SpecError(f"history_length={self.history_length} is negative; choose 0 or more past turns")
@@ -209,6 +214,7 @@ class PromptConfig:
 
 
 _EXAMPLE_ROLES = ("user", "assistant")
+_KINDS: Mapping[type, str] = {int: "a whole number", bool: "true or false", str: "a text"}
 
 
 def _example(message: Any) -> Message:

@@ -7,6 +7,7 @@ differ from the host's), `policy` and `repeat`.
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from functools import cache
 from typing import Any, TypedDict
 
@@ -151,10 +152,10 @@ def _is_held_out(family: str) -> bool:
 
 def _prompt(settings: Any, prompt: PromptConfig) -> PromptConfig:
     if isinstance(settings, Mapping):
-        try:
-            settings = PromptConfig.from_json({**prompt.to_json(), **settings})
-        except TypeError as error:
-            raise SpecError(f"prompt holds a setting that there is not: {error}") from None
+        known = [field.name for field in fields(PromptConfig)]
+        if unknown := [name for name in settings if name not in (*known, "prompt_version")]:
+            raise SpecError(f"prompt holds a setting that there is not: {unknown[0]!r:.60}; choose: {', '.join(known)}")
+        settings = PromptConfig.from_json({**prompt.to_json(), **settings})
     if not isinstance(settings, PromptConfig):
         raise SpecError(f"prompt is a {type(settings).__name__}; send an object of settings")
     return settings
