@@ -138,7 +138,7 @@ def from_line(line: str) -> Episode:
 
     Raises:
         DataError: the line is not JSON, or lacks or mistypes a field of its schema version, or holds a number that
-            none can be: NaN, a negative count.
+            none can be: NaN, a negative count, a score outside [0, 1].
     """
     try:
         data = json.loads(line)
@@ -299,7 +299,7 @@ def _is_step_possible(step: Mapping[str, Any]) -> bool:
     return bool(
         0 <= counts <= MAX_COUNT
         and -LARGEST <= step["reward"] <= LARGEST  # false for NaN
-        and -LARGEST <= step["score"] <= LARGEST
+        and 0 <= step["score"] <= 1
         and -LARGEST <= step["cost_usd"] <= LARGEST
     )
 
@@ -307,7 +307,8 @@ def _is_step_possible(step: Mapping[str, Any]) -> bool:
 def _refuse_step(step: Mapping[str, Any]) -> None:
     """Raise DataError that names what makes a step impossible."""
     _check_counts("step", step, _STEP_COUNTS)
-    for name in ("reward", "score", "cost_usd"):
+    _check_score("step", step["score"])
+    for name in ("reward", "cost_usd"):
         if not _is_finite(step[name]):
             raise DataError(f"step field {name!r} is {_short(step[name])}, not a finite number")
 
@@ -318,10 +319,16 @@ def _check_counts(what: str, data: Mapping[str, Any], names: Iterable[str]) -> N
             raise DataError(f"{what} field {name!r} is {_short(data[name])}, not a count from 0")
 
 
+def _check_score(what: str, value: float) -> None:
+    if not 0 <= value <= 1:  # true for NaN
+        raise DataError(f"{what} field 'score' is {_short(value)}, not a number from 0 to 1")
+
+
 def _check_episode_values(data: Mapping[str, Any]) -> None:
     """Raise DataError for a number out of range, and for a spec that names no setting."""
     _check_counts("episode", data, _EPISODE_COUNTS)
-    for name, value in (("score", data["score"]), *data["analysis"].items()):
+    _check_score("episode", data["score"])
+    for name, value in data["analysis"].items():
         if not (value is None or isinstance(value, str) or _is_finite(value)):
             raise DataError(f"episode field {name!r} is {_short(value)}, not a finite number")
     spec = data["spec"]
@@ -348,7 +355,7 @@ def _short(value: Any) -> str:
 def _task(value: Any) -> TaskRecord:
     match value:
         case [int(start), int(score) | float(score), bool(success), str() | None as note] if (
-            start is not True and start >= 0 and _is_finite(score)
+            start is not True and start >= 0 and 0 <= score <= 1
         ):
             return TaskRecord(start, score, success, note)
     raise DataError("a task is not a list of start, score, success and note")

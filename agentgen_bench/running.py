@@ -9,7 +9,7 @@ import gymnasium as gym
 from agentgen_bench.contract import Analysis, Fact, Info, Part, TaskRecord, TextTask, text_task
 from agentgen_bench.envs.base import NO_ACTION
 from agentgen_bench.episodes import Ending, Episode, Step, chain, chars_by_source
-from agentgen_bench.errors import LevelChangedError
+from agentgen_bench.errors import LevelChangedError, ScoreError
 from agentgen_bench.policies.base import Decision
 from agentgen_bench.prompts import History, Turn
 from agentgen_bench.spec import TaskSpec
@@ -104,6 +104,7 @@ class Running:
         action = NO_ACTION if decision.action is None else decision.action
         observation, reward, terminated, truncated, found = self.env.step(action)
         info: Info = found  # type: ignore[assignment]  # Gymnasium says dict[str, Any]
+        _check_score(info["score"])
         link = chain(self.link, observation)
         conversation = _conversation(info) if "task_number" in info or "part" in info else _WHOLE
         if conversation == self.conversation:
@@ -153,7 +154,7 @@ class Running:
 
         What the environment raises when it is asked about the episode is the episode's error, as in a step.
         """
-        tasks: tuple[TaskRecord, ...] = self._asked(self.task.tasks, ())
+        tasks: tuple[TaskRecord, ...] = self._asked(self._tasks, ())
         facts: tuple[Fact, ...] = self._asked(self.task.facts, ())
         parts = tuple(self.parts)
         analysis: Analysis = {} if self.ending == "error" else self._asked(self.task.analysis, {})
@@ -187,6 +188,12 @@ class Running:
             facts=facts[: len(tasks)],
             parts=parts,
         )
+
+    def _tasks(self) -> tuple[TaskRecord, ...]:
+        tasks = self.task.tasks()
+        for task in tasks:
+            _check_score(task.score)
+        return tasks
 
     def _asked(self, question: Callable[[], Found], otherwise: Found) -> Found:
         """Return what the environment says of the ended episode, `otherwise` where it raises; its first error stays."""
@@ -245,6 +252,12 @@ def resume(
             return begin(job, env, policy_name, record_text, number)
         running.advance(decision)
     return running
+
+
+def _check_score(score: float) -> None:
+    """Raise ScoreError for a score that no record can hold: it would be refused where it is read."""
+    if not 0 <= score <= 1:  # true for NaN
+        raise ScoreError(f"the environment gives the score {score}; a score is a number from 0 to 1, 1 at success")
 
 
 def _parts(info: Info) -> list[Part]:

@@ -66,13 +66,15 @@ HUGE = 10**400
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("score", math.nan, "episode field 'score' is nan, not a finite number"),
-        ("score", math.inf, "episode field 'score' is inf, not a finite number"),
+        ("score", math.nan, "episode field 'score' is nan, not a number from 0 to 1"),
+        ("score", math.inf, "episode field 'score' is inf, not a number from 0 to 1"),
+        ("score", 1.5, "episode field 'score' is 1.5, not a number from 0 to 1"),
         ("analysis", {"optimal_moves": HUGE}, r"'optimal_moves' is 10{36}\.\.\., not a finite number"),
         ("analysis", {"optimal_moves": [3]}, r"'optimal_moves' is \[3\], not a finite number"),
         ("max_steps", -1, "episode field 'max_steps' is -1, not a count from 0"),
         ("expert_length", HUGE, r"'expert_length' is 10{36}\.\.\., not a count from 0"),
         ("tasks", [[0, math.nan, False, None]], "a task is not a list of start, score"),
+        ("tasks", [[0, -0.5, False, None]], "a task is not a list of start, score"),
         ("parts", [[-5, "t", 5, "", 10]], "a part is not a list of start, task"),
         ("spec", {"env_id": "AgentGen/Sokoban-v0"}, "spec field 'difficulty' is None, not a name"),
         ("spec", {**SPEC, "knobs": [1]}, r"spec field 'knobs' is \[1\], not an object"),
@@ -88,7 +90,8 @@ def test_a_value_that_an_episode_cannot_have_is_refused(name, value, message):
     ("name", "value", "message"),
     [
         ("reward", math.nan, "step field 'reward' is nan, not a finite number"),
-        ("score", -math.inf, "step field 'score' is -inf, not a finite number"),
+        ("score", -math.inf, "step field 'score' is -inf, not a number from 0 to 1"),
+        ("score", -0.1, "step field 'score' is -0.1, not a number from 0 to 1"),
         ("reward", HUGE, r"step field 'reward' is 10{36}\.\.\., not a finite number"),
         ("cost_usd", math.inf, "step field 'cost_usd' is inf, not a finite number"),
         ("completion_tokens", -1, "step field 'completion_tokens' is -1, not a count from 0"),

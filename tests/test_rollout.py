@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from agentgen_bench.episodes import Step, chain
+from agentgen_bench.episodes import Step, chain, from_line, to_line
 from agentgen_bench.errors import PolicyError, SpecError
 from agentgen_bench.policies.base import Decision
 from agentgen_bench.policies.scripted import NoopPolicy, OraclePolicy, RandomPolicy
@@ -82,6 +82,21 @@ def test_an_episode_that_crashes_in_reset_is_recorded_and_the_others_go_on():
     episodes = played(OraclePolicy(), make_env=lambda spec: CountingEnv(crash_seed=3))
     assert [episode.ending for episode in episodes] == ["terminated"] * 3 + ["error"] + ["terminated"] * 4
     assert episodes[3].error == "RuntimeError: level 3 is broken"
+
+
+def test_a_score_that_no_record_can_hold_is_the_failure_of_its_episode():
+    class CountsInPercent(CountingEnv):
+        def _apply(self, action):
+            outcome = super()._apply(action)
+            self.score *= 100 if self.goal == 4 else 1
+            return outcome
+
+    episodes = played(OraclePolicy(), make_env=lambda spec: CountsInPercent())
+    assert [episode.ending for episode in episodes] == ["terminated"] * 3 + ["error"] + ["terminated"] * 4
+    assert episodes[3].error == (
+        "ScoreError: the environment gives the score 25.0; a score is a number from 0 to 1, 1 at success"
+    )
+    assert (episodes[3].score, from_line(to_line(episodes[3]))) == (0.0, episodes[3])
 
 
 def test_an_episode_that_crashes_in_a_step_keeps_its_steps_and_is_a_failure():

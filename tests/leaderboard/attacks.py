@@ -319,7 +319,7 @@ ATTACKS: dict[str, Attack] = {
     "number-16-digits": Attack(on_text('"prompt_tokens": 0', '"prompt_tokens": 1' + "0" * 15), "the number 1000"),
     "number-negative": Attack(on_text('"prompt_tokens": 0', '"prompt_tokens": -1'), "'prompt_tokens' is -1, not a"),
     "number-tokens-everywhere": Attack(everywhere(huge_tokens), "prompt_tokens is 999999999999999"),
-    "number-huge-float": Attack(on_text('"score": 0.0', '"score": 1e308'), "score is recorded as 1e+308"),
+    "number-huge-float": Attack(on_text('"score": 0.0', '"score": 1e308'), "'score' is 1e+308, not a number"),
     "number-infinite-float": Attack(on_text('"score": 0.0', '"score": 1e999'), "not a finite number"),
     "number-huge-rewards": Attack(
         on_first(lambda line: [step.update(reward=1e308) for step in line["steps"]]), "reward is 1e+308; -1000000 to"
