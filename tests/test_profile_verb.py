@@ -128,8 +128,6 @@ def test_crashed_episodes_are_told_and_fail_the_command(capsys):
         (["--richness", "loud"], "unknown richness 'loud'"),
         (["--distractors", "loud"], "unknown distractors 'loud'"),
         (["--interface", "loud"], "unknown interface 'loud'"),
-        (["--difficulty", "loud"], "unknown difficulty 'loud'"),
-        (["--split", "loud"], "unknown split 'loud'"),
         (["--set", "loud=8"], "has no knob 'loud'"),
     ],
 )
@@ -138,10 +136,13 @@ def test_the_knobs_of_cells_go_for_every_registered_id(choice, message, capsys):
     assert message in capsys.readouterr().err
 
 
-def test_limit_and_repeats_go_for_every_registered_id():
-    args = build_parser("profile").parse_args(["profile", "--difficulty", "hard", "--limit", "2", "--repeats", "3"])
+def test_difficulty_split_and_limit_go_for_every_registered_id():
+    options = ["--difficulty", "hard", "--split", "train", "--limit", "2", "--repeats", "3"]
+    args = build_parser("profile").parse_args(["profile", *options])
     plan = plan_of_ids(args, ["AgentGen/Sokoban-lean-v0", "AgentGen/Sokoban-rich-v0"], 128)
-    assert [(cell.spec.difficulty, cell.seeds) for cell in plan.cells] == [("hard", (0, 1))] * 2
+    assert [(cell.spec.difficulty, cell.spec.split, cell.seeds) for cell in plan.cells] == [
+        ("hard", "train", (0, 1))
+    ] * 2
     assert plan.n_episodes == 12
 
 
