@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     prompt = prompt_from_args(args)
     if args.recorded is not None:
         refuse_others(
-            "collect", args, "--from", OF_A_RECORD, "the run was played, and its episodes are used as they are"
+            add_parser, args, "--from", OF_A_RECORD, "the run was played, and its episodes are used as they are"
         )
         check_folder(args.output or args.recorded)
         _report(collect_from(args.recorded, prompt, not args.unsolved, args.output))

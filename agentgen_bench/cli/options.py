@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 
 from agentgen_bench.errors import SpecError
 
+AddParser = Callable[["argparse._SubParsersAction[argparse.ArgumentParser]"], None]
+
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors say what is wrong and where help is, without pages of usage around it."""
@@ -75,19 +77,22 @@ def integer(low: int) -> Callable[[str], int]:
     return read
 
 
-def refuse_others(verb: str, args: argparse.Namespace, option: str, taken: Collection[str], why: str) -> None:
+def refuse_others(
+    add_parser: AddParser, args: argparse.Namespace, option: str, taken: Collection[str], why: str
+) -> None:
     """Raise SpecError where an option is given that means nothing beside `option`.
 
     Args:
-        verb: whose options they are.
-        args: its options.
+        add_parser: adds the command's parser, which knows what the options are where they are not given.
+        args: the command's options.
         option: such as `--from`.
         taken: those that mean something beside it, by their names in `args`.
         why: what the others would decide, and why nothing does.
     """
-    from agentgen_bench.cli import build_parser
-
-    usual = vars(build_parser(verb).parse_args([verb]))
+    commands = argparse.ArgumentParser().add_subparsers()
+    add_parser(commands)
+    (command,) = commands.choices.values()
+    usual = vars(command.parse_args([]))
     given = [name for name, value in vars(args).items() if name in usual.keys() - taken and value != usual[name]]
     if given:
         raise SpecError(f"--{given[0].replace('_', '-')} does not go with {option}: {why}")

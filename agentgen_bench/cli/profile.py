@@ -113,12 +113,12 @@ def run(args: argparse.Namespace) -> int:
     check_file(args.output)
     check_file(args.page)
     if args.page is not None:
-        refuse_others("profile", args, "--page", OF_A_PAGE, "the page has settings, prompts and policies of its own")
+        refuse_others(add_parser, args, "--page", OF_A_PAGE, "the page has settings, prompts and policies of its own")
         return _write_page(args)
     if args.families is not None:
         raise SpecError("--families goes with --page; name environments with --env, or a suite with --suite")
     if args.run_folder is not None:
-        refuse_others("profile", args, "--run", OF_A_RUN, "the run was played, and is measured as it is recorded")
+        refuse_others(add_parser, args, "--run", OF_A_RUN, "the run was played, and is measured as it is recorded")
         profile = _profile_of_run(args.run_folder, args.tokenizer)
     else:
         prompt = prompt_from_args(args)
