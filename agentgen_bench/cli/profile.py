@@ -208,13 +208,14 @@ def _write_page(args: argparse.Namespace) -> int:
     document: dict[str, dict[str, MeasuredSettingJson]] = {}
     if data.exists():
         document = json.loads(data.read_text(encoding="utf-8"))
+    prompt = prompt_from_args(args)
     trained_on = [name for name in families.names() if not families.family(name).evaluation_only]
     for name in args.families or trained_on:
         families.family(name)
         for policy in PAGE_POLICIES:
             args.policy = policy
             plan = single_plan(documented_settings(name), MIN_EPISODES)
-            profile = _profile_of_plan(plan, args, prompt_from_args(args), None)
+            profile = _profile_of_plan(plan, args, prompt, None)
             if found := crashes(profile):
                 raise RunError("; ".join(found))
             document.setdefault(policy, {}).update(

@@ -12,6 +12,7 @@ from agentgen_bench.envs.sciworld.levels import Level
 from agentgen_bench.envs.sciworld.phrases import phrases
 from agentgen_bench.envs.sciworld.registration import IDS, registration
 from agentgen_bench.errors import SpecError
+from agentgen_bench.spaces import is_encodable
 
 PART = "\n\x1e\n"  # between the lists of a listing
 
@@ -94,7 +95,7 @@ class Seat:
         """Execute one action; one that is no Unicode text (half a surrogate pair) is sent as a blank."""
         from py4j.protocol import Py4JJavaError
 
-        action = action if _is_unicode(action) else ""
+        action = action if is_encodable(action) else ""
         command = action.strip().lower()
         if command in ("help", "objects", "task"):  # answered outside the world by the stock `step`, too
             return _answer(self.desk.standing())._replace(feedback=self._aside(command))
@@ -153,14 +154,6 @@ class Seat:
         interface = self.cell.new("scienceworld.runtime.pythonapi.PythonInterface")
         interface.load(*level, with_gold)
         return interface
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _answer(text: str) -> Answer:
