@@ -5,8 +5,9 @@
 
 Records each family's demonstrator on its starter cell (growing chat, thoughts, no list of actions in the prompt), makes
 a model whose tokens are whole words, clones, and plays levels of the split valid greedily. Stopped at any moment, the
-same command goes on; the commands that it runs are printed, and each could be typed. First it says how long training
-will take here, by this machine's rate of float32 products; recording and playing come on top.
+same command goes on; the commands that it runs are printed, and each could be typed. A checkpoint of the last step that
+is there already, copied from elsewhere too, is not trained again. First it says how long training will take here, by
+this machine's rate of float32 products; recording and playing come on top.
 """
 
 import argparse
@@ -94,6 +95,20 @@ def demonstrations(folder: Path, family: str, levels: int) -> Path:
     return data
 
 
+def trained(folder: Path, families: list[str], levels: int, steps: int) -> None:
+    """Record the demonstrations, make the model and clone them, as far as that is not done."""
+    data = [demonstrations(folder, family, levels) for family in families]
+    model, run = folder / "model", folder / "sft"
+    if not (model / "config.json").exists():
+        texts = ["--envs", ",".join(families), "--richness", "lean", "--data", *map(str, data)]
+        command("init-model", str(model), "--preset", "base-cpu", *texts)
+    weights = dict(part.split("=") for part in PRESET.sft["mix"].split(","))
+    mix = ",".join(f"{family}={weights[family]}" for family in families)
+    sources = [option for path in data for option in ("--data", str(path))]
+    where = ["--model", str(model), "--output", str(run), "--steps", str(steps), *resuming(run)]
+    command("train", "sft", "--preset", "base-cpu", *sources, "--mix", mix, *where)
+
+
 def evaluated(folder: Path, family: str, model: Path, episodes: int) -> dict[str, Any]:
     """Play levels of the split valid, where that is not done, and return the success."""
     run = folder / f"valid-{family}"
@@ -125,18 +140,9 @@ def main() -> None:
     print(said, flush=True)
     folder, families = args.folder, args.families.split(",")
     folder.mkdir(parents=True, exist_ok=True)
-    data = [demonstrations(folder, family, args.levels) for family in families]
-    model, run = folder / "model", folder / "sft"
-    if not (model / "config.json").exists():
-        texts = ["--envs", ",".join(families), "--richness", "lean", "--data", *map(str, data)]
-        command("init-model", str(model), "--preset", "base-cpu", *texts)
-    final = run / f"checkpoint-{args.steps:06d}"
+    final = folder / "sft" / f"checkpoint-{args.steps:06d}"
     if not final.exists():
-        weights = dict(part.split("=") for part in PRESET.sft["mix"].split(","))
-        mix = ",".join(f"{family}={weights[family]}" for family in families)
-        sources = [option for path in data for option in ("--data", str(path))]
-        where = ["--model", str(model), "--output", str(run), "--steps", str(args.steps), *resuming(run)]
-        command("train", "sft", "--preset", "base-cpu", *sources, "--mix", mix, *where)
+        trained(folder, families, args.levels, args.steps)
     played = [family for family in args.play.split(",") if family]
     rates = {family: evaluated(folder, family, final, args.episodes) for family in played}
     rows = [
