@@ -8,8 +8,8 @@
 #                                        learned to walk about in Sokoban; no entry
 #   examples/reference_study.sh time     how long the study will take here, and nothing else
 #
-# Each part is shorter than two hours: the base, then pieces of the study, two at a time with a core each. Where vllm is
-# installed it plays the evaluations, which takes less time.
+# Each part is shorter than two hours: the base, then its levels and pieces of the study, two at a time with a core each.
+# Where vllm is installed it plays the evaluations, which takes less time.
 set -euo pipefail
 form=${1:-whole}
 case $form in whole | small | time) ;; *) echo "usage: $0 [whole|small|time]" >&2; exit 2 ;; esac
@@ -50,9 +50,17 @@ fi
 python examples/base_cpu.py --time
 [ "$form" != time ] || exit 0
 folder=runs/reference study=examples/studies/transfer-base-cpu.yaml
-alone python examples/base_cpu.py --folder runs/base-cpu
+alone python examples/base_cpu.py --folder runs/base-cpu --play ''
 export OMP_NUM_THREADS=1
 mkdir -p "$folder"
+plays() { beside "$folder/base-$1.log" python examples/base_cpu.py --folder runs/base-cpu --play "$1"; } # valid levels
+plays alfworld
+plays webshop
+finish
+plays sciworld
+plays sokoban
+finish
+alone python examples/base_cpu.py --folder runs/base-cpu # says what the base solves
 [ -s "$folder/day" ] || date -u +%F > "$folder/day" # of the entries: after midnight they are not made a second time
 day=$(cat "$folder/day")
 submitted() { # makes the entry of the run $2 on board $1, model $3, where it is not there

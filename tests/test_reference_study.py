@@ -93,6 +93,8 @@ def test_it_asks_for_every_run_and_submits_each_once_also_after_midnight(place: 
         (place / "runs" / "reference" / "day").write_text("2026-11-29\n")  # when the second round began is no matter
         for entry in place.glob("leaderboards/*/*"):
             entry.rename(entry.with_name("20261129" + entry.name[8:]))
+    played = {line.split("--play ")[1] for line in asked(place) if "--play" in line}
+    assert played == {"", "alfworld", "webshop", "sciworld", "sokoban"}
     submitted = [line.split("--model ")[1].split()[0] for line in asked(place) if " submit " in line]
     rows = [f"base-cpu-1.4m-{name}-{seed}" for name in ("grpo-alfworld", "grpo-sciworld") for seed in range(3)]
     assert sorted(submitted) == sorted(["base-cpu-1.4m", "base-cpu-1.4m-base", *rows])
