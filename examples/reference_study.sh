@@ -23,19 +23,24 @@ stop_pieces() { # a shell's background jobs do not hear Ctrl-C; none may outlive
 trap stop_pieces EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-beside() { "${@:2}" 2> "$1" & pieces[$!]=$1; } # LOG COMMAND: starts it
-finish() { # waits for what was started; where a piece failed, says what it said last and stops the others
-  local piece
-  for piece in "${!pieces[@]}"; do
-    wait "$piece" || {
-      echo "a piece failed; when it is mended, the same command goes on. It said: ${pieces[$piece]}" >&2
-      [ ! -f "${pieces[$piece]}" ] || tail -n 3 "${pieces[$piece]}" >&2
-      exit 1
-    }
-    unset "pieces[$piece]"
-  done
+ended() { # waits for one of them; where it failed, says what it said last and stops the others
+  local process status=0
+  wait -n -p process "${!pieces[@]}" || status=$?
+  [ $status -eq 0 ] || {
+    echo "a piece failed; when it is mended, the same command goes on. It said: ${pieces[$process]}" >&2
+    [ ! -f "${pieces[$process]}" ] || tail -n 3 "${pieces[$process]}" >&2
+    exit 1
+  }
+  unset "pieces[$process]"
 }
-piece() { beside "$folder/$1.log" agentgen-bench study "$study" --output "$folder/study" "${@:2}"; } # of the study
+finish() { while [ ${#pieces[@]} -gt 0 ]; do ended; done; }
+beside() { # LOG COMMAND: starts it as soon as a core is free
+  [ ${#pieces[@]} -lt 2 ] || ended
+  "${@:2}" 2> "$1" & pieces[$!]=$1
+}
+piece() { # NAME --only RUNS: of the study
+  beside "$folder/$1.log" agentgen-bench study "$study" --output "$folder/study" "${@:2}"
+}
 alone() { "$@" & pieces[$!]="(above)"; finish; } # a command that the shell waits for hears signals at once
 
 if [ "$form" = small ]; then
@@ -49,16 +54,12 @@ if [ "$form" = small ]; then
 fi
 python examples/base_cpu.py --time
 [ "$form" != time ] || exit 0
-folder=runs/reference study=examples/studies/transfer-base-cpu.yaml
+folder=runs/reference study=examples/studies/transfer-base-cpu.yaml task=examples/studies/sciworld-task-cpu.yaml
 alone python examples/base_cpu.py --folder runs/base-cpu --play ''
 export OMP_NUM_THREADS=1
 mkdir -p "$folder"
 plays() { beside "$folder/base-$1.log" python examples/base_cpu.py --folder runs/base-cpu --play "$1"; } # valid levels
-plays alfworld
-plays webshop
-finish
-plays sciworld
-plays sokoban
+for family in alfworld webshop sciworld sokoban; do plays "$family"; done
 finish
 alone python examples/base_cpu.py --folder runs/base-cpu # says what the base solves
 [ -s "$folder/day" ] || date -u +%F > "$folder/day" # of the entries: after midnight they are not made a second time
@@ -72,10 +73,13 @@ for seed in 0 1 2; do
   [ "$seed" != 0 ] || first=initial,$first
   piece "alfworld-$seed" --only "$first"
   piece "sciworld-$seed" --only "on-sciworld-seed-$seed"
-  finish
 done
+for run in initial on-longest-seed-{0,1,2}; do
+  beside "$folder/task-$run.log" agentgen-bench study "$task" --output "$folder/task" --only "$run"
+done
+finish
 alone agentgen-bench study "$study" --output "$folder/study"
-alone agentgen-bench study examples/studies/sciworld-task-cpu.yaml --output "$folder/task"
+alone agentgen-bench study "$task" --output "$folder/task"
 submitted transfer-mini-v2 "$folder/study" base-cpu-1.4m
 alone agentgen-bench leaderboard --update
 alone python examples/study_figure.py "leaderboards/transfer-mini-v2/${day//-/}_agentgen-bench__base-cpu-1.4m" \
@@ -89,7 +93,6 @@ row() { # plays core-mini-v1 with the model $2 and calls the run $1
 for seed in 0 1 2; do
   row "grpo-alfworld-$seed" "$folder/study/train/on-alfworld-seed-$seed/checkpoint-000030"
   row "grpo-sciworld-$seed" "$folder/study/train/on-sciworld-seed-$seed/checkpoint-000030"
-  finish
 done
 row base runs/base-cpu/sft/checkpoint-002000
 finish

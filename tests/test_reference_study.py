@@ -100,7 +100,8 @@ def test_it_asks_for_every_run_and_submits_each_once_also_after_midnight(place: 
     assert sorted(submitted) == sorted(["base-cpu-1.4m", "base-cpu-1.4m-base", *rows])
     pieces = {line.split("--only ")[1] for line in asked(place) if "--only" in line}
     trained = {f"on-{family}-seed-{seed}" for family in ("alfworld", "sciworld") for seed in range(3)}
-    assert pieces == {"initial,on-alfworld-seed-0", *trained} - {"on-alfworld-seed-0"}
+    on_a_task = {"initial", *(f"on-longest-seed-{seed}" for seed in range(3))}
+    assert pieces == {"initial,on-alfworld-seed-0", *trained, *on_a_task} - {"on-alfworld-seed-0"}
 
 
 def test_a_form_that_there_is_not_starts_nothing(place: Path) -> None:
