@@ -3,7 +3,6 @@
 import argparse
 import os
 import sys
-from pathlib import Path
 
 from agentgen_bench.cli.options import given_path
 from agentgen_bench.data.alfworld import ARCHIVES, OFFICIAL_COUNTS, RELEASES, download_alfworld
@@ -38,7 +37,7 @@ def _add_alfworld(sets: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     alfworld.add_argument(
         "--folder",
         type=given_path,
-        default=Path(ALFWORLD_FOLDER),
+        default=ALFWORLD_FOLDER,
         help="where to (default: $ALFWORLD_DATA, else ~/.cache/alfworld)",
     )
     alfworld.add_argument(
@@ -59,7 +58,7 @@ def _add_webshop(sets: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     webshop.add_argument(
         "--folder",
         type=given_path,
-        default=Path(WEBSHOP_FOLDER),
+        default=WEBSHOP_FOLDER,
         help="where to (default: $AGENTGEN_WEBSHOP_DATA, else ~/.cache/agentgen-bench/webshop-data)",
     )
     webshop.add_argument(
@@ -86,7 +85,7 @@ def _add_sha256(parser: argparse.ArgumentParser) -> None:
 
 def run_webshop(args: argparse.Namespace) -> int:
     """Download, then say what is there and how to use it."""
-    folder = args.folder.expanduser()
+    folder = args.folder
     progress = None if args.quiet else sys.stderr
     digests = parsed(args.sha256, FILES)
     for file in download_webshop(folder, size=args.size, base_url=args.url, sha256=digests, progress=progress):
@@ -97,7 +96,7 @@ def run_webshop(args: argparse.Namespace) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Download, then say what is there; returns 1 where fewer games arrived than the official release has."""
-    folder = args.folder.expanduser()
+    folder = args.folder
     progress = None if args.quiet else sys.stderr
     counts = download_alfworld(
         folder,
