@@ -35,6 +35,9 @@ def check_policy(args: argparse.Namespace) -> None:
     if args.agent:
         _check_alone(args)
         return
+    if args.agent_processes or args.agent_timeout != DEFAULT_TIMEOUT_S:
+        option = "--agent-processes" if args.agent_processes else "--agent-timeout"
+        raise SpecError(f"{option} goes with --agent MODULE:NAME, an agent of your own")
     if args.policy and (args.model or args.base_url):
         raise SpecError("--policy and --model exclude each other; a scripted policy needs no model")
     if args.base_url and not args.model:
