@@ -135,6 +135,15 @@ def test_a_home_that_the_shell_left_alone_is_no_folder_of_that_name(capsys, tmp_
     assert list(here.iterdir()) == []
 
 
+def test_a_dry_run_of_an_unknown_family_fails_as_the_run_would(capsys):
+    code, out, err = outcome(capsys, "evaluate", "--env", "AgentGen/Sokban-v0", "--dry-run", "--json")
+    assert code == 2
+    assert err.startswith(
+        "agentgen-bench: error: Sokban-base easy test: unknown family 'Sokban'; choose one of: Sokoban,"
+    )
+    assert json.loads(out)["environments"][0]["max_steps"] is None
+
+
 def test_an_empty_folder_is_not_the_working_directory(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, _, err = outcome(capsys, *QUICK, "--output", "")
