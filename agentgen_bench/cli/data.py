@@ -3,11 +3,13 @@
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from agentgen_bench.cli.options import given_path
 from agentgen_bench.data.alfworld import ARCHIVES, OFFICIAL_COUNTS, RELEASES, download_alfworld
 from agentgen_bench.data.digests import parsed
 from agentgen_bench.data.webshop import FILES, SETS, download_webshop
+from agentgen_bench.homes import expanded
 
 WEBSHOP_FOLDER = os.environ.get("AGENTGEN_WEBSHOP_DATA", "~/.cache/agentgen-bench/webshop-data")
 ALFWORLD_FOLDER = os.environ.get("ALFWORLD_DATA", "~/.cache/alfworld")
@@ -37,7 +39,7 @@ def _add_alfworld(sets: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     alfworld.add_argument(
         "--folder",
         type=given_path,
-        default=ALFWORLD_FOLDER,
+        default=Path(ALFWORLD_FOLDER),
         help="where to (default: $ALFWORLD_DATA, else ~/.cache/alfworld)",
     )
     alfworld.add_argument(
@@ -58,7 +60,7 @@ def _add_webshop(sets: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     webshop.add_argument(
         "--folder",
         type=given_path,
-        default=WEBSHOP_FOLDER,
+        default=Path(WEBSHOP_FOLDER),
         help="where to (default: $AGENTGEN_WEBSHOP_DATA, else ~/.cache/agentgen-bench/webshop-data)",
     )
     webshop.add_argument(
@@ -85,7 +87,7 @@ def _add_sha256(parser: argparse.ArgumentParser) -> None:
 
 def run_webshop(args: argparse.Namespace) -> int:
     """Download, then say what is there and how to use it."""
-    folder = args.folder
+    folder = expanded(args.folder)  # a default has not been
     progress = None if args.quiet else sys.stderr
     digests = parsed(args.sha256, FILES)
     for file in download_webshop(folder, size=args.size, base_url=args.url, sha256=digests, progress=progress):
@@ -96,7 +98,7 @@ def run_webshop(args: argparse.Namespace) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Download, then say what is there; returns 1 where fewer games arrived than the official release has."""
-    folder = args.folder
+    folder = expanded(args.folder)  # a default has not been
     progress = None if args.quiet else sys.stderr
     counts = download_alfworld(
         folder,
