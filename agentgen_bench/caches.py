@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from agentgen_bench.homes import expanded
+
 CACHE_VARIABLE = "AGENTGEN_CACHE_DIR"
 
 
@@ -13,5 +15,5 @@ def cache_root() -> Path:
     """
     chosen = os.environ.get(CACHE_VARIABLE)
     if chosen:
-        return Path(chosen).expanduser()
+        return expanded(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "agentgen-bench"

@@ -45,6 +45,11 @@ def session_of(row: Mapping[str, Any], prompt: PromptConfig) -> Session:
     row = {name: value for name, value in row.items() if value is not None}  # tables fill up what a row lacks
     if sum(name in row for name in ("env", "spec", "suite")) != 1:
         raise SpecError("name one of env (an id), spec (a setting as records hold it) and suite")
+    kind, others = ("suite", ("seed",)) if "suite" in row else ("env or spec", ("cell", "index"))
+    if astray := [name for name in others if name in row]:
+        raise SpecError(
+            f"{astray[0]} does not go with {kind}: a suite's level has a cell and an index, any other a seed"
+        )
     settings = _prompt(row.get("prompt", prompt), prompt)
     policy = row.get("policy", "session")
     if not isinstance(policy, str) or not 0 < len(policy) <= 100:

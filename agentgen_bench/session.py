@@ -75,6 +75,8 @@ class Session:
             repeat: which of several episodes on the level this is, for the record.
             level_id: the level that the seed must give; None: any.
         """
+        if not isinstance(prompt, PromptConfig):
+            raise SpecError(f"prompt is {prompt!r:.60}; give a PromptConfig, such as PromptConfig(protocol='chat')")
         spec = TaskSpec.from_env_id(spec) if isinstance(spec, str) else spec
         self._job = Job(spec, seed, repeat, level_id)
         self.prompt = prompt

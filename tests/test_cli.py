@@ -101,7 +101,9 @@ def test_richness_is_crossed_over_the_same_levels(capsys, tmp_path):
         (["--richness", ","], 2, "argument --richness: ',' names nothing; give a list such as a,b"),
         (["--model", "~nobody-here/m"], 2, "~nobody-here/m is in the home of a user that is not here"),
         (["--examples", "~nobody-here/x"], 2, "argument --examples: ~nobody-here/x is in the home of a user"),
-        (["--system-prompt", "@~nobody-here/x"], 1, "cannot read ~nobody-here/x: Could not determine home directory"),
+        (["--system-prompt", "@~nobody-here/x"], 1, "~nobody-here/x is in the home of a user that is not here"),
+        (["--env", "AgentGen/Sokoban-v0", "--set", "levels=~nobody-here/x"], 1, "~nobody-here/x is in the home of a"),
+        (["--env", "AgentGen/ALFWorld-v0", "--set", "data=~nobody-here/x"], 1, "~nobody-here/x is in the home of a"),
         (["--policy", "oracle", "--model", "somewhere"], 2, "--policy and --model exclude each other"),
         (["--base-url", "http://localhost:1/v1"], 2, "--base-url needs --model NAME"),
         (["--limit", "0"], 2, "argument --limit: 0 is below 1"),
@@ -119,6 +121,27 @@ def test_a_mistake_is_one_clear_line_and_nothing_is_written(capsys, tmp_path, ar
     assert err.splitlines()[-1] in (said, "see: agentgen-bench evaluate --help")
     assert "Traceback" not in err
     assert not (output / "episodes.jsonl").exists() or (output / "episodes.jsonl").stat().st_size == 0
+
+
+def test_a_home_that_the_shell_left_alone_is_no_folder_of_that_name(capsys, tmp_path, monkeypatch):
+    home, here = tmp_path / "home", tmp_path / "here"
+    home.mkdir()
+    here.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(here)
+    code, _, _ = outcome(capsys, *QUICK, "--output=~/run")
+    assert code == 0
+    assert (home / "run" / "manifest.json").is_file()
+    assert list(here.iterdir()) == []
+
+
+def test_a_dry_run_of_an_unknown_family_fails_as_the_run_would(capsys):
+    code, out, err = outcome(capsys, "evaluate", "--env", "AgentGen/Sokban-v0", "--dry-run", "--json")
+    assert code == 2
+    assert err.startswith(
+        "agentgen-bench: error: Sokban-base easy test: unknown family 'Sokban'; choose one of: Sokoban,"
+    )
+    assert json.loads(out)["environments"][0]["max_steps"] is None
 
 
 def test_an_empty_folder_is_not_the_working_directory(capsys, tmp_path, monkeypatch):

@@ -230,6 +230,10 @@ def test_a_limit_keeps_the_first_levels_of_each_cell():
         (lambda: single_plan([SPEC], 1, repeats=0), "repeats=0 is out of range"),
         (lambda: single_plan([SPEC, SPEC], 1), "names the same environment setting twice"),
         (lambda: limited(PLAN, 0), "limit=0 is out of range"),
+        (
+            lambda: single_plan(["AgentGen/Sokoban-v0"], 1),
+            r"'AgentGen/Sokoban-v0' is no setting; give a TaskSpec, such as",
+        ),
     ],
 )
 def test_an_impossible_plan_is_refused(make_plan, message):
@@ -298,6 +302,18 @@ def test_a_value_that_a_manifest_cannot_have_is_named_with_its_file(edit, messag
     path.write_text(json.dumps(manifest))
     with pytest.raises(DataError, match=rf"manifest\.json(, )?{message}"):
         settings(tmp_path / "run")
+
+
+def test_of_a_folder_of_runs_one_is_named(tmp_path):
+    run(tmp_path / "chat-full")
+    with pytest.raises(RunError, match=r"is not a run folder.*; name one of the runs in it, such as .*/chat-full$"):
+        read_run(tmp_path)
+
+
+def test_an_entry_of_a_leaderboard_is_no_run(tmp_path):
+    (tmp_path / "metadata.yaml").write_text("")
+    with pytest.raises(RunError, match=r"an entry of a leaderboard is read by verify, export and leaderboard$"):
+        read_run(tmp_path)
 
 
 def test_a_manifest_that_cannot_be_read_is_one_line(tmp_path):

@@ -46,7 +46,11 @@ MISTAKES = (
     ("study {study}", "steps is 'many'; it takes int"),
     ("report {tmp} --output {tmp}", "Is a directory"),
     ("score {tmp} --output {file}/scores.json", "is a file; choose another place"),
-    ("verify {tmp}", "unknown suite"),
+    ("verify {tmp}", "this is no entry of a leaderboard: it holds no metadata.yaml; name a folder like"),
+    ("verify {tmp} --model {tmp}/nothing", "no model folder at"),
+    ("verify {tmp} --rerun {tmp}", "is not a run folder"),
+    ("verify {tmp} --rerun {tmp} --model {model}", "--model and --rerun are two questions"),
+    ("verify {tmp} --beacon today", "--beacon goes with --model"),
 )
 RUN_ALL = """
 import contextlib, io, json, sys

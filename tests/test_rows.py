@@ -61,6 +61,8 @@ def test_a_growing_session_leaves_the_hosts_columns_alone():
         ({"spec": "[" * 100_000}, "spec is not a setting as records hold it"),
         ({"spec": "7"}, "not a task spec: expected the keys"),
         ({"suite": "smoke", "index": 10}, "index=10 is out of range; cell 0 of smoke has 0 to 9"),
+        ({"suite": "smoke", "seed": 3}, "seed does not go with suite: a suite's level has a cell and an index"),
+        ({"env": "AgentGen/Sokoban-v0", "index": 3}, "index does not go with env or spec: .* any other a seed"),
         ({"suite": "smoke", "cell": True}, "cell is 'True'; send a whole number"),
     ],
 )

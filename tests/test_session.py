@@ -256,3 +256,8 @@ def test_what_cannot_start_is_raised_and_recorded():
 def test_a_level_that_a_suite_does_not_have_is_refused(cell, index):
     with pytest.raises(SpecError, match=r"out of range; .* has 0 to"):
         Session.frozen("smoke", cell, index)
+
+
+def test_prompt_settings_as_a_dictionary_are_refused_at_once():
+    with pytest.raises(SpecError, match=r"prompt is \{'protocol': 'chat'\}; give a PromptConfig"):
+        Session("AgentGen/Sokoban-v0", prompt={"protocol": "chat"})

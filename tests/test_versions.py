@@ -127,7 +127,6 @@ def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
         (["report", "RUN", "--output", "OUT"], ""),
         (["export", "RUN", "--format", "csv", "--output", "OUT"], ""),
         (["export", "RUN", "--format", "lm-eval", "--output", "OUT"], ""),
-        (["evaluate", "--env", "ID", "--dry-run"], "FAMILY-base"),
     ],
 )
 def test_readers_read_what_other_versions_and_families_wrote(
@@ -147,7 +146,6 @@ def test_readers_read_what_other_versions_and_families_wrote(
     [
         (["suites"], "core-v1"),
         (["suites", "core-v1"], "Sokoban-base easy test"),
-        (["evaluate", "--suite", "core-v1", "--dry-run"], "Sokoban-base easy test"),
         (["leaderboard", "--leaderboards", ENTRY.parents[1]], "core-v1"),
         (["audit", "check", "--leaderboards", ENTRY.parents[1]], "all in keeping"),
         (["export", ENTRY, "--format", "csv", "--output", "OUT"], ""),
@@ -187,6 +185,16 @@ def test_what_plays_names_the_release_that_can(
     with pytest.raises(SpecError, match=REFUSALS[origin]):
         make(TaskSpec.from_json({**spec, "distractors": "none"}))
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("what", [["--env", "ID"], ["--suite", "core-v1"]])
+def test_a_dry_run_of_what_cannot_be_made_here_outlines_it_and_fails_as_the_run_would(
+    bumped: Path, what: list[str], call: Callable[..., Outcome]
+) -> None:
+    code, out, err = call("evaluate", *(OLD_ID if word == "ID" else word for word in what), "--dry-run")
+    assert code == 2
+    assert "episodes of at most an unknown number of steps  Sokoban-base" in out
+    assert re.search(f"^agentgen-bench: error: Sokoban-base easy test: {REFUSALS['yesterdays']}$", err, re.MULTILINE)
 
 
 def test_what_a_suite_is_made_of_names_its_versions(bumped: Path) -> None:

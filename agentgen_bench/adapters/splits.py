@@ -66,7 +66,7 @@ def asked_for(seed: int | None, level: Mapping[str, Any]) -> dict[str, object]:
         raise SpecError(f"unknown argument {unknown[0][:60]!r} of reset; choose from: seed, {', '.join(FIELDS)}")
     named = {name: value for name, value in level.items() if name not in ("split", "index") and value is not None}
     if {"env", "spec", "suite"} & named.keys():
-        return {**named, "index": level.get("index"), "seed": seed}
+        return {**named, "index": level.get("index"), "seed": None if "suite" in named else seed}
     split, index = level.get("split") or FIRST_SPLIT, level.get("index")
     repeat = 0 if index is None else seed or 0
     return {"repeat": repeat, **named, **split_row(split, (seed or 0) if index is None else index)}

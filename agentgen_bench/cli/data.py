@@ -9,6 +9,7 @@ from agentgen_bench.cli.options import given_path
 from agentgen_bench.data.alfworld import ARCHIVES, OFFICIAL_COUNTS, RELEASES, download_alfworld
 from agentgen_bench.data.digests import parsed
 from agentgen_bench.data.webshop import FILES, SETS, download_webshop
+from agentgen_bench.homes import expanded
 
 WEBSHOP_FOLDER = os.environ.get("AGENTGEN_WEBSHOP_DATA", "~/.cache/agentgen-bench/webshop-data")
 ALFWORLD_FOLDER = os.environ.get("ALFWORLD_DATA", "~/.cache/alfworld")
@@ -86,7 +87,7 @@ def _add_sha256(parser: argparse.ArgumentParser) -> None:
 
 def run_webshop(args: argparse.Namespace) -> int:
     """Download, then say what is there and how to use it."""
-    folder = args.folder.expanduser()
+    folder = expanded(args.folder)  # a default has not been
     progress = None if args.quiet else sys.stderr
     digests = parsed(args.sha256, FILES)
     for file in download_webshop(folder, size=args.size, base_url=args.url, sha256=digests, progress=progress):
@@ -97,7 +98,7 @@ def run_webshop(args: argparse.Namespace) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Download, then say what is there; returns 1 where fewer games arrived than the official release has."""
-    folder = args.folder.expanduser()
+    folder = expanded(args.folder)  # a default has not been
     progress = None if args.quiet else sys.stderr
     counts = download_alfworld(
         folder,

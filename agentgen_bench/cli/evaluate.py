@@ -226,9 +226,13 @@ def _how_to_go_on(command: str, output: Path) -> str:
 
 
 def _dry_run(args: argparse.Namespace, plan: Plan, n_harnesses: int) -> int:
-    """Print what would run, and stop. Each cell's first level tells its step limit, where it can be made here."""
+    """Print what would run, and stop; return 2 where a setting cannot be made here, which the run itself would refuse.
+
+    Each cell's first level tells its step limit.
+    """
     times = plan.repeats * n_harnesses
     limits = [_limit_here(plan, cell) for cell in plan.cells]
+    code = 2 if None in limits else 0
     cells = [
         {"environment": cell.spec.label, "episodes": len(cell.seeds) * times, "max_steps": limit}
         for cell, limit in zip(plan.cells, limits, strict=True)
@@ -246,20 +250,20 @@ def _dry_run(args: argparse.Namespace, plan: Plan, n_harnesses: int) -> int:
     }
     if args.json:
         print(json.dumps(outline, indent=2))
-        return 0
+        return code
     for cell in cells:
         limit = "an unknown number of" if cell["max_steps"] is None else f"about {cell['max_steps']}"
         print(f"{cell['episodes']:>7} episodes of at most {limit} steps  {cell['environment']}")
     prompts = "an unknown number of prompts" if most is None else f"about {most} prompts at most"
     print(f"{plan.n_episodes * n_harnesses:>7} episodes, {prompts}, model {model}; nothing was run")
-    return 0
+    return code
 
 
 def _limit_here(plan: Plan, cell: Cell) -> int | None:
     try:
         (limit,) = check_playable(replace(plan, cells=(cell,)))
     except UnavailableError as error:
-        print(f"{cell.spec.label}: {error}", file=sys.stderr)
+        print(f"agentgen-bench: error: {cell.spec.label}: {error}", file=sys.stderr)
         return None
     return limit
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from agentgen_bench.errors import SpecError
+from agentgen_bench.homes import expanded
 
 AddParser = Callable[["argparse._SubParsersAction[argparse.ArgumentParser]"], None]
 
@@ -27,20 +28,14 @@ def given_text(text: str) -> str:
 
 
 def given_path(text: str) -> Path:
-    """Return a path that is not empty, which would be the working directory, and not in the home of nobody."""
+    """Return a path that is not empty, which would be the working directory, with the home that it begins with.
+
+    A shell leaves `~` alone within a word: `--output=~/runs/mine` would make a folder of that name.
+    """
     try:
-        check_home(given_text(text))
+        return expanded(given_text(text))
     except SpecError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-    return Path(text)
-
-
-def check_home(path: str) -> None:
-    """Raise SpecError for `~name/...` where there is no such user."""
-    try:
-        Path(path).expanduser()
-    except RuntimeError as error:  # the one that pathlib raises
-        raise SpecError(f"{path} is in the home of a user that is not here: {error}") from None
 
 
 def listed(text: str) -> list[str]:

@@ -5,9 +5,10 @@ import os
 from pathlib import Path
 
 from agentgen_bench.address import API_KEY_VARIABLE, clean_key, parse_address
-from agentgen_bench.cli.options import check_home, given_text, integer
+from agentgen_bench.cli.options import given_text, integer
 from agentgen_bench.cli.progress import say
 from agentgen_bench.errors import SpecError
+from agentgen_bench.homes import expanded
 from agentgen_bench.policies.agent_loading import load_agent
 from agentgen_bench.policies.agents import DEFAULT_TIMEOUT_S, AgentPolicy
 from agentgen_bench.policies.backends import Resources, Server, back_end, backend_names
@@ -34,6 +35,9 @@ def check_policy(args: argparse.Namespace) -> None:
     if args.agent:
         _check_alone(args)
         return
+    if args.agent_processes or args.agent_timeout != DEFAULT_TIMEOUT_S:
+        option = "--agent-processes" if args.agent_processes else "--agent-timeout"
+        raise SpecError(f"{option} goes with --agent MODULE:NAME, an agent of your own")
     if args.policy and (args.model or args.base_url):
         raise SpecError("--policy and --model exclude each other; a scripted policy needs no model")
     if args.base_url and not args.model:
@@ -45,7 +49,7 @@ def check_policy(args: argparse.Namespace) -> None:
         parse_address(args.base_url)
         clean_key(os.environ.get(API_KEY_VARIABLE), API_KEY_VARIABLE)
         return
-    check_home(args.model)
+    expanded(args.model)  # raises for the home of a user that is not here
     if args.backend != "auto":
         back_end(args.backend).check_installed()
     if args.backend in ("auto", *AUTOMATIC) and names_a_folder(args.model):  # what another back end takes, it knows
@@ -123,7 +127,7 @@ def policy_settings(args: argparse.Namespace) -> dict[str, object]:
     if not args.model:
         return found
     local = args.base_url is None and names_a_folder(args.model)
-    found["model"] = str(Path(args.model).expanduser().resolve()) if local else args.model
+    found["model"] = str(expanded(args.model).resolve()) if local else args.model
     own, resources = Sampling(), Resources()
     usual = {"temperature": own.temperature, "top_p": own.top_p, "max_tokens": own.max_tokens, "backend": "auto"}
     usual |= {"dtype": resources.dtype, "max_model_len": resources.max_model_len}

@@ -52,6 +52,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Print the table; returns 0."""
+    _check_units(args)
     try:
         given = Assumptions(args.detect / 100, args.success / 100, args.seed_spread / 100, args.level_share / 100)
         rows = [
@@ -68,6 +69,16 @@ def run(args: argparse.Namespace) -> int:
         raise SpecError(str(error)) from None
     print(json.dumps({"assumptions": _assumptions(given), "rows": rows}, indent=2) if args.json else _text(given, rows))
     return 0
+
+
+def _check_units(args: argparse.Namespace) -> None:
+    """Raise SpecError for what is out of range, in the units of the options."""
+    for option, value, most in (("--detect", args.detect, 100), ("--success", args.success, 100)):
+        if not 0 < value < most:
+            raise SpecError(f"{option} is {value:g}; choose more than 0 and less than {most}")
+    for option, value, most in (("--seed-spread", args.seed_spread, 50), ("--level-share", args.level_share, 100)):
+        if not 0 <= value <= most:
+            raise SpecError(f"{option} is {value:g}; choose 0 to {most}")
 
 
 def _assumptions(given: Assumptions) -> dict[str, float]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from agentgen_bench.cli.options import given_path, integer
 from agentgen_bench.errors import DataError
+from agentgen_bench.homes import expanded
 from agentgen_bench.parsing import ACTION_FORMATS
 from agentgen_bench.prompts import ACTION_HINTS, PROTOCOLS, REPEAT_HINTS, PromptConfig
 
@@ -98,6 +99,6 @@ def _examples(path: Path | None) -> tuple[Any, ...]:
 
 def _read(path: Path) -> str:
     try:
-        return path.expanduser().read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError, RuntimeError) as error:  # RuntimeError: in the home of a user that is not here
+        return expanded(path, DataError).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {path}: {error}") from None

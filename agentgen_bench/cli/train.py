@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from agentgen_bench.cli.options import check_home, given_text, integer, listed
+from agentgen_bench.cli.options import given_text, integer, listed
 from agentgen_bench.cli.outputs import check_folder
 from agentgen_bench.cli.progress import Progress
 from agentgen_bench.cli.prompt_options import add_prompt_options, prompt_from_args
@@ -24,6 +24,7 @@ from agentgen_bench.cli.training_options import (
 )
 from agentgen_bench.errors import MissingDependencyError, RunError, SpecError
 from agentgen_bench.evaluation.plan import single_plan
+from agentgen_bench.homes import expanded
 from agentgen_bench.policies.names import DEMONSTRATORS, scripted_policy
 from agentgen_bench.policies.opening import names_a_folder, open_checkpoint
 from agentgen_bench.train.apart import in_own_process, launch
@@ -224,7 +225,7 @@ def _trainer(name: str) -> Any:
 def check_start(args: argparse.Namespace) -> None:
     """Raise where the run's folder cannot be written, or there is no such model; before torch is loaded."""
     check_folder(Path(args.output))
-    check_home(args.model)
+    expanded(args.model)  # raises for the home of a user that is not here
     if names_a_folder(args.model):
         open_checkpoint(args.model)
 

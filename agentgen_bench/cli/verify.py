@@ -14,15 +14,17 @@ from tqdm import tqdm
 
 from agentgen_bench.cli.options import given_path, given_text, integer
 from agentgen_bench.errors import AgentGenError, EntryError, SpecError
-from agentgen_bench.evaluation.folder import MANIFEST, read_run
+from agentgen_bench.evaluation.folder import MANIFEST, read_manifest, read_run
 from agentgen_bench.leaderboard.audit import Record, append, entry_name
 from agentgen_bench.leaderboard.entry import METADATA, read_metadata
 from agentgen_bench.leaderboard.replay import Replayed
 from agentgen_bench.leaderboard.rerun import rerun_note
 from agentgen_bench.leaderboard.study_amend import rerun_study_note
 from agentgen_bench.leaderboard.study_entry import is_study
+from agentgen_bench.leaderboard.study_folder import is_study_folder
 from agentgen_bench.leaderboard.study_verify import verify_entry
 from agentgen_bench.leaderboard.verify import Verification
+from agentgen_bench.policies.opening import names_a_folder, open_checkpoint
 from agentgen_bench.policies.sampling import Sampling
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.suites import load_suite, suite_names
@@ -78,8 +80,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Verify each entry; returns 1 where one does not hold, 2 where none of the paths is in a folder of a suite."""
-    if args.model and args.record and not args.beacon:
-        raise SpecError("--model with --record needs --beacon: a public string from after the entry's publication")
+    _check_options(args)
     found = [_verified(path, args) for path in args.paths]
     if args.json:
         print(json.dumps([verification.to_json() for verification in found], indent=2))
@@ -88,11 +89,28 @@ def run(args: argparse.Namespace) -> int:
     return 0 if all(verification.holds for verification in found) else 1
 
 
+def _check_options(args: argparse.Namespace) -> None:
+    """Raise for what is wrong with what the entries are compared with: to replay them may take minutes."""
+    if args.model and args.record and not args.beacon:
+        raise SpecError("--model with --record needs --beacon: a public string from after the entry's publication")
+    if args.model and args.rerun is not None:
+        raise SpecError("--model and --rerun are two questions; ask one after the other")
+    if args.beacon and not args.model:
+        raise SpecError(
+            "--beacon goes with --model: it draws the episodes whose completions the weights are asked about"
+        )
+    for model in args.model:
+        if names_a_folder(model):
+            open_checkpoint(model)
+    if args.rerun is not None and not is_study_folder(args.rerun):
+        read_manifest(args.rerun)
+
+
 def _verified(path: Path, args: argparse.Namespace) -> Verification:
     counter = Counter(_n_episodes(path))
     try:
-        if (path / MANIFEST).is_file() and not (path / METADATA).is_file():
-            raise EntryError(_is_a_run(path))
+        if path.is_dir() and not (path / METADATA).is_file():
+            _check_is_entry(path)
         verification = verify_entry(path, workers=args.workers, on_replayed=counter.add, elsewhere=args.episodes_in)
     except (EntryError, SpecError) as error:  # no folder, or of no suite: the next entry is looked at all the same
         verification = Verification(path, None, 0, 0, (str(error),), {})
@@ -168,13 +186,23 @@ def _not_asked(path: Path, error: EntryError, verification: Verification) -> Ver
     return replace(verification, problems=(str(error),))
 
 
-def _is_a_run(path: Path) -> str:
-    """Return what to do with a run folder: it is no entry, but one can be made of it, and that replays it too."""
-    return (
-        "this is a run, not an entry of a leaderboard; to replay it and make an entry: "
-        f"agentgen-bench submit {shlex.quote(str(path))} --org YOUR-LAB --model NAME; "
-        "to look at it: agentgen-bench report, or agentgen-bench score"
-    )
+def _check_is_entry(path: Path) -> None:
+    """Raise EntryError for a folder that is something else than an entry, with what can be done with it."""
+    named = shlex.quote(str(path))
+    if (path / MANIFEST).is_file():  # an entry can be made of it, and that replays it too
+        raise EntryError(
+            "this is a run, not an entry of a leaderboard; to replay it and make an entry: "
+            f"agentgen-bench submit {named} --org YOUR-LAB --model NAME; "
+            "to look at it: agentgen-bench report, or agentgen-bench score"
+        )
+    for inside in ("*", "*/*"):
+        if next(path.glob(f"{inside}/{METADATA}"), None) is not None:
+            raise EntryError(f"this is a folder of entries; name them: agentgen-bench verify {named}/{inside}")
+    if _is_of_no_suite(path):
+        raise EntryError(
+            f"this is no entry of a leaderboard: it holds no {METADATA}; "
+            "name a folder like leaderboards/core-v1/20260131_My-Lab__my-model-4b"
+        )
 
 
 def _n_episodes(path: Path) -> int | None:

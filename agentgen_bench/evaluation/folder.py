@@ -89,7 +89,7 @@ def read_manifest(path: Path) -> ManifestJson:
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise RunError(f"{path} is not a run folder: it holds no {MANIFEST}") from None
+        raise RunError(f"{path} is not a run folder: it holds no {MANIFEST}{_instead(path)}") from None
     except OSError as error:
         raise RunError(f"cannot read {file}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
@@ -102,6 +102,14 @@ def read_manifest(path: Path) -> ManifestJson:
     for number, cell in enumerate(data["plan"]["cells"], 1):
         _check_keys(cell, {"spec": dict, "seeds": list}, f"{file}, cell {number}")
     return cast(ManifestJson, data)
+
+
+def _instead(path: Path) -> str:
+    """Return what a folder without a manifest may be, and what can be named: an entry of a board, or runs inside it."""
+    if (path / "metadata.yaml").is_file():
+        return "; an entry of a leaderboard is read by verify, export and leaderboard"
+    inside = sorted(file.parent for pattern in ("*", "runs/*") for file in path.glob(f"{pattern}/{MANIFEST}"))
+    return f"; name one of the runs in it, such as {inside[0]}" if inside else ""
 
 
 def _check_keys(value: Any, kinds: Kinds, where: str) -> None:

@@ -91,7 +91,14 @@ def suite_plan(suite: Suite, repeats: int = 1) -> Plan:
 
 
 def single_plan(specs: Sequence[TaskSpec], n_episodes: int, repeats: int = 1) -> Plan:
-    """Return the plan that plays levels 0 to n_episodes - 1 of each setting."""
+    """Return the plan that plays levels 0 to n_episodes - 1 of each setting.
+
+    Raises:
+        SpecError: one of them is no setting, such as an id, which leaves the split open.
+    """
+    for spec in specs:
+        if not isinstance(spec, TaskSpec):
+            raise SpecError(f"{spec!r} is no setting; give a TaskSpec, such as TaskSpec.from_env_id(ID, split='test')")
     return Plan(None, None, tuple(Cell(spec, tuple(range(n_episodes)), ()) for spec in specs), repeats)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from agentgen_bench.errors import EntryError
 from agentgen_bench.evaluation.protocol import load_protocol
+from agentgen_bench.leaderboard.rerun import check_levels
 from agentgen_bench.leaderboard.study_entry import read_study_metadata
 from agentgen_bench.leaderboard.study_folder import read_study_folder
 from agentgen_bench.leaderboard.study_fresh import all_fresh_episodes, drawn_protocol
@@ -50,6 +51,7 @@ def rerun_study_note(path: Path, study: Path, elsewhere: Path | None = None) -> 
                 raise EntryError(f"{run.path} is not a complete run of {protocol.name}")
             file = episodes_at(path, name, metadata, elsewhere or Path(folder))
             claimed = list(run_episodes(file, name, metadata, protocol))
+            check_levels(claimed, run)
             actions = {episode.key: [step.action for step in episode.steps] for episode in run.episodes}
             equal = sum(actions.get(one.key) == [step.action for step in one.steps] for one in claimed)
             difference = compare(claimed, run.episodes).difference

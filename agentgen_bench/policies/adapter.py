@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agentgen_bench.errors import PolicyError
+from agentgen_bench.homes import expanded
 from agentgen_bench.policies.checkpoint import (
     ADAPTER_CONFIG,
     TRAINING,
@@ -32,7 +33,7 @@ def base_of(folder: Path) -> str:
     named = json_object(folder / ADAPTER_CONFIG, "an adapter's folder has one").get("base_model_name_or_path")
     if not isinstance(named, str) or not named:
         raise PolicyError(f"{folder / ADAPTER_CONFIG} names no base_model_name_or_path; write the base's folder there")
-    near = folder / Path(named).expanduser()  # an absolute path stays what it is
+    near = folder / expanded(named, PolicyError)  # an absolute path stays what it is
     return str(near) if near.exists() else named
 
 

@@ -67,6 +67,8 @@ def agent_at(address: str) -> FoundAgent:
         raise SpecError(f"--agent is {address!r}; write module:factory or path/to/file.py:factory")
     module = _module(where)
     found = getattr(module, name, None)
+    if hasattr(found, "act") and not callable(found):
+        raise SpecError(f"{address} is an agent that was made; each episode has its own: name its class, or a factory")
     if not callable(found):
         raise SpecError(f"{where} has no class or function {name!r}")
     file = getattr(module, "__file__", None)
@@ -94,15 +96,18 @@ def _module(where: str) -> ModuleType:
 
 
 def _factory(found: Callable[..., Any], address: str) -> Callable[[], Any]:
-    if inspect.isclass(found):
-        return found
     try:
         parameters = inspect.signature(found).parameters.values()
     except (TypeError, ValueError):
         return found
-    needed = [p for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    needed = [p for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     if not needed:
         return found
+    if inspect.isclass(found):
+        raise SpecError(
+            f"{address} takes {', '.join(p.name for p in needed)}; agents are made without arguments: "
+            "give these defaults, or name a function that makes one"
+        )
     if len(needed) == 2:
         return lambda: _Function(found)
     raise SpecError(

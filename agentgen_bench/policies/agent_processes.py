@@ -7,10 +7,11 @@ A process holds one agent at a time and takes the next episode's when that has e
 import contextlib
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import IO, Any, cast
 
 from agentgen_bench.policies.seats import AgentFailureError, Loop, NotAnAgentError, Seat
@@ -26,12 +27,13 @@ class AgentProcess:
         """Start the process; it loads the agent's module when it is first asked."""
         # What this process can import, that one can: also where a caller has put a folder on the path.
         path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "agentgen_bench.policies.agent_process", address],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path},
-        )
+        with _without_interrupts():
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "agentgen_bench.policies.agent_process", address],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": path},
+            )
         self._asked = cast(IO[bytes], self._process.stdin)
         self._answers = cast(IO[bytes], self._process.stdout)
         self.end: Callable[[], object] = weakref.finalize(self, _end, self._process)
@@ -111,6 +113,16 @@ class ProcessSeat(Seat):
         """End the process, whatever its agent does."""
         self._process.end()
         super().abandon()
+
+
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Block Ctrl-C for this thread and for a process that it starts, until that process ignores it of itself."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from agentgen_bench.errors import MissingDependencyError, PolicyError, install_hint
+from agentgen_bench.homes import expanded
 from agentgen_bench.policies.adapter import base_of, merged
 from agentgen_bench.policies.checkpoint import Checkpoint, checked, is_adapter
 from agentgen_bench.policies.gguf import unpacked
@@ -24,11 +25,11 @@ def open_checkpoint(model: str | Path) -> Checkpoint:
 
 def names_a_folder(model: str) -> bool:
     """Return whether a model is a folder, or can only be meant as one; else it may be a name of the hub."""
-    return Path(model).expanduser().exists() or not _HUB_NAME.fullmatch(model)
+    return expanded(model, PolicyError).exists() or not _HUB_NAME.fullmatch(model)
 
 
 def _located(model: str | Path) -> Path:
-    path = Path(model).expanduser()
+    path = expanded(model, PolicyError)
     if path.is_dir():
         return _merged(path) if is_adapter(path) else path
     if path.is_file() and path.suffix == ".gguf":

@@ -470,6 +470,19 @@ def test_a_rerun_compares_run_by_run(entry, study):
     assert rerun_study_note(entry, study).startswith("rerun of 6 of 7 runs")
 
 
+def test_a_rerun_of_a_part_of_the_levels_is_refused(entry, study):
+    run = study / "runs" / "initial"
+    cells = json.loads((run / "manifest.json").read_text())["plan"]["cells"]
+    edit_json(run / "manifest.json", lambda d: [cell.update(seeds=cell["seeds"][:1]) for cell in d["plan"]["cells"]])
+    kept = {json.dumps([cell["spec"], cell["seeds"][0]]) for cell in cells}
+    lines = (run / "episodes.jsonl").read_text().splitlines(keepends=True)
+    episodes = [(json.loads(line), line) for line in lines]
+    left = [line for one, line in episodes if json.dumps([one["spec"], one["seed"]]) in kept]
+    (run / "episodes.jsonl").write_text("".join(left))
+    with pytest.raises(EntryError, match="runs/initial lacks 4 of the entry's 6 levels; evaluate --suite"):
+        rerun_study_note(entry, study)
+
+
 def test_a_pull_request_that_adds_a_study_holds(board, entry, tmp_path):
     base = tmp_path / "base"
     base.mkdir()

@@ -179,6 +179,14 @@ def test_the_verbs_make_verify_and_show_an_entry(
     assert "own: this is a run, not an entry of a leaderboard; to replay it" in capsys.readouterr().err
 
 
+def test_verifying_a_board_says_how_its_entries_are_named(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    board = made.parent.parent
+    assert main(["verify", str(board)]) == 2
+    assert f"this is a folder of entries; name them: agentgen-bench verify {board}/*/*" in capsys.readouterr().err
+    assert main(["verify", str(made.parent)]) == 2
+    assert f"name them: agentgen-bench verify {made.parent}/*\n" in capsys.readouterr().err
+
+
 def test_verifying_nothing_says_what_to_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", "/no/such/entry"]) == 1
     assert "/no/such/entry is not a folder; name one like leaderboards/core-v1/" in capsys.readouterr().err

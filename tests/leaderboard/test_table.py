@@ -13,7 +13,7 @@ import pytest
 
 from agentgen_bench.errors import EntryError
 from agentgen_bench.evaluation.folder import read_run
-from agentgen_bench.evaluation.plan import suite_plan
+from agentgen_bench.evaluation.plan import limited, suite_plan
 from agentgen_bench.evaluation.run import evaluate
 from agentgen_bench.export.boards import boards_csv
 from agentgen_bench.leaderboard.audit import (
@@ -128,6 +128,12 @@ def test_a_rerun_with_the_same_actions_is_noted_as_such(board: Path, suite: Suit
     evaluate(suite_plan(suite), OraclePolicy(), PromptConfig(), tmp_path / "again")
     note = rerun_note(board / "tiny-v1" / "20260201_us__oracle", read_run(tmp_path / "again"), suite)
     assert note == "rerun with the same actions in 8 of 8 episodes"
+
+
+def test_a_rerun_of_a_part_of_the_suite_is_no_rerun(board: Path, suite: Suite, tmp_path: Path) -> None:
+    evaluate(limited(suite_plan(suite), 1), OraclePolicy(), PromptConfig(), tmp_path / "again")
+    with pytest.raises(EntryError, match="lacks 6 of the entry's 8 levels; evaluate --suite tiny-v1 without --limit"):
+        rerun_note(board / "tiny-v1" / "20260201_us__oracle", read_run(tmp_path / "again"), suite)
 
 
 def test_a_rerun_that_comes_out_otherwise_is_no_rerun(board: Path, suite: Suite, tmp_path: Path) -> None:

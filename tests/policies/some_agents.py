@@ -114,6 +114,12 @@ def of_three(a, b, c):
 
 
 not_callable = 3
+already_made = FollowsTheList()
+
+
+class WantsAModel(FollowsTheList):
+    def __init__(self, *, model):
+        super().__init__()
 
 
 def needs_a_service(observation, info):

@@ -16,6 +16,7 @@ from agentgen_bench import PromptConfig, TaskSpec, load_agent, play
 from agentgen_bench.cli import main
 from agentgen_bench.episodes import from_line, read_episodes, to_line
 from agentgen_bench.errors import PolicyError, SpecError
+from agentgen_bench.policies.agent_processes import AgentProcess
 from agentgen_bench.policies.agents import AgentPolicy, Answer, info_of
 from agentgen_bench.prompts import messages
 from agentgen_bench.rollout import Job
@@ -151,6 +152,14 @@ def test_what_happens_in_a_process_is_its_episodes_failure_and_no_other(name, er
     assert None not in [process.poll() for process in started]
 
 
+def test_a_ctrl_c_while_a_process_starts_is_not_for_it():
+    process = AgentProcess(f"{HERE}:FollowsTheList")
+    os.kill(process._process.pid, signal.SIGINT)
+    process.reset("task", {"step": 1})
+    assert process.act("observation", {"admissible_commands": ("up",)}).text == "up"
+    process.end()
+
+
 def test_a_time_out_ends_the_process(started):
     policy = load_agent(f"{HERE}:sleeps_on", FULL, processes=True)
     episodes = play(JOBS[:2], policy, workers=1, make_env=lambda spec: CountingEnv())
@@ -240,6 +249,8 @@ def test_under_the_protocol_tools_an_agent_is_shown_the_functions():
         (f"{HERE}:missing", "has no class or function 'missing'"),
         (f"{HERE}:not_callable", "has no class or function 'not_callable'"),
         (f"{HERE}:of_three", "takes 3 arguments; a factory takes none"),
+        (f"{HERE}:WantsAModel", "WantsAModel takes model; agents are made without arguments: give these defaults, or"),
+        (f"{HERE}:already_made", "is an agent that was made; each episode has its own: name its class, or a factory"),
     ],
 )
 def test_an_address_that_names_no_agent_is_refused(address, message):
@@ -301,6 +312,13 @@ def test_agents_profile_and_collect_too(tmp_path, capsys):
 def test_an_agent_and_a_model_exclude_each_other(capsys):
     assert main(["evaluate", "--agent", f"{HERE}:first", "--model", "x"]) == 2
     assert "--agent and --model exclude each other" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("option", "given"), [("--agent-processes", []), ("--agent-timeout", ["3"])])
+def test_an_option_of_agents_without_one_is_refused(option, given, capsys, tmp_path):
+    assert main(["evaluate", option, *given, "--limit", "1", "--output", str(tmp_path / "run")]) == 2
+    assert f"{option} goes with --agent MODULE:NAME" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_batched_policy_of_the_documentation_plays(tmp_path, monkeypatch):

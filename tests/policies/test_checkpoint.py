@@ -30,6 +30,11 @@ def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
     )
 
 
+def test_the_home_of_a_user_that_is_not_here_is_named() -> None:
+    with pytest.raises(PolicyError, match="~nobody-here/m is in the home of a user that is not here"):
+        open_checkpoint("~nobody-here/m")
+
+
 def test_a_file_is_no_model_folder(tiny_model: Path) -> None:
     assert "is a file; give a .gguf, or the folder" in refusal(tiny_model / "config.json")
 

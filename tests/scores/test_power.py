@@ -99,5 +99,6 @@ def test_the_verb_prints_json_and_refuses_nonsense(capsys: pytest.CaptureFixture
     assert main(["power", "--detect", "5", "--seeds", "1", "--repeats", "1", "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert data["rows"] == [{"seeds": 1, "repeats": 1, "levels_paired": 785, "levels_unpaired": 1570}]
-    assert main(["power", "--detect", "0"]) == 2
+    assert main(["power", "--detect", "100"]) == 2
+    assert "--detect is 100; choose more than 0 and less than 100" in capsys.readouterr().err  # points, as the option
     assert main(["power", "--detect", "5", "--seeds", "0"]) == 2

@@ -8,6 +8,7 @@ from pathlib import Path
 from agentgen_bench.checks import checked_text
 from agentgen_bench.envs.alfworld.gamefile import GAME_FILE, read_json
 from agentgen_bench.errors import DataError
+from agentgen_bench.homes import expanded
 from agentgen_bench.seeding import stream
 
 DATA_VARIABLE = "ALFWORLD_DATA"
@@ -33,7 +34,7 @@ def data_folder(data: str | None) -> Path:
     named = data or os.environ.get(DATA_VARIABLE)
     if named is None:
         raise DataError(f"the official ALFWorld data is needed: pass data= or set ${DATA_VARIABLE}. {_how_to_get()}")
-    folder = Path(named).expanduser()
+    folder = expanded(named, DataError)
     if not (folder / GAMES_FOLDER).is_dir():
         raise DataError(f"no ALFWorld data at {folder / GAMES_FOLDER}. {_how_to_get()}")
     return folder
@@ -45,9 +46,9 @@ def named_games(data: str | Sequence[str]) -> tuple[Path, ...] | None:
     Raises:
         DataError: a file is missing, no game, or marked unsolvable; the message names it.
     """
-    if isinstance(data, str) and not Path(data).expanduser().is_file():
+    if isinstance(data, str) and not expanded(data, DataError).is_file():
         return None
-    paths = tuple(Path(name).expanduser() for name in ([data] if isinstance(data, str) else data))
+    paths = tuple(expanded(name, DataError) for name in ([data] if isinstance(data, str) else data))
     for path in paths:
         if not _is_solvable(path):
             raise DataError(f"{path}: the game is marked unsolvable; leave it out")

@@ -16,6 +16,7 @@ from agentgen_bench.envs.sokoban.rules import Level
 from agentgen_bench.envs.sokoban.settings import BOXES, SIZES
 from agentgen_bench.envs.sokoban.solver import push_distances
 from agentgen_bench.errors import DataError
+from agentgen_bench.homes import expanded
 
 _SOLVED_TOGETHER = 16  # levels whose tables lie in memory at once
 Cells = dict[tuple[int, int], str]
@@ -40,7 +41,7 @@ def read_starts(path: str | Path) -> list[Start]:
     Raises:
         DataError: the path holds no levels, or a board that is malformed; the message names file and level.
     """
-    path = Path(path).expanduser()
+    path = expanded(path, DataError)
     files = sorted(path.rglob("*.txt")) if path.is_dir() else [path]
     starts = [start for file in files for start in _file_starts(file)]
     if not starts:

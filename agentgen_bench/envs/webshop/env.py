@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import ClassVar, get_args
 
 from agentgen_bench.checks import checked_flag, checked_text, chosen
@@ -22,6 +21,7 @@ from agentgen_bench.envs.webshop.shop import DataSource, Shop, open_shop
 from agentgen_bench.envs.webshop.text import PAGE_FORMATS, SEPARATOR, PageFormat, sections
 from agentgen_bench.envs.webshop.wording import PHRASINGS, Phrasing
 from agentgen_bench.errors import DataError, SpecError
+from agentgen_bench.homes import expanded
 from agentgen_bench.seeding import key_digest
 from agentgen_bench.text import Richness, Section
 
@@ -320,7 +320,7 @@ def _data_source(data: str | None, n_products: int | None) -> DataSource:
         )
     if n_products is not None:
         checked_range("n_products", n_products, 1, 10_000_000)
-    return DataSource(str(Path(folder).expanduser().resolve()), n_products)
+    return DataSource(str(expanded(folder, DataError).resolve()), n_products)
 
 
 @lru_cache(maxsize=64)  # asked for at each step of a visit

@@ -14,6 +14,7 @@ from agentgen_bench.envs.webshop.product import Record
 from agentgen_bench.envs.webshop.rawdata import json_elements
 from agentgen_bench.envs.webshop.shop import Shop
 from agentgen_bench.errors import DataError
+from agentgen_bench.homes import expanded
 
 
 def given_levels(path: str, shop: Shop, nouns: str) -> tuple[Level, ...]:
@@ -28,7 +29,7 @@ def given_levels(path: str, shop: Shop, nouns: str) -> tuple[Level, ...]:
         DataError: the file is no such array, a goal is malformed, asks for a product that the shop lacks, or cannot be
             met by buying its target; names file, goal and key.
     """
-    file = Path(path).expanduser()
+    file = expanded(path, DataError)
     finder, numbers = noun_finder(nouns), _numbers(shop.catalogue)
     levels: list[Level] = []
     for goal in _goals(file):
