@@ -33,6 +33,12 @@ def test_the_newest_checkpoints_are_kept(tmp_path):
     assert (last_checkpoint(tmp_path) / "weights").read_text() == "3"
 
 
+def test_the_newest_checkpoint_of_a_run_of_millions_of_steps_is_found(tmp_path):
+    for step in (999_999, 1_000_000):
+        write_checkpoint(tmp_path, step, write_text(str(step)), keep=1)
+    assert checkpoint_steps(tmp_path) == [1_000_000]
+
+
 def test_a_full_disk_leaves_the_last_checkpoint_and_says_so(tmp_path):
     write_checkpoint(tmp_path, 1, write_text("1"), keep=1)
     with pytest.raises(RunError, match=r"step 2: .*No space left.*checkpoint-000001, is safe.*--resume"):
