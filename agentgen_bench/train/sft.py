@@ -118,8 +118,12 @@ def load_data(config: Config, tokenizer: Any) -> Data:
         samples[name] = [sample for sample in tokens if len(sample.ids) <= config.max_sample_tokens]
         left_out += len(tokens) - len(samples[name])
     items = [item for own in by_environment.values() for item in own]
-    if not any(samples.values()):
-        raise DataError(f"no demonstration of at most {config.max_sample_tokens} tokens in {', '.join(config.data)}")
+    mixed = dict(config.mix) or samples
+    if not any(samples[name] for name in mixed):
+        raise DataError(
+            f"no demonstration of {', '.join(mixed)} has at most {config.max_sample_tokens} tokens in "
+            f"{', '.join(config.data)}; raise max_sample_tokens"
+        )
     return Data(samples, left_out, tuple(_sources(items)), tuple(dict.fromkeys(item.level_id for item in items)))
 
 

@@ -123,6 +123,11 @@ def test_a_weight_is_a_finite_number_above_0_in_sources_and_mixes(weight):
         sft.Config(**SMALLEST[sft.Config], mix=(("sokoban", 1.0), ("webshop", weight)))
 
 
+def test_a_mix_names_an_environment_once():
+    with pytest.raises(SpecError, match="the mix names 'sokoban' twice; give each environment one weight"):
+        sft.Config(**SMALLEST[sft.Config], mix=(("sokoban", 1.0), ("webshop", 1.0), ("sokoban", 3.0)))
+
+
 def test_the_test_split_is_refused_wherever_training_is_set_up():
     message = "uses Sokoban-base easy test, levels of the test split; choose split train or valid"
     with pytest.raises(SpecError, match=message):

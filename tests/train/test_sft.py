@@ -5,10 +5,13 @@ import torch
 from safetensors.torch import load_file
 
 from agentgen_bench.errors import DataError, RunError
+from agentgen_bench.prompts import Message
+from agentgen_bench.train.demonstrations import write_demonstrations
 from agentgen_bench.train.logs import read_log
 from agentgen_bench.train.models import load_model, load_tokenizer
 from agentgen_bench.train.sft import Config, batches, load_data, negative_logprobs, train
 from agentgen_bench.train.tokens import Span, TokenRow
+from tests.train.tiny import counting_demonstrations
 
 
 def config(model, data, output, **changes):
@@ -100,5 +103,14 @@ def test_long_demonstrations_are_left_out_and_counted(tiny_model, counting_data,
     tokenizer = load_tokenizer(tiny_model)
     whole = load_data(config(tiny_model, counting_data, tmp_path), tokenizer)
     assert whole.left_out == 0
-    with pytest.raises(DataError, match="no demonstration of at most 10 tokens"):
+    with pytest.raises(DataError, match=r"no demonstration of sokoban has at most 10 tokens in .*; raise max_sample_"):
         load_data(config(tiny_model, counting_data, tmp_path, max_sample_tokens=10), tokenizer)
+
+
+def test_a_mix_of_which_every_demonstration_is_too_long_is_refused(tiny_model, tmp_path):
+    (item,) = counting_demonstrations(1)
+    long = item._replace(environment="webshop", prompt=(Message("user", "a long page " * 99),))
+    write_demonstrations(tmp_path / "samples.jsonl", [item, long])
+    settings = config(tiny_model, str(tmp_path), tmp_path / "run", mix=(("webshop", 1.0),), max_sample_tokens=100)
+    with pytest.raises(DataError, match="no demonstration of webshop has at most 100 tokens in"):
+        load_data(settings, load_tokenizer(tiny_model))
