@@ -136,6 +136,17 @@ def stop_unless_finite(loss: float, gradient_norm: float, batch: Mapping[str, ob
 
 
 @contextmanager
+def dropout_drawn_from(seed: int, device: Any) -> Iterator[None]:
+    """Let what runs within draw from torch's global stream as `seed` decides; afterwards that goes on as if it had not.
+
+    Dropout knows no other stream. Most models have none, and draw nothing.
+    """
+    with torch.random.fork_rng([device] if torch.device(device).type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
 def out_of_memory_explained(micro_batch_tokens: int, gradient_checkpointing: bool) -> Iterator[None]:
     """Turn a failed allocation into a RunError that says what to lower."""
     try:

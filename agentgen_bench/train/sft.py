@@ -35,6 +35,7 @@ from agentgen_bench.train.models import ADAPTER_FOLDER, Lora, load_model, load_t
 from agentgen_bench.train.norms import use_fused_norms
 from agentgen_bench.train.optimizing import (
     accelerator_for,
+    dropout_drawn_from,
     learning_rate,
     out_of_memory_explained,
     set_learning_rate,
@@ -193,7 +194,9 @@ def train(config: Config, *, resume: bool = False) -> Path:
         try:
             for step in range(done + 1, config.steps + 1):
                 batch = [data.samples[name][index] for name, index in plan[step - 1]]
-                numbers = _step(accelerator, model, optimizer, batch, config, step)
+                own = seed_from("sft-dropout", config.seed, step, accelerator.process_index)
+                with dropout_drawn_from(own, accelerator.device):
+                    numbers = _step(accelerator, model, optimizer, batch, config, step)
                 logs.write(step, {**numbers, "data/left_out": float(data.left_out)})
                 if step % config.save_every == 0 or step == config.steps:
                     _save(accelerator, model, optimizer, tokenizer, config, step, data)

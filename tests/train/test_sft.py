@@ -1,3 +1,5 @@
+import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -70,6 +72,20 @@ def test_an_interrupted_run_goes_on_to_the_same_parameters(tiny_model, counting_
     monkeypatch.undo()
     first, second = (load_file(path / "model.safetensors") for path in (whole, train(cut, resume=True)))
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_model_with_dropout_goes_on_to_the_same_parameters(tiny_model, counting_data, tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(tiny_model, model)
+    settings = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps({**settings, "attention_dropout": 0.5}))
+    first, second = (
+        config(str(model), counting_data, tmp_path / name, packing=False, keep=2) for name in ("one", "two")
+    )
+    whole = load_file(train(first) / "model.safetensors")
+    shutil.copytree(tmp_path / "one", tmp_path / "two", ignore=shutil.ignore_patterns("checkpoint-000004"))
+    again = load_file(train(second, resume=True) / "model.safetensors")
+    assert all(torch.equal(whole[name], again[name]) for name in whole)
 
 
 def test_the_mix_follows_the_weights_and_uses_all_before_any_twice():
