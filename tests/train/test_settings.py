@@ -68,6 +68,11 @@ def test_a_knob_of_one_family_leaves_the_others_alone():
     assert first.spec.knobs == second.spec.knobs == ()
 
 
+def test_a_knob_of_no_family_is_refused():
+    with pytest.raises(SpecError, match=r"'sokobann\.size' is for no family that there is; choose one of: sokoban"):
+        sources([("sokoban", 1.0)], {}, [("sokobann.size", 7)])
+
+
 def test_a_knob_that_the_family_lacks_is_refused_before_anything_runs():
     with pytest.raises(SpecError, match="Sokoban has no knob 'sizes'"):
         sources([("sokoban", 1)], {}, [("sizes", 7)])
