@@ -164,6 +164,13 @@ def test_the_learning_rate_warms_up_and_falls():
     assert learning_rate(7, 12, 1.0, 2, "linear") == pytest.approx(0.6)
 
 
+@pytest.mark.parametrize("text", ["{", "[]", "[" * 100_000])
+def test_settings_that_are_damaged_are_named(tmp_path, text):
+    (tmp_path / "settings.json").write_text(text)
+    with pytest.raises(RunError, match=r"settings.json.*choose another --output"):
+        open_training(tmp_path, {"seed": 0}, True, ())
+
+
 def test_a_training_folder_has_one_training_at_a_time(tmp_path):
     run = tmp_path / "run"
     with open_training(run, {"seed": 0}, False, ()):
