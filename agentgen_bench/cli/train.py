@@ -1,6 +1,7 @@
 """agentgen-bench train: behaviour cloning (sft), reinforcement learning (grpo), and the same on many GPUs (trl)."""
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,8 +24,9 @@ from agentgen_bench.cli.training_options import (
     spec_changes,
 )
 from agentgen_bench.errors import MissingDependencyError, RunError, SpecError
+from agentgen_bench.evaluation.folder import read_manifest
 from agentgen_bench.evaluation.locks import lock_folder
-from agentgen_bench.evaluation.plan import single_plan
+from agentgen_bench.evaluation.plan import Plan, single_plan
 from agentgen_bench.policies.names import DEMONSTRATORS, scripted_policy
 from agentgen_bench.policies.opening import names_a_folder, open_checkpoint
 from agentgen_bench.prompts import PromptConfig
@@ -210,25 +212,35 @@ def _demonstrations(args: argparse.Namespace) -> str:
 
 
 def _record_demonstrations(args: argparse.Namespace) -> None:
-    """Record the demonstrations that the options ask for, where that is not done; of several processes one does."""
+    """Record the demonstrations that the options ask for, where that is not done; of several processes one does.
+
+    Raises:
+        RunError: those that are there are of other options.
+    """
     folder = Path(_demonstrations(args))
+    presets = load_preset(args.preset).environments
+    specs = [source.spec for source in sources(weighted(args.envs), spec_changes(args), args.set, presets)]
+    plan, policy, prompt = single_plan(specs, args.levels or LEVELS), args.demonstrator, prompt_from_args(args)
     folder.mkdir(parents=True, exist_ok=True)
     with lock_folder(folder, _say_once):
         if not (folder / SAMPLES).exists():
-            _record(args, folder)
+            _record(plan, policy, prompt, folder)
+        recorded = read_manifest(folder)
+    asked = {"plan": plan.to_json(), "demonstrator": policy, "prompt": prompt.to_json()}
+    there = {"plan": recorded["plan"], "demonstrator": recorded["policy"]["name"], "prompt": recorded["prompt"]}
+    if changed := [name for name in asked if json.loads(json.dumps(asked[name])) != there[name]]:
+        raise RunError(
+            f"{folder} holds other demonstrations: {', '.join(changed)} differ; remove it, or choose another --output"
+        )
 
 
-def _record(args: argparse.Namespace, folder: Path) -> None:
-    presets = load_preset(args.preset).environments
-    specs = [source.spec for source in sources(weighted(args.envs), spec_changes(args), args.set, presets)]
-    policy = scripted_policy(args.demonstrator)
-    plan = single_plan(specs, args.levels or LEVELS)
+def _record(plan: Plan, demonstrator: str, prompt: PromptConfig, folder: Path) -> None:
     progress = Progress(plan.n_episodes, show=True)
     try:
         collected = collect(
             plan,
-            policy,
-            prompt_from_args(args),
+            scripted_policy(demonstrator),
+            prompt,
             folder,
             resume=True,
             on_start=progress.start,

@@ -1,10 +1,12 @@
 import json
+import shutil
 import threading
 
 import pytest
 
 from agentgen_bench.cli import build_parser, main
 from agentgen_bench.cli.train import _record_demonstrations
+from agentgen_bench.errors import RunError
 from agentgen_bench.evaluation.locks import lock_folder
 
 LEAN = ["--history-length", "0", "--action-hints", "none", "--no-thinking", "--max-tokens", "6"]
@@ -137,23 +139,28 @@ def test_cloning_takes_a_demonstrator_by_name_and_records_it_once(tiny_model, tm
     assert "--demonstrator needs --envs" in capsys.readouterr().err
 
 
-def test_processes_that_begin_together_record_the_demonstrations_once(tmp_path, monkeypatch):
+def test_processes_that_begin_together_record_the_demonstrations_once(tmp_path, monkeypatch, capsys):
     said, is_waiting = [], threading.Event()
 
     def say(line):
         said.append(line)
         is_waiting.set()
 
+    def arguments(folder, levels="2"):
+        who = ["--demonstrator", "sokoban-planner", "--envs", "sokoban", "--protocol", "chat", "--levels", levels]
+        return build_parser("train").parse_args(["train", "sft", "--model", "m", *who, "--output", str(folder / "run")])
+
     monkeypatch.setattr("agentgen_bench.cli.train._say_once", say)
-    who = ["--demonstrator", "sokoban-planner", "--envs", "sokoban", "--levels", "1"]
-    args = build_parser("train").parse_args(["train", "sft", "--model", "m", *who, "--output", str(tmp_path / "run")])
-    folder = tmp_path / "run-demonstrations"
-    folder.mkdir()
-    with lock_folder(folder):  # the first process, at work
-        second = threading.Thread(target=_record_demonstrations, args=[args])
+    _record_demonstrations(arguments(tmp_path))
+    folder, second_folder = tmp_path / "run-demonstrations", tmp_path / "second" / "run-demonstrations"
+    second_folder.mkdir(parents=True)
+    with lock_folder(second_folder):  # the first process, at work
+        second = threading.Thread(target=_record_demonstrations, args=[arguments(tmp_path / "second")])
         second.start()
         assert is_waiting.wait(30)
-        (folder / "samples.jsonl").touch()
+        shutil.copytree(folder, second_folder, dirs_exist_ok=True)
     second.join(30)
-    assert said == [f"waiting for another process that writes to {folder}"]
-    assert [path.name for path in folder.iterdir()] == ["samples.jsonl"]
+    assert said == [f"waiting for another process that writes to {second_folder}"]
+    assert capsys.readouterr().err.count("2 rows of 2 of 2 episodes") == 1
+    with pytest.raises(RunError, match="run-demonstrations holds other demonstrations: plan differ; remove it, or"):
+        _record_demonstrations(arguments(tmp_path, levels="3"))
