@@ -123,11 +123,16 @@ def set_learning_rate(optimizer: Any, value: float) -> None:
         group["lr"] = value
 
 
-def stop_unless_finite(loss: float, gradient_norm: float, batch: Mapping[str, object], run: Path, step: int) -> None:
-    """Save the batch and raise RunError where loss or gradient is not a number; the parameters are not yet touched."""
+def stop_unless_finite(
+    loss: float, gradient_norm: float, batch: Mapping[str, object], run: Path, step: int, process: int
+) -> None:
+    """Save the batch and raise RunError where loss or gradient is not a number; the parameters are not yet touched.
+
+    Of several processes each has a batch, and saves it to a file of its own.
+    """
     if math.isfinite(loss) and math.isfinite(gradient_norm):
         return
-    path = run / f"bad-batch-{step:06d}.pt"
+    path = run / f"bad-batch-{step:06d}{f'-process-{process}' if process else ''}.pt"
     torch.save(batch, path)
     raise RunError(
         f"step {step}: loss {loss}, gradient norm {gradient_norm}; the run stopped before the update and saved the "

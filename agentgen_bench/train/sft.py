@@ -232,9 +232,8 @@ def _step(
         loss_sum += float(loss.detach())
     total = float(accelerator.reduce(torch.tensor(loss_sum, device=accelerator.device)))
     norm = clip_gradients(accelerator, model, config.max_gradient_norm)
-    stop_unless_finite(
-        total, norm, {"samples": [row_lists(row) for row in batch], "step": step}, Path(config.output), step
-    )
+    bad_batch = {"samples": [row_lists(row) for row in mine], "step": step}
+    stop_unless_finite(total, norm, bad_batch, Path(config.output), step, accelerator.process_index)
     optimizer.step()
     optimizer.zero_grad()
     tokens = sum(len(row.ids) for row in batch)
