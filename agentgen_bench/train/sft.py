@@ -182,11 +182,11 @@ def train(config: Config, *, resume: bool = False) -> Path:
         remove_unfinished(run)
     accelerator.wait_for_everyone()
     start = last_checkpoint(run)
-    tokenizer = load_tokenizer(config.model)
-    data = load_data(config, tokenizer)
-    plan = batches({name: len(samples) for name, samples in data.samples.items()}, config)
     budget = tokens_per_pass(config.micro_batch_tokens, accelerator.device)
     with held, out_of_memory_explained(budget, config.gradient_checkpointing):
+        tokenizer = load_tokenizer(config.model)
+        data = load_data(config, tokenizer)
+        plan = batches({name: len(samples) for name, samples in data.samples.items()}, config)
         model, optimizer, done = _loaded(config, accelerator, start)
         logs: Logs | SilentLogs = SilentLogs()
         if accelerator.is_main_process:

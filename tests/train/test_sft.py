@@ -115,6 +115,13 @@ def test_a_mix_of_what_is_not_there_is_refused(tiny_model, counting_data, tmp_pa
         load_data(settings, load_tokenizer(tiny_model))
 
 
+def test_cloning_that_finds_no_demonstrations_lets_go_of_its_folder(tiny_model, counting_data, tmp_path):
+    settings = config(tiny_model, counting_data, tmp_path / "run", mix=(("webshop", 1.0),))
+    for resume in (False, True):
+        with pytest.raises(DataError, match="the mix names 'webshop'"):
+            train(settings, resume=resume)
+
+
 def test_long_demonstrations_are_left_out_and_counted(tiny_model, counting_data, tmp_path):
     tokenizer = load_tokenizer(tiny_model)
     whole = load_data(config(tiny_model, counting_data, tmp_path), tokenizer)
