@@ -377,8 +377,9 @@ def _turn(history: History, before: Sequence[str] | None, config: PromptConfig) 
     if before is None:
         return [*parts, *_hints(history, "full", config.action_format)]
     now = history.admissible_commands
-    new = [command for command in now if command not in set(before)]
-    gone = [command for command in before if command not in set(now)]
+    were, are = set(before), set(now)
+    new = [command for command in now if command not in were]
+    gone = [command for command in before if command not in are]
     if new:
         parts.append("Actions possible now that were not before:\n" + "\n".join(new))
     if gone:

@@ -1,6 +1,5 @@
 """The one loop where environments and policies meet: evaluation, collection and training all use it."""
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 from typing import Protocol
@@ -12,7 +11,7 @@ from agentgen_bench.errors import SpecError
 from agentgen_bench.make import make
 from agentgen_bench.policies.asking import Asking, Request, Rounds, asking
 from agentgen_bench.policies.base import Decision, EpisodicPolicy, Player, PrivilegedPolicy
-from agentgen_bench.running import Decided, Job, Running, failed_start, resume
+from agentgen_bench.running import Decided, Job, Running, close_env, failed_start, resume
 from agentgen_bench.spec import TaskSpec
 
 __all__ = ["DEFAULT_WORKERS", "Job", "Journal", "job_key", "play"]
@@ -110,7 +109,7 @@ class _Loop:
             episode = resume(job, env, self._policy.name, self._record_text, number, past)
         except Exception as error:  # noqa: BLE001 - whatever an environment raises is that episode's failure, recorded
             if env is not None:
-                _close(env)
+                close_env(env)
             self._on_crash(error)
             return failed_start(job, self._policy.name, error)
         self.running[number] = episode
@@ -149,7 +148,7 @@ class _Loop:
         for episode in self.running.values():
             _forget(self._policy, episode)
         for env in [*(episode.env for episode in self.running.values()), *(env for _, env in self._idle)]:
-            _close(env)
+            close_env(env)
 
 
 def _ignore(_: object) -> None:
@@ -173,24 +172,16 @@ def _take_idle(idle: list[tuple[TaskSpec, gym.Env[str, str]]], spec: TaskSpec) -
             chosen = entry[1]
             idle.remove(entry)
         elif entry[0] != spec:
-            _close(entry[1])
+            close_env(entry[1])
             idle.remove(entry)
     return chosen
-
-
-def _close(env: gym.Env[str, str]) -> None:
-    """Close an environment; what it raises then is no episode's failure and must not end the others: a warning."""
-    try:
-        env.close()
-    except Exception as error:  # noqa: BLE001 - whatever an environment raises
-        warnings.warn(f"an environment could not be closed: {type(error).__name__}: {error}", stacklevel=2)
 
 
 def _finish(episode: Running, idle: list[tuple[TaskSpec, gym.Env[str, str]]]) -> Episode:
     """Return the record of an ended episode; its environment becomes idle, or is closed where it crashed."""
     recorded = episode.finish()
     if episode.ending == "error":
-        _close(episode.env)
+        close_env(episode.env)
     else:
         idle.append((episode.job.spec, episode.env))
     return recorded

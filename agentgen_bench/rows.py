@@ -169,5 +169,7 @@ def _prompt(settings: Any, prompt: PromptConfig) -> PromptConfig:
 def _spec(value: Any) -> TaskSpec:
     try:
         return TaskSpec.from_json(json.loads(value) if isinstance(value, str) else value)
-    except (TypeError, AttributeError, RecursionError, json.JSONDecodeError) as error:
+    except SpecError:
+        raise
+    except (TypeError, AttributeError, RecursionError, ValueError) as error:  # ValueError: of numbers too long to read
         raise SpecError(f"spec is not a setting as records hold it: {error}") from None

@@ -1,5 +1,6 @@
 """An episode under way in one environment: what a policy may know of it, what it decided, and the record at its end."""
 
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeVar, cast
@@ -282,6 +283,14 @@ def _check_level(job: Job, level_id: str) -> None:
             f"seed {job.seed} of {job.spec.label} gives {level_id}, the frozen suite says {job.level_id}; "
             "install the version of agentgen-bench and its data that the suite was made with"
         )
+
+
+def close_env(env: gym.Env[str, str]) -> None:
+    """Close an environment; what it raises then is no episode's failure and must not end the others: a warning."""
+    try:
+        env.close()
+    except Exception as error:  # noqa: BLE001 - whatever an environment raises
+        warnings.warn(f"an environment could not be closed: {type(error).__name__}: {error}", stacklevel=2)
 
 
 def failed_start(job: Job, policy_name: str, error: Exception) -> Episode:

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import secrets
+import signal
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -200,16 +201,19 @@ class SessionServer:
 def serve(
     host: str, port: int, prompt: PromptConfig, limits: Limits, output: Path | None, say: Callable[[str], None]
 ) -> None:
-    """Serve until Ctrl-C; raises RunError where the address is taken."""
+    """Serve until Ctrl-C, or the signal to terminate; raises RunError where the address is taken."""
 
     async def forever() -> None:
+        terminated = asyncio.Event()
+        with contextlib.suppress(RuntimeError):  # in a thread, which gets no signals
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminated.set)
         runner = web.AppRunner(SessionServer(prompt, limits, output, say).application(), access_log=None)
         await runner.setup()
         try:
             site = web.TCPSite(runner, host, port)
             await site.start()
             say(f"sessions at http://{host}:{runner.addresses[0][1]}; Ctrl-C ends")
-            await asyncio.Event().wait()
+            await terminated.wait()
         except OSError as error:
             raise RunError(f"cannot listen at {host}:{port}: {error.strerror or error}") from None
         finally:

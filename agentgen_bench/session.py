@@ -15,7 +15,7 @@ from agentgen_bench.make import make
 from agentgen_bench.policies.base import Decision
 from agentgen_bench.policies.calls import written_calls
 from agentgen_bench.prompts import Message, PromptConfig, messages
-from agentgen_bench.running import Job, Running, begin, failed_start
+from agentgen_bench.running import Job, Running, begin, close_env, failed_start
 from agentgen_bench.spec import TaskSpec
 from agentgen_bench.suites import load_suite
 from agentgen_bench.tools import Call, ToolJson
@@ -150,7 +150,7 @@ class Session:
             self._running = begin(self._job, env, self.policy, record_text=True)
         except Exception as error:
             if env is not None:
-                env.close()
+                close_env(env)
             self._episode = failed_start(self._job, self.policy, error)
             raise
         return self._view()
@@ -227,7 +227,7 @@ class Session:
     def _end_if_over(self, running: Running) -> None:
         if running.ending is not None:
             self._episode = running.finish()
-            running.env.close()
+            close_env(running.env)
 
     def _view(self, decision: Decision | None = None) -> View:
         running = self._begun()

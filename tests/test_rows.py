@@ -59,6 +59,7 @@ def test_a_growing_session_leaves_the_hosts_columns_alone():
         ({"seed": 3}, "name one of env"),
         ({"spec": "{"}, "spec is not a setting as records hold it"),
         ({"spec": "[" * 100_000}, "spec is not a setting as records hold it"),
+        ({"spec": '{"seed": ' + "1" * 5000 + "}"}, "spec is not a setting as records hold it"),
         ({"spec": "7"}, "not a task spec: expected the keys"),
         ({"suite": "smoke", "index": 10}, "index=10 is out of range; cell 0 of smoke has 0 to 9"),
         ({"suite": "smoke", "seed": 3}, "seed does not go with suite: a suite's level has a cell and an index"),

@@ -333,3 +333,18 @@ def test_the_verb_serves_until_it_is_interrupted():
             assert server.wait(20) == 130
         finally:
             server.kill()  # one that was started with interrupts ignored would be waited for without end
+
+
+def test_a_server_that_is_terminated_records_its_sessions_as_one_that_is_interrupted(tmp_path):
+    output = tmp_path / "episodes.jsonl"
+    command = [sys.executable, "-m", "agentgen_bench", "serve", "--port", "0", "--output", str(output)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            url = re.search(r"http://\S+?:\d+", server.stderr.readline())[0]
+            with urllib.request.urlopen(urllib.request.Request(f"{url}/sessions", json.dumps(SOKOBAN).encode())):
+                server.send_signal(signal.SIGTERM)
+            assert server.wait(20) == 0
+        finally:
+            server.kill()
+    (episode,) = read_episodes(output)
+    assert episode.error == "SessionError: the server was stopped before the episode's end"

@@ -209,6 +209,21 @@ def test_an_environment_that_cannot_tell_of_its_episode_ends_it_in_an_error(monk
     assert (session.episode().ending, session.success, session.score) == ("error", False, 0.0)
 
 
+def test_an_environment_that_cannot_be_closed_takes_no_episode_with_it(monkeypatch):
+    def close(env):
+        raise OSError("the simulator has gone")
+
+    monkeypatch.setattr(SokobanEnv, "close", close)
+    ended, never_begun = Session(SOKOBAN.with_(max_steps=1)), Session(SOKOBAN, level_id="sokoban:0")
+    ended.start()
+    with pytest.warns(UserWarning, match="an environment could not be closed: OSError: the simulator has gone"):
+        view = ended.answer("")
+    assert (view.done, ended.episode().ending) == (True, "truncated")
+    with pytest.warns(UserWarning, match="could not be closed"), pytest.raises(LevelChangedError):
+        never_begun.start()
+    assert never_begun.episode().error.startswith("LevelChangedError")
+
+
 def test_an_episode_cannot_be_played_out_of_order():
     session = Session(SOKOBAN)
     with pytest.raises(SessionError, match=r"not started; call start\(\)"):

@@ -8,6 +8,7 @@ from pathlib import Path
 from inspect_ai.log import EvalLog, recompute_metrics, write_eval_log
 
 from agentgen_bench.adapters.inspect_samples import sample_of
+from agentgen_bench.errors import AgentGenError
 from agentgen_bench.export.source import Source, read_source
 
 GROUPS = {"metric": {"type": "metric", "name": "mean", "params": {}}, "group_key": "setting", "all": "groups"}
@@ -39,18 +40,23 @@ def log_of(source: Source) -> EvalLog:
     return log
 
 
-def main() -> None:
-    """Write the log of a run folder or an entry to a file, and say where."""
+def main() -> int:
+    """Write the log of a run folder or an entry to a file, and say where; returns the exit code."""
     parser = argparse.ArgumentParser(description="Write a recorded run as a log that `inspect view` opens.")
     parser.add_argument("run", type=Path, help="a run folder, or the folder of a leaderboard entry")
     parser.add_argument("--output", type=Path, default=Path("logs"), help="folder of logs (default: %(default)s)")
     args = parser.parse_args()
-    log = log_of(read_source(args.run))
+    try:
+        log = log_of(read_source(args.run))
+    except AgentGenError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
     args.output.mkdir(parents=True, exist_ok=True)
     file = args.output / f"{args.run.resolve().name}.eval"
     write_eval_log(log, str(file))
     sys.stdout.write(f"{file}\n")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

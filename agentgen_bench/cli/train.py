@@ -1,11 +1,12 @@
 """agentgen-bench train: behaviour cloning (sft), reinforcement learning (grpo), and the same on many GPUs (trl)."""
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 from agentgen_bench.cli.options import given_text, integer, listed
 from agentgen_bench.cli.outputs import check_folder
 from agentgen_bench.cli.progress import Progress
-from agentgen_bench.cli.prompt_options import add_prompt_options, prompt_from_args
+from agentgen_bench.cli.prompt_options import DEFAULT_PROMPT, add_prompt_options, prompt_from_args
 from agentgen_bench.cli.study import add_launcher
 from agentgen_bench.cli.training_options import (
     add_config_options,
@@ -23,10 +24,13 @@ from agentgen_bench.cli.training_options import (
     spec_changes,
 )
 from agentgen_bench.errors import MissingDependencyError, RunError, SpecError
-from agentgen_bench.evaluation.plan import single_plan
+from agentgen_bench.evaluation.folder import read_manifest
+from agentgen_bench.evaluation.locks import lock_folder
+from agentgen_bench.evaluation.plan import Plan, single_plan
 from agentgen_bench.homes import expanded
 from agentgen_bench.policies.names import DEMONSTRATORS, scripted_policy
 from agentgen_bench.policies.opening import names_a_folder, open_checkpoint
+from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.train.apart import in_own_process, launch
 from agentgen_bench.train.checkpoints import checkpoint_path
 from agentgen_bench.train.choices import checked, sources
@@ -65,6 +69,7 @@ TRL_EXAMPLES = """examples:
   accelerate launch --config_file examples/scale_out/fsdp2_4gpus.yaml -m agentgen_bench train trl --model PATH \\
       --envs webshop=1,alfworld=1 --max-prompt-tokens 4096 --output runs/mixture
 """
+LEVELS, EPISODES = 1000, 100  # of a demonstrator, of a stage
 # Settings of the single-file trainer that mean nothing to TRL's.
 OTHER_ENGINES = (
     "model",
@@ -121,7 +126,7 @@ def _fill_sft(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="DIR", action="append", help="demonstrations, as collect writes them")
     group = parser.add_argument_group("demonstrations recorded first", "beside the run, in OUTPUT-demonstrations")
     group.add_argument("--demonstrator", choices=DEMONSTRATORS, help="who plays them, by name; needs --envs")
-    group.add_argument("--levels", type=integer(1), default=1000, help="levels of each environment (default: 1000)")
+    group.add_argument("--levels", type=integer(1), help=f"levels of each environment (default: {LEVELS})")
     add_environment_options(parser, "envs")
     add_prompt_options(parser)
     parser.add_argument("--mix", metavar="LIST", help="weights of environments, such as sciworld=19,alfworld=3")
@@ -135,7 +140,9 @@ def _fill_grpo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--curriculum", metavar="LIST", help="environments to train on one after the other")
     parser.add_argument("--seeds", metavar="LIST", type=listed, help="several runs, in DIR/seed-N: 0,1,2")
     parser.add_argument(
-        "--episodes", type=integer(1), help="--curriculum: test levels per environment after a stage (default: 100)"
+        "--episodes",
+        type=integer(1),
+        help=f"--curriculum: test levels per environment after a stage (default: {EPISODES})",
     )
     add_launcher(parser)
     _add_common(parser)
@@ -171,6 +178,8 @@ def _run_sft(args: argparse.Namespace) -> int:
     settings = {**checked(SftConfig, preset, f"preset {args.preset}"), **given(args, SftConfig)}
     if args.demonstrator and not args.envs:
         raise SpecError("--demonstrator needs --envs: the environments to play, such as sokoban,alfworld")
+    if not args.demonstrator:
+        _refuse_what_none_plays(args)
     data = [*(args.data or ()), *([_demonstrations(args)] if args.demonstrator else [])]
     settings |= {"model": args.model, "output": args.output, "data": tuple(data)}
     config = SftConfig(**settings, mix=tuple((name.lower(), weight) for name, weight in weighted(mix)) if mix else ())
@@ -180,36 +189,68 @@ def _run_sft(args: argparse.Namespace) -> int:
     trainer = _trainer("sft")
     if args.demonstrator:
         _record_demonstrations(args)
-    print(trainer.train(config, resume=args.resume))
+    path = trainer.train(config, resume=args.resume)
+    if _is_first_process():
+        print(path)
     return 0
 
 
+def _refuse_what_none_plays(args: argparse.Namespace) -> None:
+    """Raise SpecError for an option that says what a demonstrator plays or reads, where there is none."""
+    played = {"envs": args.envs, **spec_changes(args), "set": args.set or None, "levels": args.levels}
+    usual = {field.name: getattr(DEFAULT_PROMPT, field.name) or None for field in fields(PromptConfig)}
+    asked = [name for name, value in played.items() if value is not None]
+    asked += [name for name in usual if (getattr(args, name) or None) != usual[name]]
+    if asked:
+        raise SpecError(
+            f"--{asked[0].replace('_', '-')} says what a demonstrator plays, and --data is used as it is; "
+            "name who plays with --demonstrator, or leave it out"
+        )
+
+
 def _demonstrations(args: argparse.Namespace) -> str:
-    return f"{args.output}-demonstrations"
+    return f"{args.output.rstrip('/')}-demonstrations"
 
 
 def _record_demonstrations(args: argparse.Namespace) -> None:
-    """Record the demonstrations that the options ask for, where that is not done."""
+    """Record the demonstrations that the options ask for, where that is not done; of several processes one does.
+
+    Raises:
+        RunError: those that are there are of other options.
+    """
     folder = Path(_demonstrations(args))
-    if not (folder / SAMPLES).exists():
-        presets = load_preset(args.preset).environments
-        specs = [source.spec for source in sources(weighted(args.envs), spec_changes(args), args.set, presets)]
-        policy = scripted_policy(args.demonstrator)
-        plan = single_plan(specs, args.levels)
-        progress = Progress(plan.n_episodes, show=_is_first_process())
-        try:
-            collected = collect(
-                plan,
-                policy,
-                prompt_from_args(args),
-                folder,
-                resume=folder.exists(),
-                on_start=progress.start,
-                on_episode=progress.episode,
-            )
-        finally:
-            progress.close()
-        _say_once(f"{collected.path}: {collected.samples} rows of {collected.used} of {collected.episodes} episodes")
+    presets = load_preset(args.preset).environments
+    specs = [source.spec for source in sources(weighted(args.envs), spec_changes(args), args.set, presets)]
+    plan, policy, prompt = single_plan(specs, args.levels or LEVELS), args.demonstrator, prompt_from_args(args)
+    folder.mkdir(parents=True, exist_ok=True)
+    with lock_folder(folder, _say_once):
+        if not (folder / SAMPLES).exists():
+            _record(plan, policy, prompt, folder)
+        recorded = read_manifest(folder)
+    asked = {"plan": plan.to_json(), "demonstrator": policy, "prompt": prompt.to_json()}
+    there = {"plan": recorded["plan"], "demonstrator": recorded["policy"]["name"], "prompt": recorded["prompt"]}
+    if changed := [name for name in asked if json.loads(json.dumps(asked[name])) != there[name]]:
+        raise RunError(
+            f"{folder} holds other demonstrations: {', '.join(changed)} differ; remove it, or choose another --output"
+        )
+
+
+def _record(plan: Plan, demonstrator: str, prompt: PromptConfig, folder: Path) -> None:
+    progress = Progress(plan.n_episodes, show=True)
+    try:
+        collected = collect(
+            plan,
+            scripted_policy(demonstrator),
+            prompt,
+            folder,
+            resume=True,
+            on_start=progress.start,
+            on_episode=progress.episode,
+        )
+    finally:
+        progress.close()
+    used = f"{collected.samples} rows of {collected.used} of {collected.episodes} episodes"
+    print(f"{collected.path}: {used}", file=sys.stderr)
 
 
 def _trainer(name: str) -> Any:
@@ -233,6 +274,10 @@ def check_start(args: argparse.Namespace) -> None:
 def _run_grpo(args: argparse.Namespace) -> int:
     if bool(args.envs) == bool(args.curriculum):
         raise SpecError("name what to train on: either --envs LIST or --curriculum LIST")
+    if args.episodes is not None and not args.curriculum:
+        raise SpecError("--episodes are those after each stage of a --curriculum; leave it out")
+    if args.seeds is not None and hasattr(args, "seed"):
+        raise SpecError("--seed and --seeds exclude each other; name one seed or several")
     config = _grpo_config(args, args.envs or args.curriculum, {})
     check_start(args)
     if args.curriculum:
@@ -332,8 +377,10 @@ def _curriculum(args: argparse.Namespace, config: Any) -> int:
     from agentgen_bench.cli.study import run_plan
     from agentgen_bench.train.study_file import curriculum_plan
 
+    if any(source.weight != 1 for source in config.sources):
+        raise SpecError("--curriculum trains on one environment after the other; leave out the weights")
     seeds = (config.seed,) if args.seeds is None else _seeds(args.seeds)
-    plan = curriculum_plan(config, seeds, args.episodes or 100)
+    plan = curriculum_plan(config, seeds, args.episodes or EPISODES)
     if (Path(args.output) / "study.json").exists() and not args.resume:
         raise RunError(f"{args.output} already holds a curriculum; add --resume to go on with it")
     return run_plan(plan, Path(args.output), args.launcher)

@@ -10,12 +10,13 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentgen_bench.errors import AgentGenError, RunError
-from agentgen_bench.workers import end_with_parent
+from agentgen_bench.workers import end_with, end_with_parent, this_process
 
 if TYPE_CHECKING:
     from agentgen_bench.train.grpo_config import Config
@@ -25,14 +26,17 @@ def in_own_process(work: Callable[[], Any]) -> None:
     """Do the work in a process of its own, and raise here what it raises; it must be picklable.
 
     An engine of vLLM gives its memory back when its process ends, not reliably before: the next would find none.
-    Where this process is killed, that one ends too.
+    Where this process is killed, that one ends too. Raises RunError where that one is killed.
     """
-    with ProcessPoolExecutor(1, get_context("spawn"), initializer=end_with_parent) as pool:
-        pool.submit(work).result()
+    try:
+        with ProcessPoolExecutor(1, get_context("spawn"), initializer=end_with_parent) as pool:
+            pool.submit(work).result()
+    except BrokenProcessPool:
+        raise RunError("a process of this run was ended from outside; was it out of memory?") from None
 
 
 def launch(config: "Config", resume: bool, launcher: Sequence[str]) -> None:
-    """Train in the processes that the launcher starts; raises RunError where it fails.
+    """Train in the processes that the launcher starts, which end with this one; raises RunError where it fails.
 
     Args:
         config: the run.
@@ -41,7 +45,7 @@ def launch(config: "Config", resume: bool, launcher: Sequence[str]) -> None:
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "config.pickle"
-        path.write_bytes(pickle.dumps((config, resume)))
+        path.write_bytes(pickle.dumps((config, resume, this_process())))
         command = [*launcher, "-m", __name__, str(path)]
         try:
             code = subprocess.run(command, check=False).returncode
@@ -55,7 +59,8 @@ def main(path: str) -> int:
     """Train as the file says; returns the exit code."""
     from agentgen_bench.train import grpo
 
-    config, resume = pickle.loads(Path(path).read_bytes())
+    config, resume, starter = pickle.loads(Path(path).read_bytes())
+    end_with(starter)
     try:
         grpo.train(config, resume=resume)
     except AgentGenError as error:

@@ -17,7 +17,7 @@ from agentgen_bench.errors import RunError
 from agentgen_bench.policies.checkpoint import saving_errors
 
 STATE_FILE = "trainer_state.pt"
-_NAME = re.compile(r"checkpoint-(\d{6})")
+_NAME = re.compile(r"checkpoint-(\d{6,})")
 
 
 def checkpoint_path(run: Path, step: int) -> Path:

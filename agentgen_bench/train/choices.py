@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
+from agentgen_bench import families
 from agentgen_bench.errors import SpecError
 from agentgen_bench.make import make
 from agentgen_bench.spec import TaskSpec
@@ -104,6 +105,11 @@ def sources(
         presets: a preset's `environments`.
     """
     found = tuple(Source(_spec(name, changes, knobs, presets or {}), weight) for name, weight in names)
+    known = [family.lower() for family in families.names()]
+    for knob, _ in knobs:
+        family, dot, _ = knob.partition(".")
+        if dot and family.lower() not in known:
+            raise SpecError(f"the knob {knob!r} is for no family that there is; choose one of: {', '.join(known)}")
     refuse_held_out_levels((source.spec for source in found), "training")
     return found
 

@@ -175,11 +175,11 @@ def read_demonstrations(path: Path) -> Iterator[Demonstration]:
     path = path / SAMPLES if path.is_dir() else path
     if not path.is_file():
         raise DataError(f"no demonstrations at {path}; record some with: agentgen-bench collect --output DIR")
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
                 item = _from_json(json.loads(line))
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise DataError(f"{path}, line {number} is not a demonstration: {error!r}") from None
             if item.split not in LEARNED_SPLITS:
                 raise DataError(
@@ -223,7 +223,7 @@ def _to_json(item: Demonstration) -> DemonstrationJson:
 
 
 def _from_json(data: Mapping[str, Any]) -> Demonstration:
-    completion = tuple(Message(message["role"], message["content"]) for message in data["completion"])
+    completion = tuple(map(_message, data["completion"]))
     answers = [message.role == "assistant" for message in completion]
     if len(answers) % 2 == 0 or answers != [i % 2 == 0 for i in range(len(answers))]:
         raise ValueError("a completion begins and ends with the assistant, and every second message is its own")
@@ -233,9 +233,16 @@ def _from_json(data: Mapping[str, Any]) -> Demonstration:
         split=str(data["split"]),
         step=int(data["step"]),
         thinking=bool(data["thinking"]),
-        prompt=tuple(Message(message["role"], message["content"]) for message in data["prompt"]),
+        prompt=tuple(map(_message, data["prompt"])),
         completion=completion,
         unwanted=tuple(data.get("unwanted", ())),
         tools=tuple(Tool(**{**tool, "choices": tuple(tool["choices"])}) for tool in data.get("tools", ())),
         spec=data.get("spec"),
     )
+
+
+def _message(data: Mapping[str, Any]) -> Message:
+    role, content = data["role"], data["content"]
+    if not isinstance(role, str) or not isinstance(content, str):
+        raise TypeError(f"a message is a role and a text, got {data!r:.80}")
+    return Message(role, content)  # type: ignore[arg-type]  # templates say which roles there are

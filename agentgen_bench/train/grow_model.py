@@ -66,7 +66,7 @@ def grow_model(
     with written_whole(folder) as unfinished:
         network.save_pretrained(unfinished, safe_serialization=True)
         AutoTokenizer.from_pretrained(start).save_pretrained(unfinished)
-        (unfinished / TOKENIZER).write_text(grown.text)
+        (unfinished / TOKENIZER).write_text(grown.text, encoding="utf-8")
         record_training(
             unfinished,
             "init-model",
@@ -82,7 +82,7 @@ def grow_model(
 
 def _tokenizer_text(start: Path) -> str:
     try:
-        return (start / TOKENIZER).read_text()
+        return (start / TOKENIZER).read_text(encoding="utf-8")
     except OSError as error:
         raise AgentGenError(f"no model to grow: {error}; name a folder with {TOKENIZER}") from None
 

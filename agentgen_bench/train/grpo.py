@@ -571,7 +571,7 @@ def _optimizer_step(
     norm = clip_gradients(accelerator, learner.model, config.max_gradient_norm)
     totals = dict(zip(sums, learner.total(*sums.values()), strict=True))
     bad_batch = {"rows": [row_lists(rows[i]) for i in indices], "step": step}
-    stop_unless_finite(totals["loss"], norm, bad_batch, Path(config.output), step)
+    stop_unless_finite(totals["loss"], norm, bad_batch, Path(config.output), step, accelerator.process_index)
     learner.optimizer.step()
     learner.optimizer.zero_grad()
     return {**totals, "gradient_norm": norm, "updates": 1.0}

@@ -72,7 +72,7 @@ class ModelShape:
 
     def __post_init__(self) -> None:
         """Raise AgentGenError for a shape that cannot be."""
-        smallest = BYTE_ALPHABET + len(SPECIAL_TOKENS) + len(WHOLE_TOKENS)
+        smallest = BYTE_ALPHABET + len(SPECIAL_TOKENS) + len(WHOLE_TOKENS) + len(ROLES) * (self.tokenizer == "words")
         in_range = {
             "layers": (self.layers >= 1, "1 or more"),
             "hidden_size": (self.hidden_size >= HEAD_DIM and self.hidden_size % HEAD_DIM == 0, "a multiple of 32"),

@@ -3,10 +3,12 @@
 import json
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from agentgen_bench.errors import MissingDependencyError, RunError
+from agentgen_bench.evaluation.folder import write_text
 from agentgen_bench.seeding import key_digest
 
 LOG = "log.jsonl"
@@ -42,6 +44,8 @@ class Logs:
             self._file.write(json.dumps({"step": step, **numbers}) + "\n")
             self._file.flush()
         except OSError as error:
+            with suppress(OSError):  # now: `close` would try to write the line again, and fail in place of this error
+                self._file.close()
             raise RunError(f"cannot write {self._file.name}: {error.strerror}; free some space, --resume") from None
         if self._tracker is not None:
             self._tracker.write(step, numbers)
@@ -77,9 +81,7 @@ def read_log(run: Path) -> list[Mapping[str, float]]:
 def _truncate(path: Path, last_step: int) -> None:
     """Drop the lines of steps that the run will do again."""
     kept = [line for line in read_log(path.parent) if line["step"] <= last_step]
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-    temporary.replace(path)
+    write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
 
 
 class _Tracking(Protocol):

@@ -123,16 +123,32 @@ def set_learning_rate(optimizer: Any, value: float) -> None:
         group["lr"] = value
 
 
-def stop_unless_finite(loss: float, gradient_norm: float, batch: Mapping[str, object], run: Path, step: int) -> None:
-    """Save the batch and raise RunError where loss or gradient is not a number; the parameters are not yet touched."""
+def stop_unless_finite(
+    loss: float, gradient_norm: float, batch: Mapping[str, object], run: Path, step: int, process: int
+) -> None:
+    """Save the batch and raise RunError where loss or gradient is not a number; the parameters are not yet touched.
+
+    Of several processes each has a batch, and saves it to a file of its own.
+    """
     if math.isfinite(loss) and math.isfinite(gradient_norm):
         return
-    path = run / f"bad-batch-{step:06d}.pt"
+    path = run / f"bad-batch-{step:06d}{f'-process-{process}' if process else ''}.pt"
     torch.save(batch, path)
     raise RunError(
         f"step {step}: loss {loss}, gradient norm {gradient_norm}; the run stopped before the update and saved the "
         f"batch to {path} (torch.load). A lower learning rate or max_gradient_norm, or bf16 off, are what to try"
     )
+
+
+@contextmanager
+def dropout_drawn_from(seed: int, device: Any) -> Iterator[None]:
+    """Let what runs within draw from torch's global stream as `seed` decides; afterwards that goes on as if it had not.
+
+    Dropout knows no other stream. Most models have none, and draw nothing.
+    """
+    with torch.random.fork_rng([device] if torch.device(device).type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
 
 
 @contextmanager

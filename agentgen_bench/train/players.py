@@ -257,6 +257,7 @@ class RolloutWorker:
     def stop(self) -> None:
         """End the players."""
         self._shared.stop.set()
+        self._shared.numbers.cancel_join_thread()  # ours are in it too; when nobody reads on, the program's end waits
         for player in self._players:
             if player.pid is not None:
                 player.join(timeout=10)

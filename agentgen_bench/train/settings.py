@@ -188,10 +188,21 @@ def _settle_settings(run: Path, settings: Mapping[str, Any], resume: bool, may_c
     if path.exists():
         if not resume:
             raise RunError(f"{run} already holds a training run; add --resume to go on with it, or choose another")
-        _check_same(json.loads(path.read_text(encoding="utf-8")), settings, may_change)
+        _check_same(recorded_settings(path), settings, may_change)
     elif any(run.iterdir()) and not resume:
         raise RunError(f"{run} is not empty and holds no {SETTINGS}; choose another --output")
     write_json(path, dict(settings))
+
+
+def recorded_settings(path: Path) -> dict[str, Any]:
+    """Return the JSON object of a file in which a run or a study keeps its settings; raises RunError for another."""
+    try:
+        recorded = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"cannot read {path}: {error}; choose another --output") from None
+    if not isinstance(recorded, dict):
+        raise RunError(f"{path} holds a {type(recorded).__name__} in place of settings; choose another --output")
+    return recorded
 
 
 def _check_same(recorded: Mapping[str, Any], settings: Mapping[str, Any], may_change: Sequence[str]) -> None:

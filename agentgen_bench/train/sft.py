@@ -35,6 +35,7 @@ from agentgen_bench.train.models import ADAPTER_FOLDER, Lora, load_model, load_t
 from agentgen_bench.train.norms import use_fused_norms
 from agentgen_bench.train.optimizing import (
     accelerator_for,
+    dropout_drawn_from,
     learning_rate,
     out_of_memory_explained,
     set_learning_rate,
@@ -118,8 +119,12 @@ def load_data(config: Config, tokenizer: Any) -> Data:
         samples[name] = [sample for sample in tokens if len(sample.ids) <= config.max_sample_tokens]
         left_out += len(tokens) - len(samples[name])
     items = [item for own in by_environment.values() for item in own]
-    if not any(samples.values()):
-        raise DataError(f"no demonstration of at most {config.max_sample_tokens} tokens in {', '.join(config.data)}")
+    mixed = dict(config.mix) or samples
+    if not any(samples[name] for name in mixed):
+        raise DataError(
+            f"no demonstration of {', '.join(mixed)} has at most {config.max_sample_tokens} tokens in "
+            f"{', '.join(config.data)}; raise max_sample_tokens"
+        )
     return Data(samples, left_out, tuple(_sources(items)), tuple(dict.fromkeys(item.level_id for item in items)))
 
 
@@ -177,11 +182,11 @@ def train(config: Config, *, resume: bool = False) -> Path:
         remove_unfinished(run)
     accelerator.wait_for_everyone()
     start = last_checkpoint(run)
-    tokenizer = load_tokenizer(config.model)
-    data = load_data(config, tokenizer)
-    plan = batches({name: len(samples) for name, samples in data.samples.items()}, config)
     budget = tokens_per_pass(config.micro_batch_tokens, accelerator.device)
     with held, out_of_memory_explained(budget, config.gradient_checkpointing):
+        tokenizer = load_tokenizer(config.model)
+        data = load_data(config, tokenizer)
+        plan = batches({name: len(samples) for name, samples in data.samples.items()}, config)
         model, optimizer, done = _loaded(config, accelerator, start)
         logs: Logs | SilentLogs = SilentLogs()
         if accelerator.is_main_process:
@@ -189,7 +194,9 @@ def train(config: Config, *, resume: bool = False) -> Path:
         try:
             for step in range(done + 1, config.steps + 1):
                 batch = [data.samples[name][index] for name, index in plan[step - 1]]
-                numbers = _step(accelerator, model, optimizer, batch, config, step)
+                own = seed_from("sft-dropout", config.seed, step, accelerator.process_index)
+                with dropout_drawn_from(own, accelerator.device):
+                    numbers = _step(accelerator, model, optimizer, batch, config, step)
                 logs.write(step, {**numbers, "data/left_out": float(data.left_out)})
                 if step % config.save_every == 0 or step == config.steps:
                     _save(accelerator, model, optimizer, tokenizer, config, step, data)
@@ -225,9 +232,8 @@ def _step(
         loss_sum += float(loss.detach())
     total = float(accelerator.reduce(torch.tensor(loss_sum, device=accelerator.device)))
     norm = clip_gradients(accelerator, model, config.max_gradient_norm)
-    stop_unless_finite(
-        total, norm, {"samples": [row_lists(row) for row in batch], "step": step}, Path(config.output), step
-    )
+    bad_batch = {"samples": [row_lists(row) for row in mine], "step": step}
+    stop_unless_finite(total, norm, bad_batch, Path(config.output), step, accelerator.process_index)
     optimizer.step()
     optimizer.zero_grad()
     tokens = sum(len(row.ids) for row in batch)

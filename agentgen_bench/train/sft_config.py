@@ -44,6 +44,9 @@ class Config(UpdateConfig):
             raise SpecError(
                 "data is empty; name at least one folder of demonstrations, or a demonstrator to record some"
             )
+        names = [environment for environment, _ in self.mix]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise SpecError(f"the mix names {twice[0]!r} twice; give each environment one weight")
         for environment, weight in self.mix:
             check_weight(f"{environment} in the mix", weight)
         check_counts(self, "steps", "batch", "max_sample_tokens", "save_every", "keep")

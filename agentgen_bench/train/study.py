@@ -5,7 +5,6 @@ policy and seed (and checkpoint, where several count) in `runs/`, `scores.yaml`,
 for `agentgen-bench score`, and `matrix.json`: the success of every policy on every environment.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib.util import find_spec
@@ -39,6 +38,7 @@ from agentgen_bench.train.grpo_config import Config as GrpoConfig
 from agentgen_bench.train.health import diagnosis
 from agentgen_bench.train.init_model import ModelShape, environment_text, init_model
 from agentgen_bench.train.logs import read_log
+from agentgen_bench.train.settings import recorded_settings
 from agentgen_bench.train.sft_config import Config as SftConfig
 from agentgen_bench.train.study_file import INITIAL, Cloning, PolicyPlan, StudyPlan
 
@@ -315,7 +315,7 @@ def _changed(output: Path, plan: StudyPlan) -> list[str]:
     path, data = output / PLAN, plan.to_json()
     if not path.exists():
         return []
-    recorded = json.loads(path.read_text(encoding="utf-8"))
+    recorded = recorded_settings(path)
     return sorted(key for key in recorded.keys() | data.keys() if recorded.get(key) != data.get(key))
 
 

@@ -162,7 +162,7 @@ def test_a_run_of_ours_opens_as_a_log(tmp_path, monkeypatch, protocol):
         (episode.level_id, json.dumps(episode.spec)): episode for episode in read_run(tmp_path / "run").episodes
     }
     monkeypatch.setattr(sys, "argv", ["inspect_log", str(tmp_path / "run"), "--output", str(tmp_path / "logs")])
-    inspect_log.main()
+    assert inspect_log.main() == 0
     log = read_eval_log(str(tmp_path / "logs" / "run.eval"))
     assert (log.status, log.eval.model, len(log.samples)) == ("success", "oracle", len(recorded))
     metrics = {score.name: score.metrics for score in log.results.scores}
@@ -175,3 +175,12 @@ def test_a_run_of_ours_opens_as_a_log(tmp_path, monkeypatch, protocol):
         n = len(episode.steps)
         assert [message.role for message in sample.messages] == ["user", "assistant"] * n
         assert [message.text for message in sample.messages[1::2]] == [step.completion for step in episode.steps]
+
+
+def test_what_is_no_run_is_told_in_a_line(tmp_path, monkeypatch, capsys):
+    from agentgen_bench.adapters import inspect_log
+
+    monkeypatch.setattr(sys, "argv", ["inspect_log", str(tmp_path)])
+    assert inspect_log.main() == 1
+    error = capsys.readouterr().err
+    assert (error.startswith("error: "), str(tmp_path) in error, error.count("\n")) == (True, True, 1)

@@ -116,6 +116,7 @@ def test_until_it_is_whole_nothing_has_the_models_name_and_a_killed_start_is_no_
 def test_the_vocabulary_keeps_to_its_bound() -> None:
     corpus = [f"word{chr(97 + i % 26)}{chr(97 + i // 26)} " * 3 for i in range(600)]
     assert len(train_tokenizer(corpus, ModelShape(vocab_size=300))) == 300
+    assert len(train_tokenizer(corpus, ModelShape(vocab_size=268, tokenizer="words"))) == 268
 
 
 @pytest.mark.parametrize(
@@ -123,10 +124,11 @@ def test_the_vocabulary_keeps_to_its_bound() -> None:
     [
         ({"hidden_size": 100}, "hidden_size=100 is out of range; choose a multiple of 32"),
         ({"vocab_size": 100}, "vocab_size=100 is out of range; choose 264 or more"),
+        ({"vocab_size": 267, "tokenizer": "words"}, "vocab_size=267 is out of range; choose 268 or more"),
         ({"layers": 0}, "layers=0 is out of range; choose 1 or more"),
     ],
 )
-def test_impossible_shapes_are_refused(shape: dict[str, int], said: str) -> None:
+def test_impossible_shapes_are_refused(shape: dict[str, int | str], said: str) -> None:
     with pytest.raises(AgentGenError) as caught:
         ModelShape(**shape)  # type: ignore[arg-type]
     assert str(caught.value).startswith(said)

@@ -1,4 +1,5 @@
 import errno
+import math
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from agentgen_bench.train.checkpoints import (
     remove_unfinished,
     write_checkpoint,
 )
-from agentgen_bench.train.optimizing import out_of_memory_explained
+from agentgen_bench.train.optimizing import out_of_memory_explained, stop_unless_finite
 from tests.full_disk import files_of_at_most
 
 
@@ -31,6 +32,12 @@ def test_the_newest_checkpoints_are_kept(tmp_path):
         write_checkpoint(tmp_path, step, write_text(str(step)), keep=2)
     assert checkpoint_steps(tmp_path) == [2, 3]
     assert (last_checkpoint(tmp_path) / "weights").read_text() == "3"
+
+
+def test_the_newest_checkpoint_of_a_run_of_millions_of_steps_is_found(tmp_path):
+    for step in (999_999, 1_000_000):
+        write_checkpoint(tmp_path, step, write_text(str(step)), keep=1)
+    assert checkpoint_steps(tmp_path) == [1_000_000]
 
 
 def test_a_full_disk_leaves_the_last_checkpoint_and_says_so(tmp_path):
@@ -91,6 +98,14 @@ def test_steps_count_from_a_runs_beginning_and_are_no_fewer_than_those_made(tmp_
 def test_a_model_without_a_trainers_state_cannot_be_resumed(tmp_path):
     with pytest.raises(RunError, match=r"holds no trainer_state.pt"):
         load_state(tmp_path)
+
+
+def test_each_process_saves_its_own_part_of_a_bad_batch(tmp_path):
+    for process in range(2):
+        with pytest.raises(RunError, match=r"step 3: loss nan, gradient norm 1.0; .* saved the batch to"):
+            stop_unless_finite(math.nan, 1.0, {"process": process}, tmp_path, 3, process)
+    saved = {path.name: torch.load(path) for path in tmp_path.iterdir()}
+    assert saved == {"bad-batch-000003.pt": {"process": 0}, "bad-batch-000003-process-1.pt": {"process": 1}}
 
 
 def test_out_of_memory_says_what_to_lower():

@@ -1,10 +1,17 @@
 import json
+import shutil
+import threading
 
 import pytest
 
-from agentgen_bench.cli import main
+from agentgen_bench.cli import build_parser, main
+from agentgen_bench.cli.train import _record_demonstrations
+from agentgen_bench.errors import RunError
+from agentgen_bench.evaluation.locks import lock_folder
 
 LEAN = ["--history-length", "0", "--action-hints", "none", "--no-thinking", "--max-tokens", "6"]
+CLONING = ["train", "sft", "--model", "m", "--data", "d", "--output", "o"]
+GRPO = ["train", "grpo", "--model", "m", "--output", "o"]
 
 
 def test_from_nothing_to_a_trained_and_evaluated_model(tmp_path, capsys):
@@ -83,6 +90,14 @@ def test_trls_trainer_gets_the_same_settings_less_what_it_cannot_do(tmp_path, mo
         (["train", "grpo", "--model", "m", "--output", "o"], "either --envs LIST or --curriculum LIST"),
         (["train", "trl", "--model", "m", "--output", "o"], "--envs LIST"),
         (["train", "sft", "--model", "m", "--output", "o"], "data is empty"),
+        ([*CLONING, "--envs", "sokoban"], "--envs says what a demonstrator plays, and --data is used as it is"),
+        ([*CLONING, "--levels", "5"], "--levels says what a demonstrator plays"),
+        ([*CLONING, "--set", "size=7"], "--set says what a demonstrator plays"),
+        ([*CLONING, "--richness", "rich"], "--richness says what a demonstrator plays"),
+        ([*CLONING, "--history-length", "0"], "--history-length says what a demonstrator plays"),
+        ([*CLONING, "--no-thinking"], "--thinking says what a demonstrator plays"),
+        ([*GRPO, "--envs", "sokoban", "--episodes", "5"], "--episodes are those after each stage of a --curriculum"),
+        ([*GRPO, "--envs", "sokoban", "--seed", "1", "--seeds", "0,1"], "--seed and --seeds exclude each other"),
         (["train", "grpo", "--model", "m", "--output", "o", "--envs", "chess"], "unknown environment 'chess'"),
         (["collect", "--output", "o"], "--envs is missing"),
         (["study", "nowhere.yaml"], "cannot read the study nowhere.yaml"),
@@ -93,6 +108,12 @@ def test_a_users_mistake_is_one_line(arguments, message, capsys):
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_stages_that_follow_each_other_have_no_weights(tiny_model, tmp_path, capsys):
+    command = ["train", "grpo", "--model", tiny_model, "--output", str(tmp_path / "run")]
+    assert main([*command, "--curriculum", "sokoban=3,alfworld"]) == 2
+    assert "--curriculum trains on one environment after the other; leave out the weights" in capsys.readouterr().err
 
 
 def test_help_shows_each_setting_with_its_docstring(capsys):
@@ -111,5 +132,35 @@ def test_cloning_takes_a_demonstrator_by_name_and_records_it_once(tiny_model, tm
     recorded = (tmp_path / "sft-demonstrations" / "episodes.jsonl").read_bytes()
     assert main([*command, "--steps", "1", "--max-sample-tokens", "100000", "--resume"]) == 0
     assert (tmp_path / "sft-demonstrations" / "episodes.jsonl").read_bytes() == recorded
+    other = ["--model", tiny_model, "--output", f"{tmp_path}/with-a-slash/"]
+    assert main([*command, *other, "--steps", "1", "--max-sample-tokens", "100000"]) == 0
+    assert (tmp_path / "with-a-slash-demonstrations" / "samples.jsonl").exists()
     assert main(["train", "sft", "--model", "m", "--demonstrator", "demonstrator", "--output", "o"]) == 2
     assert "--demonstrator needs --envs" in capsys.readouterr().err
+
+
+def test_processes_that_begin_together_record_the_demonstrations_once(tmp_path, monkeypatch, capsys):
+    said, is_waiting = [], threading.Event()
+
+    def say(line):
+        said.append(line)
+        is_waiting.set()
+
+    def arguments(folder, levels="2"):
+        who = ["--demonstrator", "sokoban-planner", "--envs", "sokoban", "--protocol", "chat", "--levels", levels]
+        return build_parser("train").parse_args(["train", "sft", "--model", "m", *who, "--output", str(folder / "run")])
+
+    monkeypatch.setattr("agentgen_bench.cli.train._say_once", say)
+    _record_demonstrations(arguments(tmp_path))
+    folder, second_folder = tmp_path / "run-demonstrations", tmp_path / "second" / "run-demonstrations"
+    second_folder.mkdir(parents=True)
+    with lock_folder(second_folder):  # the first process, at work
+        second = threading.Thread(target=_record_demonstrations, args=[arguments(tmp_path / "second")])
+        second.start()
+        assert is_waiting.wait(30)
+        shutil.copytree(folder, second_folder, dirs_exist_ok=True)
+    second.join(30)
+    assert said == [f"waiting for another process that writes to {second_folder}"]
+    assert capsys.readouterr().err.count("2 rows of 2 of 2 episodes") == 1
+    with pytest.raises(RunError, match="run-demonstrations holds other demonstrations: plan differ; remove it, or"):
+        _record_demonstrations(arguments(tmp_path, levels="3"))

@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -148,6 +149,16 @@ def test_a_missing_or_damaged_file_is_named(tmp_path):
         list(read_demonstrations(tmp_path))
     (tmp_path / "samples.jsonl").write_text("{}\n")
     with pytest.raises(DataError, match=r"samples.jsonl, line 1 is not a demonstration"):
+        list(read_demonstrations(tmp_path))
+
+
+@pytest.mark.parametrize("content", [b"null", b'["parts"]', b'"\xe9"', b"[" * 100_000])
+def test_a_message_that_is_no_text_is_named_with_its_line(tmp_path, content):
+    write_demonstrations(tmp_path / "samples.jsonl", counting_demonstrations(2))
+    first, second, _ = (tmp_path / "samples.jsonl").read_bytes().splitlines()
+    damaged = re.sub(rb'"content": "[^"]*"', lambda _: b'"content": ' + content, second)
+    (tmp_path / "samples.jsonl").write_bytes(first + b"\n" + damaged + b"\n")
+    with pytest.raises(DataError, match=r"samples.jsonl, line 2 is not a demonstration"):
         list(read_demonstrations(tmp_path))
 
 

@@ -1,6 +1,9 @@
 """init-model --grow: more words in the vocabulary, everything else as it was."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -136,6 +139,14 @@ def test_pieces_cannot_grow(tmp_path: Path) -> None:
     start = init_model(tmp_path / "start", TEXTS, ModelShape(layers=1, hidden_size=32, vocab_size=300)).path
     with pytest.raises(AgentGenError, match="only tokenizers of whole words can grow"):
         grow_model(tmp_path / "grown", start, NEW)
+
+
+def test_a_tokenizer_is_read_in_any_locale(start: Path) -> None:
+    program = (
+        "import sys; from agentgen_bench.train.grow_model import _tokenizer_text as read, Path; read(Path(sys.argv[1]))"
+    )
+    plain = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    subprocess.run([sys.executable, "-c", program, start], env=plain, check=True)
 
 
 def test_nothing_is_written_over(start: Path) -> None:

@@ -12,6 +12,7 @@ from agentgen_bench.errors import MissingDependencyError, RunError, SpecError
 from agentgen_bench.train import sft
 from agentgen_bench.train.choices import checked
 from agentgen_bench.train.logs import Logs, read_log
+from tests.full_disk import files_of_at_most
 
 needs_tensorboard = pytest.mark.skipif(find_spec("tensorboard") is None, reason="needs tensorboard")
 needs_wandb = pytest.mark.skipif(find_spec("wandb") is None, reason="needs wandb")
@@ -50,6 +51,17 @@ def test_a_full_disk_stops_the_run_with_advice(tmp_path):
     logs._file = open("/dev/full", "a")  # noqa: SIM115
     with pytest.raises(RunError, match="cannot write /dev/full: No space left on device; free some space, --resume"):
         logs.write(1, {"loss": 1.0})
+    logs.close()  # which says nothing else: a training closes its log on the way out of that error
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs files of bounded size")
+def test_a_disk_that_is_full_when_a_run_goes_on_leaves_its_log_as_it_was(tmp_path):
+    write(tmp_path, range(1, 100))
+    before = (tmp_path / "log.jsonl").read_bytes()
+    with files_of_at_most(1000), pytest.raises(RunError, match=r"cannot write .*log.jsonl: "):
+        Logs(tmp_path, 99, None, (), 100)
+    assert (tmp_path / "log.jsonl").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["log.jsonl"]
 
 
 @needs_tensorboard

@@ -68,6 +68,11 @@ def test_a_knob_of_one_family_leaves_the_others_alone():
     assert first.spec.knobs == second.spec.knobs == ()
 
 
+def test_a_knob_of_no_family_is_refused():
+    with pytest.raises(SpecError, match=r"'sokobann\.size' is for no family that there is; choose one of: sokoban"):
+        sources([("sokoban", 1.0)], {}, [("sokobann.size", 7)])
+
+
 def test_a_knob_that_the_family_lacks_is_refused_before_anything_runs():
     with pytest.raises(SpecError, match="Sokoban has no knob 'sizes'"):
         sources([("sokoban", 1)], {}, [("sizes", 7)])
@@ -123,6 +128,11 @@ def test_a_weight_is_a_finite_number_above_0_in_sources_and_mixes(weight):
         sft.Config(**SMALLEST[sft.Config], mix=(("sokoban", 1.0), ("webshop", weight)))
 
 
+def test_a_mix_names_an_environment_once():
+    with pytest.raises(SpecError, match="the mix names 'sokoban' twice; give each environment one weight"):
+        sft.Config(**SMALLEST[sft.Config], mix=(("sokoban", 1.0), ("webshop", 1.0), ("sokoban", 3.0)))
+
+
 def test_the_test_split_is_refused_wherever_training_is_set_up():
     message = "uses Sokoban-base easy test, levels of the test split; choose split train or valid"
     with pytest.raises(SpecError, match=message):
@@ -152,6 +162,13 @@ def test_the_learning_rate_warms_up_and_falls():
     assert rates[7] == pytest.approx(0.5)  # half of the ten steps after the warm-up are over
     assert rates == sorted(rates[:2]) + sorted(rates[2:], reverse=True)
     assert learning_rate(7, 12, 1.0, 2, "linear") == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "[" * 100_000])
+def test_settings_that_are_damaged_are_named(tmp_path, text):
+    (tmp_path / "settings.json").write_text(text)
+    with pytest.raises(RunError, match=r"settings.json.*choose another --output"):
+        open_training(tmp_path, {"seed": 0}, True, ())
 
 
 def test_a_training_folder_has_one_training_at_a_time(tmp_path):

@@ -1,3 +1,5 @@
+import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -5,10 +7,13 @@ import torch
 from safetensors.torch import load_file
 
 from agentgen_bench.errors import DataError, RunError
+from agentgen_bench.prompts import Message
+from agentgen_bench.train.demonstrations import write_demonstrations
 from agentgen_bench.train.logs import read_log
 from agentgen_bench.train.models import load_model, load_tokenizer
 from agentgen_bench.train.sft import Config, batches, load_data, negative_logprobs, train
 from agentgen_bench.train.tokens import Span, TokenRow
+from tests.train.tiny import counting_demonstrations
 
 
 def config(model, data, output, **changes):
@@ -69,6 +74,20 @@ def test_an_interrupted_run_goes_on_to_the_same_parameters(tiny_model, counting_
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+def test_a_model_with_dropout_goes_on_to_the_same_parameters(tiny_model, counting_data, tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(tiny_model, model)
+    settings = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps({**settings, "attention_dropout": 0.5}))
+    first, second = (
+        config(str(model), counting_data, tmp_path / name, packing=False, keep=2) for name in ("one", "two")
+    )
+    whole = load_file(train(first) / "model.safetensors")
+    shutil.copytree(tmp_path / "one", tmp_path / "two", ignore=shutil.ignore_patterns("checkpoint-000004"))
+    again = load_file(train(second, resume=True) / "model.safetensors")
+    assert all(torch.equal(whole[name], again[name]) for name in whole)
+
+
 def test_the_mix_follows_the_weights_and_uses_all_before_any_twice():
     settings = Config(model="m", output="o", data=("d",), mix=(("a", 19.0), ("b", 3.0)), steps=100, batch=20)
     drawn = [use for batch in batches({"a": 500, "b": 40}, settings) for use in batch]
@@ -96,9 +115,25 @@ def test_a_mix_of_what_is_not_there_is_refused(tiny_model, counting_data, tmp_pa
         load_data(settings, load_tokenizer(tiny_model))
 
 
+def test_cloning_that_finds_no_demonstrations_lets_go_of_its_folder(tiny_model, counting_data, tmp_path):
+    settings = config(tiny_model, counting_data, tmp_path / "run", mix=(("webshop", 1.0),))
+    for resume in (False, True):
+        with pytest.raises(DataError, match="the mix names 'webshop'"):
+            train(settings, resume=resume)
+
+
 def test_long_demonstrations_are_left_out_and_counted(tiny_model, counting_data, tmp_path):
     tokenizer = load_tokenizer(tiny_model)
     whole = load_data(config(tiny_model, counting_data, tmp_path), tokenizer)
     assert whole.left_out == 0
-    with pytest.raises(DataError, match="no demonstration of at most 10 tokens"):
+    with pytest.raises(DataError, match=r"no demonstration of sokoban has at most 10 tokens in .*; raise max_sample_"):
         load_data(config(tiny_model, counting_data, tmp_path, max_sample_tokens=10), tokenizer)
+
+
+def test_a_mix_of_which_every_demonstration_is_too_long_is_refused(tiny_model, tmp_path):
+    (item,) = counting_demonstrations(1)
+    long = item._replace(environment="webshop", prompt=(Message("user", "a long page " * 99),))
+    write_demonstrations(tmp_path / "samples.jsonl", [item, long])
+    settings = config(tiny_model, str(tmp_path), tmp_path / "run", mix=(("webshop", 1.0),), max_sample_tokens=100)
+    with pytest.raises(DataError, match="no demonstration of webshop has at most 100 tokens in"):
+        load_data(settings, load_tokenizer(tiny_model))

@@ -176,3 +176,20 @@ def test_players_end_when_their_trainer_was_killed(cloned_model):
     while is_running(player) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not is_running(player)
+
+
+FULL = """
+from agentgen_bench.train.players import Engine, RolloutWorker
+from tests.train.test_streaming import asynchronous
+if __name__ == "__main__":
+    worker = RolloutWorker(asynchronous("m", "o"), Engine(), 0)
+    for _ in range(20_000):
+        worker.metrics_queue.put({"weights/temperature": (1.0, 1.0)})
+    worker.stop()
+"""
+
+
+def test_a_trainer_that_stops_does_not_wait_for_a_reader_of_its_last_numbers():
+    root = Path(__file__).resolve().parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, "-c", FULL], cwd=root, env=environment, check=True, timeout=120)

@@ -1,5 +1,6 @@
 import json
 import math
+import os
 import re
 import signal
 import subprocess
@@ -488,6 +489,36 @@ def test_a_process_of_its_own_ends_with_the_one_that_is_killed(tmp_path):
         "    time.sleep(600)\n"
         "if __name__ == '__main__':\n"
         "    in_own_process(work)\n"
+    )
+    done = subprocess.run(  # which waits for all that can write to these pipes
+        [sys.executable, script], capture_output=True, timeout=60, start_new_session=True
+    )
+    assert done.returncode == -signal.SIGKILL
+
+
+def test_a_process_of_its_own_that_is_killed_is_told_in_a_line():
+    with pytest.raises(RunError, match="a process of this run was ended from outside; was it out of memory"):
+        in_own_process(partial(os._exit, 9))
+
+
+def test_a_damaged_plan_is_named(tmp_path):
+    (tmp_path / "study.json").write_text("{")
+    with pytest.raises(RunError, match=r"cannot read .*study.json: Expecting property name"):
+        run_study(read_plan(changed(tmp_path, **SMALL)), tmp_path, print)
+
+
+def test_launched_processes_end_with_the_study_that_is_killed(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, signal, sys, time\n"
+        "from agentgen_bench.train import apart, grpo\n"
+        "def train(config, resume):\n"
+        "    os.kill(config, signal.SIGKILL)\n"
+        "    time.sleep(100)\n"
+        "if len(sys.argv) > 1:\n"
+        "    grpo.train = train\n"
+        "    sys.exit(apart.main(sys.argv[-1]))\n"
+        "apart.launch(os.getpid(), False, [sys.executable, __file__])\n"
     )
     done = subprocess.run(  # which waits for all that can write to these pipes
         [sys.executable, script], capture_output=True, timeout=60, start_new_session=True
