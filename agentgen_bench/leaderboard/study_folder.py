@@ -13,14 +13,13 @@ from agentgen_bench.evaluation.protocol import Protocol, is_protocol, load_proto
 from agentgen_bench.evaluation.training import Origin
 from agentgen_bench.leaderboard.entry import slug
 from agentgen_bench.leaderboard.study_chain import chain_problems
-from agentgen_bench.leaderboard.study_entry import fresh_roles_problems
+from agentgen_bench.leaderboard.study_entry import OWN, fresh_roles_problems
 from agentgen_bench.leaderboard.study_records import origin_from_json
 from agentgen_bench.leaderboard.study_verify import decoding_problems
 from agentgen_bench.leaderboard.submit import PRIVATE, run_problems
 from agentgen_bench.scores.study import Study, StudyRun, read_study
 
 STUDY = "scores.yaml"  # in a study's folder
-OWN = ("name", "model", "content_hash")  # of a policy's description; all else is common to a study
 
 
 class StudySubmission(NamedTuple):

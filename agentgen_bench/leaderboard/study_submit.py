@@ -20,6 +20,7 @@ from agentgen_bench.leaderboard.study_chain import trimmed
 from agentgen_bench.leaderboard.study_entry import (
     KIND,
     MAX_ENTRY_BYTES,
+    OWN,
     FreshFile,
     FreshRuns,
     RunFile,
@@ -29,7 +30,6 @@ from agentgen_bench.leaderboard.study_entry import (
     study_metadata_from_json,
 )
 from agentgen_bench.leaderboard.study_folder import (
-    OWN,
     StudySubmission,
     common_policy,
     read_study_submission,

@@ -302,6 +302,10 @@ EPISODES = "episodes-on-sokoban-seed-0.jsonl.gz"
             lambda e: edit_metadata(e, lambda d: d["runs"]["initial"].update(weights="0" * 64)),
             "initial has other weights than the metadata says",
         ),
+        (
+            lambda e: edit_metadata(e, lambda d: d["runs"]["initial"]["policy"].update(sampling={"temperature": 0})),
+            "run initial: its policy is no table of name, model, content_hash; all else is common to the study's runs",
+        ),
         (lambda e: edit_metadata(e, lambda d: d.update(extra=1)), "is not the metadata of a study: missing or unknown"),
         (lambda e: edit_metadata(e, lambda d: d.update(protocol_hash="0" * 64)), "was made with another protocol"),
         (
