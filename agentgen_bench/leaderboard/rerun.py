@@ -19,8 +19,11 @@ def rerun_note(path: Path, run: Run, suite: Suite | None = None) -> str:
         EntryError: the run is not one of the whole suite, or its success differs by more than chance explains.
     """
     suite = load_suite(path.parent.name) if suite is None else suite
-    if run.plan.suite_hash != suite.hash or not run.is_complete:
-        raise EntryError(f"{run.path} is not a complete run of {suite.name}; evaluate with --suite {suite.name}")
+    if run.plan.suite_hash != suite.hash or not run.plan.plays_all_of(suite) or not run.is_complete:
+        raise EntryError(
+            f"{run.path} is not a complete run of {suite.name} as it is; evaluate with --suite {suite.name}, without "
+            "--limit and without other knobs"
+        )
     claimed = list(map(for_replay, read_entry_episodes(path, read_metadata(path, suite), suite)))
     difference = compare(claimed, run.episodes).difference
     actions = {episode.key: [step.action for step in episode.steps] for episode in run.episodes}

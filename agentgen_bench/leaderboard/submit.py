@@ -164,8 +164,7 @@ def run_problems(run: Run, suite: Suite) -> list[str]:
         problems.append(
             f"it was made with another version of {suite.name} (hash {run.plan.suite_hash}); evaluate again"
         )
-    planned = [(cell.spec, cell.seeds) for cell in run.plan.cells]
-    if planned != [(cell.spec, cell.seeds) for cell in suite.cells]:
+    if not run.plan.plays_all_of(suite):
         problems.append(f"its plan is not {suite.name} as it is; evaluate without --limit and without other knobs")
         return problems
     missing = sorted(expected_levels(suite, run.plan.repeats).keys() - {episode.key for episode in run.episodes})

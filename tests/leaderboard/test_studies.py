@@ -15,6 +15,8 @@ import yaml
 
 from agentgen_bench.cli import main
 from agentgen_bench.errors import EntryError
+from agentgen_bench.evaluation.plan import limited
+from agentgen_bench.evaluation.run import evaluate
 from agentgen_bench.evaluation.training import Origin
 from agentgen_bench.leaderboard import likeness, pull_request, study_submit
 from agentgen_bench.leaderboard.audit import Record, append, audit_problems, read_audit, record_line
@@ -30,6 +32,8 @@ from agentgen_bench.leaderboard.study_unpack import unpack_study
 from agentgen_bench.leaderboard.study_verify import verify_study
 from agentgen_bench.leaderboard.submit import submit
 from agentgen_bench.leaderboard.table import read_boards
+from agentgen_bench.policies.scripted import RandomPolicy
+from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.scores.study import read_study
 from tests.full_disk import files_of_at_most
 from tests.leaderboard.studies import (
@@ -472,6 +476,14 @@ def test_a_rerun_compares_run_by_run(entry, study):
     shutil.rmtree(study / "runs" / "initial")
     drop_role(study, "initial")
     assert rerun_study_note(entry, study).startswith("rerun of 6 of 7 runs")
+
+
+def test_a_rerun_of_some_levels_is_no_rerun_of_a_study(entry, study, protocol):
+    run = study / "runs" / "initial"
+    shutil.rmtree(run)
+    evaluate(limited(protocol.plan_for(()), 1), RandomPolicy(), PromptConfig(), run, record_text=False)
+    with pytest.raises(EntryError, match="is not a complete run of transfer-smoke as it is"):
+        rerun_study_note(entry, study)
 
 
 def test_a_pull_request_that_adds_a_study_holds(board, entry, tmp_path):

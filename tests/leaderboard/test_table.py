@@ -13,7 +13,7 @@ import pytest
 
 from agentgen_bench.errors import EntryError
 from agentgen_bench.evaluation.folder import read_run
-from agentgen_bench.evaluation.plan import suite_plan
+from agentgen_bench.evaluation.plan import crossed, limited, suite_plan
 from agentgen_bench.evaluation.run import evaluate
 from agentgen_bench.export.boards import boards_csv
 from agentgen_bench.leaderboard.audit import (
@@ -133,6 +133,16 @@ def test_a_rerun_with_the_same_actions_is_noted_as_such(board: Path, suite: Suit
 def test_a_rerun_that_comes_out_otherwise_is_no_rerun(board: Path, suite: Suite, tmp_path: Path) -> None:
     evaluate(suite_plan(suite), NoopPolicy(), PromptConfig(), tmp_path / "again")
     with pytest.raises(EntryError, match="same actions in 0 of 8 episodes, and success differs"):
+        rerun_note(board / "tiny-v1" / "20260201_us__oracle", read_run(tmp_path / "again"), suite)
+
+
+@pytest.mark.parametrize("spec", [None, {"richness": ["lean"]}])
+def test_a_rerun_of_a_part_of_the_suite_is_no_rerun(
+    spec: dict[str, list[str]] | None, board: Path, suite: Suite, tmp_path: Path
+) -> None:
+    plan = limited(suite_plan(suite), 1) if spec is None else crossed(suite_plan(suite), **spec)
+    evaluate(plan, OraclePolicy(), PromptConfig(), tmp_path / "again")
+    with pytest.raises(EntryError, match=r"is not a complete run of tiny-v1 as it is; .* without --limit"):
         rerun_note(board / "tiny-v1" / "20260201_us__oracle", read_run(tmp_path / "again"), suite)
 
 
