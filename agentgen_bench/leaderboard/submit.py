@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -100,8 +99,20 @@ def submit(
         verification = verify(made, suite=submission.suite, workers=workers, on_replayed=on_replayed)
         if not verification.holds:
             raise EntryError(f"{run_path} does not hold: " + "; ".join(verification.problems))
-        shutil.move(made, target)
+        put_in_place(made, target)
     return target
+
+
+def put_in_place(made: Path, target: Path) -> None:
+    """Give a finished entry its name, on the same file system; raises EntryError where it cannot, or is taken by now.
+
+    `shutil.move` would put it inside the entry that another process has just put there.
+    """
+    try:
+        made.rename(target)
+    except OSError as error:
+        why = "exists by now; entries are never overwritten" if target.exists() else f"cannot be made: {error.strerror}"
+        raise EntryError(f"{target} {why}") from None
 
 
 class Submission(NamedTuple):

@@ -235,6 +235,24 @@ def test_a_study_that_lacks_something_is_refused_with_the_reason(study, tmp_path
     assert not (tmp_path / "board").exists()
 
 
+def test_a_study_whose_name_another_process_takes_meanwhile_leaves_that_entry_alone(study, tmp_path):
+    target = tmp_path / "board" / NAME / ENTRY
+
+    def take(_: object) -> None:
+        target.mkdir(exist_ok=True)
+        (target / "README.md").write_text("theirs")
+
+    with pytest.raises(EntryError, match="exists by now; entries are never overwritten"):
+        submit_study(study, CLAIMS, tmp_path / "board", workers=1, on_replayed=take)
+    assert [file.name for file in target.iterdir()] == ["README.md"]
+
+
+def test_a_study_in_another_encoding_is_one_line(study, tmp_path):
+    (study / "scores.yaml").write_bytes("study: größer\n".encode("latin-1"))
+    with pytest.raises(EntryError, match=r"cannot read the study .*scores\.yaml: 'utf-8' codec can't decode"):
+        submit_study(study, CLAIMS, tmp_path / "board", workers=1)
+
+
 def test_a_single_run_of_a_protocols_suite_is_no_entry(study, protocol, tmp_path):
     with pytest.raises(EntryError, match="transfer-smoke takes whole studies, not one run"):
         submit(
