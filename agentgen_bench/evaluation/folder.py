@@ -127,14 +127,18 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text through a temporary file beside it, whole or not at all; raises RunError where it cannot."""
+    """Write a text through a temporary file beside it, whole or not at all; raises RunError where it cannot.
+
+    A lone surrogate, as a path's bytes that are no UTF-8 give one, is written as its escape: in JSON that is itself.
+    """
+    content = text.encode(errors="backslashreplace")
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # pieces of a study write beside each other
     try:
         if path.exists() and not path.is_file():  # a pipe or a device: what it is must not be replaced by a file
-            path.write_text(text, encoding="utf-8")
+            path.write_bytes(content)
             return
         with temporary.open("wb") as file:
-            file.write(text.encode())
+            file.write(content)
             file.flush()
             sync(file.fileno())
         temporary.replace(path)
