@@ -12,7 +12,7 @@ from agentgen_bench.evaluation.folder import read_run
 from agentgen_bench.evaluation.plan import single_plan
 from agentgen_bench.evaluation.run import evaluate
 from agentgen_bench.export.csv_files import csv_bytes, csv_files
-from agentgen_bench.export.parquet import parquet_files
+from agentgen_bench.export.parquet import grid_parquet, parquet_files
 from agentgen_bench.export.source import read_source
 from agentgen_bench.export.tables import Table, tables
 from agentgen_bench.policies.scripted import RandomPolicy
@@ -102,6 +102,16 @@ def test_parquet_holds_the_same_rows_typed_and_unchanged(talk):
     assert [tuple(row.values()) for row in read.to_pylist()] == list(table.rows)
     assert str(read.schema.field("success").type) == "bool"
     assert json.loads(read.schema.metadata[b"agentgen_bench.policy"])["model"] == "lab/talker"
+
+
+def test_a_grid_whose_runs_share_nothing_is_a_table_without_rows(talk):
+    pytest.importorskip("pyarrow")
+    source = read_source(talk)
+    nothing = replace(source, name="begun", episodes=lambda: iter(()))
+    (content,) = grid_parquet("grid", [source, nothing]).values()
+    from pyarrow.parquet import read_table
+
+    assert read_table(BytesIO(content)).num_rows == 0
 
 
 def test_parquet_without_pyarrow_names_the_command_that_installs_it(talk, monkeypatch):
