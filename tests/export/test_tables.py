@@ -58,6 +58,13 @@ def test_the_scores_are_those_of_results_json(talk):
     assert len(rows) == 2 + 2 + sum(len(setting["scores"]) for setting in found["settings"]) + len(extra)
 
 
+def test_the_scores_of_a_run_say_how_many_episodes_they_are_of(talk):
+    rows = read_csv(csv_files(read_source(talk))["scores.csv"])
+    of_repeats = [row for row in rows if row["scope"] == "reliability"]
+    assert {row["episodes"] for row in of_repeats} == {"6"}  # three levels, twice each
+    assert {row["n"] for row in of_repeats} == {"3"}
+
+
 def test_packs_have_their_scores(tmp_path):
     spec = TaskSpec("Sokoban", richness="lean", split="test", interface="opaque").with_(lifecycle="pack-4")
     evaluate(single_plan([spec], 2), RandomPolicy(), PromptConfig(), tmp_path / "packs")

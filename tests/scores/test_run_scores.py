@@ -139,7 +139,7 @@ def test_a_run_has_what_its_records_allow() -> None:
     assert run_scores(cell(2, 5)) == []
     repeated = [episode(seed == 0, seed=seed, repeat=repeat) for seed in range(4) for repeat in range(2)]
     (one,) = run_scores(repeated)
-    assert (one.section, one.setting) == ("reliability", "Sokoban-base easy train")
+    assert (one.section, one.setting, one.episodes) == ("reliability", "Sokoban-base easy train", 8)
     assert [score.name for score in one.scores] == ["pass^2", "consistency"]
     assert run_scores([episode(seed=1, repeat=r, interface="opaque", lifecycle="pack-4") for r in (0, 1)]) == []
 
@@ -149,6 +149,7 @@ def test_the_horizon_stands_over_all_difficulties_of_a_family() -> None:
     hard = [episode(k < 1, seed=k, difficulty="hard", analysis={"optimal_moves": 8}) for k in range(4)]
     (one,) = run_scores([*easy, *hard])
     assert (one.section, one.setting, one.scores[0].value) == ("horizon", "Sokoban-base train", pytest.approx(4.0))
+    assert one.episodes == 8
 
 
 def test_a_study_prints_them_for_each_run_but_not_over_checkpoints() -> None:
