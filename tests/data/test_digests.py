@@ -80,6 +80,9 @@ def test_a_record_keeps_its_other_lines(tmp_path):
     (tmp_path / "SHA256SUMS").write_text("hello\n")
     with pytest.raises(DataError, match="line 1: 'hello' is not 64 hex digits"):
         recorded(tmp_path)
+    (tmp_path / "SHA256SUMS").write_bytes(b"\xff\n")
+    with pytest.raises(DataError, match="line 1: '\ufffd' is not 64 hex digits"):
+        recorded(tmp_path)
 
 
 @pytest.mark.parametrize("pair", ["a.json", "a.json=12", f"b.json={'0' * 64}", f"a.json={'g' * 64}"])
