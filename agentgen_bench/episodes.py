@@ -337,6 +337,10 @@ def _check_episode_values(data: Mapping[str, Any]) -> None:
             raise DataError(f"spec field {name!r} is {_short(spec.get(name))}, not a name")
     if not isinstance(spec.get("knobs"), dict):
         raise DataError(f"spec field 'knobs' is {_short(spec.get('knobs'))}, not an object")
+    try:
+        canonical_json(spec)  # what episodes are grouped by
+    except ValueError:
+        raise DataError("the spec holds a number that none can be: NaN or infinity") from None
 
 
 def _is_finite(value: Any) -> bool:
