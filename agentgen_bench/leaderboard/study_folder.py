@@ -152,8 +152,8 @@ def _roles(path: Path) -> tuple[Path, Study]:
     file = path / STUDY if path.is_dir() else path
     try:
         return file, read_study(file.read_text(encoding="utf-8"), str(file))
-    except OSError as error:
-        raise EntryError(f"cannot read the study {file}: {error.strerror}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise EntryError(f"cannot read the study {file}: {getattr(error, 'strerror', error)}") from None
     except ScoreError as error:
         raise EntryError(str(error)) from None
 
