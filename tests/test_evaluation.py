@@ -259,6 +259,7 @@ def test_a_run_read_without_texts_is_compact(tmp_path):
         ('{"plan": {}}', "manifest.json is not that of a run: it holds no policy"),
         ('{"plan": [], "policy": {}, "prompt": {}, "versions": {}}', "plan is not that of a run: it holds no suite"),
         ("{", "manifest.json is not JSON"),
+        ('{"policy": {"seed": NaN}}', "manifest.json is not JSON: NaN is not a number"),
         ("[" * 100_000, "manifest.json is not JSON"),
     ],
 )

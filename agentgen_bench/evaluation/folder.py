@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict, TypeVar, cast
+from typing import Any, NoReturn, NotRequired, TypedDict, TypeVar, cast
 
 from agentgen_bench.episodes import Episode, read_episodes
 from agentgen_bench.errors import DataError, RunError, SpecError
@@ -87,7 +87,7 @@ def read_manifest(path: Path) -> ManifestJson:
     """Return the manifest of a run folder; raises RunError where there is none, DataError where it is damaged."""
     file = path / MANIFEST
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except FileNotFoundError:
         raise RunError(f"{path} is not a run folder: it holds no {MANIFEST}") from None
     except OSError as error:
@@ -102,6 +102,10 @@ def read_manifest(path: Path) -> ManifestJson:
     for number, cell in enumerate(data["plan"]["cells"], 1):
         _check_keys(cell, {"spec": dict, "seeds": list}, f"{file}, cell {number}")
     return cast(ManifestJson, data)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number")
 
 
 def _check_keys(value: Any, kinds: Kinds, where: str) -> None:

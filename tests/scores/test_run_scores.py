@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from agentgen_bench.scores.base import Score
 from agentgen_bench.scores.bootstrap import wilson
 from agentgen_bench.scores.cost import budget_curve, success_within, tokens_per_success
-from agentgen_bench.scores.horizon import Reach, reach
+from agentgen_bench.scores.horizon import Reach, distance, reach
 from agentgen_bench.scores.reliability import consistency, pass_hat_k, repeat_counts
 from agentgen_bench.scores.run_scores import run_scores
 from agentgen_bench.scores.study import Study, StudyRun
@@ -133,6 +133,11 @@ def test_an_unknown_distance_is_left_out_and_counted() -> None:
     horizon, _ = reach([episode(seed=1), episode(True, seed=2)], stream("t"))
     assert horizon.reason == "no record holds the exact distance to the goal"
     assert horizon.left_out == ("2 episodes whose distance is not known",)
+
+
+@pytest.mark.parametrize("length", [0.3, 0, -2, 10**20])
+def test_what_is_no_number_of_actions_is_no_distance(length: float) -> None:
+    assert distance(episode(analysis={"optimal_moves": length})) is None
 
 
 def test_a_run_has_what_its_records_allow() -> None:
