@@ -10,6 +10,7 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TextIO
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, TextIO
 from agentgen_bench.address import shown_url, without_urls_secrets
 from agentgen_bench.data.digests import SUMS, record, recorded, sha256
 from agentgen_bench.errors import DataError
+from agentgen_bench.evaluation.locks import lock_folder
 
 if TYPE_CHECKING:
     import requests
@@ -58,9 +60,13 @@ def fetch(remote: RemoteFile, path: Path, progress: TextIO | None = sys.stderr) 
     Raises:
         DataError: the server does not give the file, or what it gives is not what `remote` says, or the disk is full.
     """
+    with _alone_in(path.parent, progress):
+        return _fetched(remote, path, progress)
+
+
+def _fetched(remote: RemoteFile, path: Path, progress: TextIO | None) -> Path:
     if path.is_file() and _is_right(path, remote):
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     for attempt in range(ATTEMPTS):
         if _receive(remote, part, progress, last_attempt=attempt == ATTEMPTS - 1):
@@ -95,22 +101,29 @@ def fetch_checked(
     Raises:
         DataError: as `fetch`; where only the record differs, the message says so.
     """
-    before = recorded(path.parent).get(path.name)
-    expected = given.get(path.name, before)
-    try:
-        fetch(replace(remote, sha256=expected), path, progress)
-    except DataError as error:
-        if expected is None or path.name in given or "expected" not in str(error):
-            raise
-        raise DataError(
-            f"{error}. An earlier download recorded that digest in {path.parent / SUMS}; if the file was changed for "
-            f"a good reason, say --sha256 {path.name}=DIGEST"
-        ) from None
-    digest = expected or sha256(path)
-    check(path)
-    if digest != before:
-        record(path.parent, path.name, digest)
-    return digest
+    with _alone_in(path.parent, progress):
+        before = recorded(path.parent).get(path.name)
+        expected = given.get(path.name, before)
+        try:
+            _fetched(replace(remote, sha256=expected), path, progress)
+        except DataError as error:
+            if expected is None or path.name in given or "expected" not in str(error):
+                raise
+            raise DataError(
+                f"{error}. An earlier download recorded that digest in {path.parent / SUMS}; if the file was changed "
+                f"for a good reason, say --sha256 {path.name}=DIGEST"
+            ) from None
+        digest = expected or sha256(path)
+        check(path)
+        if digest != before:
+            record(path.parent, path.name, digest)
+        return digest
+
+
+def _alone_in(folder: Path, progress: TextIO | None) -> ExitStack:
+    """Make a folder and lock it: two downloads of one file at once would cut off each other's part."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return lock_folder(folder, lambda line: None if progress is None else print(line, file=progress))
 
 
 def unpack(archive: Path, folder: Path, progress: TextIO | None = sys.stderr) -> list[Path]:

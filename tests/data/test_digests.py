@@ -9,7 +9,8 @@ from agentgen_bench.cli import main
 from agentgen_bench.data.digests import parsed, record, recorded
 from agentgen_bench.data.download import RemoteFile, fetch_checked
 from agentgen_bench.data.webshop import SETS
-from agentgen_bench.errors import DataError, SpecError
+from agentgen_bench.errors import DataError, RunError, SpecError
+from agentgen_bench.evaluation.locks import lock_folder
 from tests.data.serve import served
 
 
@@ -70,6 +71,15 @@ def test_what_is_no_data_is_not_recorded(url, tmp_path):
     with pytest.raises(DataError, match="log in"):
         fetched(url, tmp_path, check=refuse)
     assert recorded(tmp_path / "here") == {}
+
+
+def test_a_download_is_alone_in_its_folder(url, tmp_path):
+    def look(path):
+        with pytest.raises(RunError, match="another process is writing to"):
+            lock_folder(path.parent)
+
+    fetched(url, tmp_path, check=look)
+    lock_folder(tmp_path / "here").close()
 
 
 def test_a_record_keeps_its_other_lines(tmp_path):
