@@ -169,6 +169,11 @@ def test_a_version_that_is_no_utf_8_makes_a_record(talk):
     assert json.loads(content)["eval_library"]["additional_details"] == {"x": "\ud800"}
 
 
+def test_a_model_named_in_other_letters_has_a_folder_of_its_own(talk):
+    (name,) = every_eval_ever_files(replace(read_source(talk), model="模型"), "2026-01-31")
+    assert name.startswith("data/agentgen-bench/unknown/unnamed/")
+
+
 def test_without_a_date_there_is_no_record(talk):
     with pytest.raises(SpecError, match="add --date 2026-01-31"):
         every_eval_ever_files(replace(read_source(talk), date=None))
