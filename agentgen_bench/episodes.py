@@ -161,6 +161,7 @@ def from_json(data: Any) -> Episode:
         step = _fields("step", recorded, _STEP, is_newer)
         if not _is_step_possible(step):
             _refuse_step(step)
+        _check_chars("step", "observation_chars", step["observation_chars"])
         step["sections"] = _sections(step["sections"])
         step["admissible_commands"] = _strings(step["admissible_commands"])
         step["marks"] = _strings(step["marks"]) or ()
@@ -200,6 +201,7 @@ def read_episodes(path: Path) -> Iterator[Episode]:
 _EPISODE_FIELDS = tuple(field.name for field in fields(Episode))
 _STEP_FIELDS = tuple(field.name for field in fields(Step))
 _NUMBER = (int, float)
+_INT = frozenset({int})  # no bool
 MAX_COUNT = 2**53 - 1  # all bits set; above it a float no longer holds every integer
 LARGEST = sys.float_info.max
 _STEP_COUNTS = ("n_admissible", "prompt_chars", "prompt_tokens", "completion_tokens", "dropped_turns")
@@ -319,6 +321,11 @@ def _check_counts(what: str, data: Mapping[str, Any], names: Iterable[str]) -> N
             raise DataError(f"{what} field {name!r} is {_short(data[name])}, not a count from 0")
 
 
+def _check_chars(what: str, name: str, chars: Mapping[str, Any]) -> None:
+    if not _INT.issuperset(map(type, chars.values())) or min(chars.values(), default=0) < 0:
+        raise DataError(f"{what} field {name!r} is {_short(chars)}, not a number of characters for each source")
+
+
 def _check_score(what: str, value: float) -> None:
     if not 0 <= value <= 1:  # true for NaN
         raise DataError(f"{what} field 'score' is {_short(value)}, not a number from 0 to 1")
@@ -327,6 +334,7 @@ def _check_score(what: str, value: float) -> None:
 def _check_episode_values(data: Mapping[str, Any]) -> None:
     """Raise DataError for a number out of range, and for a spec that names no setting."""
     _check_counts("episode", data, _EPISODE_COUNTS)
+    _check_chars("episode", "first_chars", data["first_chars"])
     _check_score("episode", data["score"])
     for name, value in data["analysis"].items():
         if not (value is None or isinstance(value, str) or _is_finite(value)):
@@ -337,6 +345,10 @@ def _check_episode_values(data: Mapping[str, Any]) -> None:
             raise DataError(f"spec field {name!r} is {_short(spec.get(name))}, not a name")
     if not isinstance(spec.get("knobs"), dict):
         raise DataError(f"spec field 'knobs' is {_short(spec.get('knobs'))}, not an object")
+    try:
+        canonical_json(spec)  # what episodes are grouped by
+    except ValueError:
+        raise DataError("the spec holds a number that none can be: NaN or infinity") from None
 
 
 def _is_finite(value: Any) -> bool:

@@ -1,11 +1,20 @@
 """YAML that people write by hand, such as a study: plain values, each key once, mistakes in a line."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from agentgen_bench.errors import AgentGenError
+
+
+def study_text(path: Path, error: type[AgentGenError]) -> str:
+    """Return the text of a study's file; raises an `error` where it cannot be read, or is no UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as fault:
+        raise error(f"cannot read the study {path}: {getattr(fault, 'strerror', fault)}") from None
 
 
 def plain_values(text: str, where: str, right: str, error: type[AgentGenError]) -> Any:

@@ -187,6 +187,25 @@ def test_a_task_that_is_none_is_refused(task):
         from_line(json.dumps({**json.loads(to_line(episode)), "tasks": [task]}))
 
 
+@pytest.mark.parametrize("chars", [{"state": "x"}, {"state": None}, {"state": True}, {"state": 1.5}, {"state": -1}])
+def test_characters_are_counts(chars):
+    (episode,) = play([Job(TaskSpec("Sokoban"), 0)], scripted_policy("random"))
+    data = json.loads(to_line(episode))
+    with pytest.raises(DataError, match=r"episode field 'first_chars' is .*, not a number of characters"):
+        from_line(json.dumps({**data, "first_chars": chars}))
+    data["steps"][0]["observation_chars"] = chars
+    with pytest.raises(DataError, match=r"step field 'observation_chars' is .*, not a number of characters"):
+        from_line(json.dumps(data))
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_a_spec_that_no_key_can_be_made_of_is_refused(number):
+    (episode,) = play([Job(TaskSpec("Sokoban"), 0)], scripted_policy("noop"))
+    line = to_line(dataclasses.replace(episode, spec={**episode.spec, "knobs": {"size": 7.25}})).replace("7.25", number)
+    with pytest.raises(DataError, match="the spec holds a number that none can be"):
+        from_line(line)
+
+
 def test_a_damaged_line_in_the_middle_is_named(tmp_path):
     path = tmp_path / "episodes.jsonl"
     path.write_text("{}\n{}\n")

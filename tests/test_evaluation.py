@@ -178,6 +178,14 @@ def test_a_folder_that_cannot_be_created_is_named(tmp_path):
         run(tmp_path / "file" / "run")
 
 
+def test_a_command_with_bytes_that_are_no_utf_8_is_recorded_and_the_run_goes_on(tmp_path):
+    command = "evaluate --output 'r\udcff'"  # as Python reads a file's name in another encoding
+    run(tmp_path, command=command)
+    assert read_manifest(tmp_path)["command"] == command
+    run(tmp_path, command=command, resume=True)
+    assert not list(tmp_path.glob("*.tmp"))
+
+
 def test_a_policy_that_fails_leaves_what_was_played(tmp_path):
     class Fails(RandomPolicy):
         def act(self, histories):
@@ -255,6 +263,7 @@ def test_a_run_read_without_texts_is_compact(tmp_path):
         ('{"plan": {}}', "manifest.json is not that of a run: it holds no policy"),
         ('{"plan": [], "policy": {}, "prompt": {}, "versions": {}}', "plan is not that of a run: it holds no suite"),
         ("{", "manifest.json is not JSON"),
+        ('{"policy": {"seed": NaN}}', "manifest.json is not JSON: NaN is not a number"),
         ("[" * 100_000, "manifest.json is not JSON"),
     ],
 )

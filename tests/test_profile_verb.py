@@ -1,6 +1,7 @@
 """Profiles of environment settings, and the verb that measures them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,11 @@ def test_tokens_are_counted_where_a_tokenizer_is_given():
     episode = measured(counted(2), PAPER_PROMPT, lambda chat: len(chat[0].content.split()))
     words = [len(messages(history, PAPER_PROMPT)[0].content.split()) for history in histories(counted(2))]
     assert [step.prompt_tokens for step in episode.steps] == words
+
+
+def test_a_record_that_does_not_say_where_its_tasks_begin_is_left_unmeasured():
+    episode = replace(counted(1), tasks=())  # as a crashed pack of the first version of records
+    assert measured(episode, PAPER_PROMPT) == episode.compact()
 
 
 def test_a_measured_record_is_compact():

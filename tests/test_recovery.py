@@ -406,6 +406,18 @@ def test_crashed_episodes_can_be_played_again_and_stay_on_record(tmp_path, broke
     assert [json.loads(line) for line in (tmp_path / "run" / "retried.jsonl").read_text().splitlines()] == crashed
 
 
+def test_what_a_complete_runs_results_vouch_for_is_not_checked_again_because_others_crashed(
+    tmp_path, broken, monkeypatch
+):
+    makes = broken(RuntimeError("the JVM is gone"), 4)
+    played(tmp_path, workers=1)
+    makes.is_broken = False
+    checked = []
+    monkeypatch.setattr(run, "check_played", lambda episode, job, env: checked.append(episode.seed))
+    played(tmp_path, resume=True, retry_errors=True)
+    assert checked == []
+
+
 def test_a_failure_of_the_policy_counts_for_its_episode_alone(tmp_path):
     class Fails(RandomPolicy):
         def act(self, histories):

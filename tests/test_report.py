@@ -17,7 +17,7 @@ from agentgen_bench.parsing import parse
 from agentgen_bench.policies.base import Decision
 from agentgen_bench.policies.scripted import NoopPolicy, OraclePolicy, RandomPolicy
 from agentgen_bench.prompts import PromptConfig, messages
-from agentgen_bench.report.charts import Point, heat_map, shown, small_multiples, svg_file
+from agentgen_bench.report.charts import Point, curve, heat_map, shown, small_multiples, svg_file
 from agentgen_bench.report.collect import collect, labelled, prompts_of
 from agentgen_bench.report.harness import harness_sections
 from agentgen_bench.report.page import page, write_report
@@ -204,6 +204,11 @@ def test_a_panel_has_a_mark_and_an_interval_per_point():
     chart = small_multiples({"Sokoban": points}, ["easy", "hard"])
     assert chart.count('class="whisker"') == 2
     assert "base, easy: 50.0 % (40.0 - 60.0)" in chart
+
+
+def test_a_point_without_an_interval_claims_none():
+    chart = curve({"Sokoban": [0.4]}, ["stage 1"], "success % after each stage")
+    assert "<title>Sokoban, stage 1: 40.0 %</title>" in chart
 
 
 def test_a_chart_file_is_one_svg_with_a_panel_per_key_and_each_its_own_categories():

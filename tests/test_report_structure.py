@@ -161,6 +161,20 @@ def test_texts_of_the_board_stand_out_from_what_is_behind_them(theme):
         assert contrast(colours[text], colours["bg"]) >= 4.5, text
 
 
+def stylesheet(package, *place):
+    return resources.files(package).joinpath(*place).read_text()
+
+
+def test_long_names_break_also_where_they_stand_in_headings_and_lists():
+    for css in (stylesheet("agentgen_bench.report", "assets", "report.css"), board_page([])):
+        assert "h1, h2, p, li { overflow-wrap: anywhere; }" in css
+
+
+def test_on_a_phone_what_an_entry_says_stands_below_its_name_not_in_a_sliver_beside_it():
+    narrow = stylesheet("agentgen_bench.leaderboard", "page.css").partition("@media (max-width: 40rem)")[2]
+    assert ".card dl { display: block; }" in narrow
+
+
 @pytest.mark.slow
 @NEEDS_BROWSER
 @pytest.mark.parametrize("number", [1, 12])

@@ -90,10 +90,13 @@ def test_a_run_of_before_is_read_and_resumed_without_a_claim_about_its_first_par
     assert "sessions" not in manifest(tmp_path / "run")
 
 
-def test_damaged_sessions_are_refused_before_a_resume_plays(tmp_path):
+@pytest.mark.parametrize(
+    "damage", [{"started": 3}, {"seconds": -1}, {"seconds": 1e99}, {"hardware": {"gpus": 1}}, {"commit": 1}]
+)
+def test_damaged_sessions_are_refused_before_a_resume_plays(tmp_path, damage):
     cut_after(tmp_path / "run", 1)
     found = manifest(tmp_path / "run")
-    found["sessions"] = [{"started": 3}]
+    found["sessions"][0] |= damage
     (tmp_path / "run" / "manifest.json").write_text(json.dumps(found))
     with pytest.raises(DataError, match="sessions are not a list of records of started, seconds, hardware, commit"):
         run(tmp_path / "run", resume=True)

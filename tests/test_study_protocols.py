@@ -111,6 +111,16 @@ def test_a_complete_study_lacks_nothing(name, runs):
     ("name", "runs", "line"),
     [
         ("transfer-v1", TRANSFER[1:], "the role 'initial' is missing"),
+        (
+            "transfer-mini-v1",
+            [*MINI, StudyRun("worse", "initial", seed=1)],
+            "'initial' is 2 policies (start, worse); all trainings of transfer-mini-v1 start from one",
+        ),
+        (
+            "transfer-mini-v1",
+            [replace(MINI[0], also=("worse",)), *MINI[1:]],
+            "'initial' is 2 policies (start, worse); all trainings of transfer-mini-v1 start from one",
+        ),
         ("transfer-v1", TRANSFER[:-3], "the role 'trained on SciWorld, augmented' is missing"),
         ("transfer-v1", TRANSFER[:-1], "'trained on SciWorld, augmented' has 2 training seeds; transfer-v1 asks for 3"),
         ("transfer-v1", [*TRANSFER, StudyRun("j", "joint")], "j is 'joint', which is no role of transfer-v1"),

@@ -22,6 +22,7 @@ from agentgen_bench.scores.study import Study, StudyRun, read_study
 from agentgen_bench.scores.study_scores import StudyScores, score_study
 from agentgen_bench.scores.units import in_steps, in_units, interval_in_units, interval_over, why_no_interval
 from agentgen_bench.seeding import stream
+from agentgen_bench.yaml_text import study_text
 
 SettingFailures = dict[str, FailuresJson]  # by the label of the setting
 
@@ -183,11 +184,7 @@ def _study(args: argparse.Namespace) -> tuple[Study, Path]:
 
 def study_from_file(path: Path) -> Study:
     """Return the study that a YAML file describes; raises ScoreError where it cannot be read."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ScoreError(f"cannot read the study {path}: {error}") from None
-    return read_study(text, str(path))
+    return read_study(study_text(path, ScoreError), str(path))
 
 
 def _plain_runs(args: argparse.Namespace) -> list[StudyRun]:

@@ -32,7 +32,7 @@ def recorded(folder: Path) -> dict[str, str]:
     if not path.exists():
         return {}
     found = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         if (match := _LINE.fullmatch(line)) is None:
             raise DataError(f"{path}, line {number}: {line[:60]!r} is not 64 hex digits, two spaces and a file's name")
         found[match[2]] = match[1]

@@ -3,11 +3,14 @@
 Covered: one file at a time, SHA-256 and size, zip archives. Not covered: logins, mirrors, other archive formats.
 """
 
+import errno
 import shutil
 import stat
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TextIO
@@ -15,6 +18,7 @@ from typing import TYPE_CHECKING, TextIO
 from agentgen_bench.address import shown_url, without_urls_secrets
 from agentgen_bench.data.digests import SUMS, record, recorded, sha256
 from agentgen_bench.errors import DataError
+from agentgen_bench.evaluation.locks import lock_folder
 
 if TYPE_CHECKING:
     import requests
@@ -23,6 +27,7 @@ CHUNK_BYTES = 1 << 16
 TIMEOUT_S = 60
 ATTEMPTS = 5  # a broken connection is taken up again this often
 MAX_UNPACKED_BYTES = 64 << 30
+_GO_ON = "what arrived is kept, run the same command to go on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +58,21 @@ def fetch(remote: RemoteFile, path: Path, progress: TextIO | None = sys.stderr) 
         progress: where the bar is drawn; None draws none.
 
     Raises:
-        DataError: the server does not give the file, or what it gives is not what `remote` says.
+        DataError: the server does not give the file, or what it gives is not what `remote` says, or the disk is full.
     """
+    with _alone_in(path.parent, progress):
+        return _fetched(remote, path, progress)
+
+
+def _fetched(remote: RemoteFile, path: Path, progress: TextIO | None) -> Path:
     if path.is_file() and _is_right(path, remote):
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     for attempt in range(ATTEMPTS):
         if _receive(remote, part, progress, last_attempt=attempt == ATTEMPTS - 1):
             break
+    else:
+        raise DataError(f"{remote.shown}: the server did not send all of the file in {ATTEMPTS} attempts; {_GO_ON}")
     if not _is_right(part, remote):
         found = f"{part.stat().st_size} bytes, SHA-256 {sha256(part)}"
         part.unlink()
@@ -90,29 +101,36 @@ def fetch_checked(
     Raises:
         DataError: as `fetch`; where only the record differs, the message says so.
     """
-    before = recorded(path.parent).get(path.name)
-    expected = given.get(path.name, before)
-    try:
-        fetch(replace(remote, sha256=expected), path, progress)
-    except DataError as error:
-        if expected is None or path.name in given or "expected" not in str(error):
-            raise
-        raise DataError(
-            f"{error}. An earlier download recorded that digest in {path.parent / SUMS}; if the file was changed for "
-            f"a good reason, say --sha256 {path.name}=DIGEST"
-        ) from None
-    digest = expected or sha256(path)
-    check(path)
-    if digest != before:
-        record(path.parent, path.name, digest)
-    return digest
+    with _alone_in(path.parent, progress):
+        before = recorded(path.parent).get(path.name)
+        expected = given.get(path.name, before)
+        try:
+            _fetched(replace(remote, sha256=expected), path, progress)
+        except DataError as error:
+            if expected is None or path.name in given or "expected" not in str(error):
+                raise
+            raise DataError(
+                f"{error}. An earlier download recorded that digest in {path.parent / SUMS}; if the file was changed "
+                f"for a good reason, say --sha256 {path.name}=DIGEST"
+            ) from None
+        digest = expected or sha256(path)
+        check(path)
+        if digest != before:
+            record(path.parent, path.name, digest)
+        return digest
+
+
+def _alone_in(folder: Path, progress: TextIO | None) -> ExitStack:
+    """Make a folder and lock it: two downloads of one file at once would cut off each other's part."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return lock_folder(folder, lambda line: None if progress is None else print(line, file=progress))
 
 
 def unpack(archive: Path, folder: Path, progress: TextIO | None = sys.stderr) -> list[Path]:
     """Unpack a zip archive below `folder` and return its files; entries already there in full are left alone.
 
     Raises:
-        DataError: a damaged archive, or an entry that is a link or would land outside the folder.
+        DataError: a damaged archive, or an entry that is a link or would land outside the folder, or cannot be written.
     """
     from tqdm import tqdm
 
@@ -124,9 +142,17 @@ def unpack(archive: Path, folder: Path, progress: TextIO | None = sys.stderr) ->
             bar = tqdm(entries, desc=f"unpacking {archive.name}", unit="file", file=progress, disable=progress is None)
             for info, target in bar:
                 _extract(file, info, target)
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
-        raise DataError(f"{archive}: not a sound zip archive ({error}); remove it and download it again") from error
+    except OSError as error:
+        if error.errno not in (None, errno.EINVAL):  # of a damaged archive a place to read at may be none
+            raise DataError(f"cannot unpack {archive} into {folder}: {error.strerror}; mend that and repeat") from None
+        raise DataError(_damaged(archive, error)) from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise DataError(_damaged(archive, error)) from error
     return [target for _, target in entries]
+
+
+def _damaged(archive: Path, error: Exception) -> str:
+    return f"{archive}: not a sound zip archive ({error}); remove it and download it again"
 
 
 # --- receiving
@@ -145,11 +171,10 @@ def _receive(remote: RemoteFile, part: Path, progress: TextIO | None, last_attem
             return _append(response, remote, part, progress)
     except requests.RequestException as error:
         if last_attempt:
-            raise DataError(
-                f"{remote.shown}: {without_urls_secrets(str(error))}; what arrived "
-                "is kept, run the same command to go on"
-            ) from None
+            raise DataError(f"{remote.shown}: {without_urls_secrets(str(error))}; {_GO_ON}") from None
         return False
+    except OSError as error:
+        raise DataError(f"cannot fetch {remote.shown} into {part}: {error.strerror or error}; {_GO_ON}") from None
 
 
 def _request(remote: RemoteFile, part: Path) -> "requests.Response":
@@ -207,9 +232,9 @@ def _start_of(response: "requests.Response", part: Path) -> int:
 
 def _is_whole(response: "requests.Response", part: Path) -> bool:
     """Return whether a refused range means that nothing is missing; else drop what is there and start again."""
-    if response.headers.get("Content-Range", "").rpartition("/")[2] == str(part.stat().st_size):
+    if part.is_file() and response.headers.get("Content-Range", "").rpartition("/")[2] == str(part.stat().st_size):
         return True
-    part.unlink()
+    part.unlink(missing_ok=True)
     return False
 
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict, TypeVar, cast
+from typing import Any, NoReturn, NotRequired, TypedDict, TypeVar, cast
 
 from agentgen_bench.episodes import Episode, read_episodes
 from agentgen_bench.errors import DataError, RunError, SpecError
@@ -87,7 +87,7 @@ def read_manifest(path: Path) -> ManifestJson:
     """Return the manifest of a run folder; raises RunError where there is none, DataError where it is damaged."""
     file = path / MANIFEST
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except FileNotFoundError:
         raise RunError(f"{path} is not a run folder: it holds no {MANIFEST}{_instead(path)}") from None
     except OSError as error:
@@ -110,6 +110,10 @@ def _instead(path: Path) -> str:
         return "; an entry of a leaderboard is read by verify, export and leaderboard"
     inside = sorted(file.parent for pattern in ("*", "runs/*") for file in path.glob(f"{pattern}/{MANIFEST}"))
     return f"; name one of the runs in it, such as {inside[0]}" if inside else ""
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number")
 
 
 def _check_keys(value: Any, kinds: Kinds, where: str) -> None:
@@ -135,14 +139,18 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text through a temporary file beside it, whole or not at all; raises RunError where it cannot."""
+    """Write a text through a temporary file beside it, whole or not at all; raises RunError where it cannot.
+
+    A lone surrogate, as a path's bytes that are no UTF-8 give one, is written as its escape: in JSON that is itself.
+    """
+    content = text.encode(errors="backslashreplace")
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # pieces of a study write beside each other
     try:
         if path.exists() and not path.is_file():  # a pipe or a device: what it is must not be replaced by a file
-            path.write_text(text, encoding="utf-8")
+            path.write_bytes(content)
             return
         with temporary.open("wb") as file:
-            file.write(text.encode())
+            file.write(content)
             file.flush()
             sync(file.fileno())
         temporary.replace(path)

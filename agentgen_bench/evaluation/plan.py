@@ -57,6 +57,10 @@ class Plan:
         """Number of episodes of the whole plan."""
         return self.repeats * sum(len(cell.seeds) for cell in self.cells)
 
+    def plays_all_of(self, suite: Suite) -> bool:
+        """Return whether the cells are a suite's as they are: all its levels, under no other knobs."""
+        return [(cell.spec, cell.seeds) for cell in self.cells] == [(cell.spec, cell.seeds) for cell in suite.cells]
+
     def jobs(self) -> Iterator[Job]:
         """Yield the episodes in order: cell by cell, level by level, repeat by repeat."""
         for cell in self.cells:

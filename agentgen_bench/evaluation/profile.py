@@ -45,10 +45,11 @@ def measured(episode: Episode, prompt: PromptConfig, count_tokens: CountTokens |
     family that is not here no prompt can be built.
     """
     is_measured = any(step.prompt_chars for step in episode.steps)
-    if is_measured or episode.first_sections is None or not is_known(family(episode.spec)):
+    seen = [] if is_measured or not is_known(family(episode.spec)) else list(histories(episode))
+    if not seen:
         return episode.compact()
     steps = []
-    for step, history in zip(episode.steps, histories(episode), strict=True):
+    for step, history in zip(episode.steps, seen, strict=True):
         chat = messages(history, prompt)
         chars = sum(len(message.content) for message in chat)
         steps.append(replace(step, prompt_chars=chars, prompt_tokens=count_tokens(chat) if count_tokens else 0))

@@ -110,13 +110,16 @@ class Protocol:
         runs = study.conditions.get(role, [])
         if not runs:
             return [f"the role {role.label!r} is missing"]
-        wanted = 1 if role.role == "initial" else self.seeds
-        if len(runs) < wanted:
-            return [f"{role.label!r} has {len(runs)} training seeds; {self.name} asks for {wanted}"]
+        if role.role == "initial":  # a weaker one beside it would make every gain larger
+            folders = [folder for run in runs for folder in (run.run, *run.also)]
+            named = f"{role.label!r} is {len(folders)} policies ({', '.join(folders)})"
+            return [] if len(folders) == 1 else [f"{named}; all trainings of {self.name} start from one"]
+        if len(runs) < self.seeds:
+            return [f"{role.label!r} has {len(runs)} training seeds; {self.name} asks for {self.seeds}"]
         return [
             f"{run.run} has {1 + len(run.also)} checkpoints; {self.name} counts {self.checkpoints}"
             for run in runs
-            if role.role != "initial" and 1 + len(run.also) != self.checkpoints
+            if 1 + len(run.also) != self.checkpoints
         ]
 
     def _missing_group(self, study: Study) -> list[str]:

@@ -25,7 +25,7 @@ from agentgen_bench.evaluation.recorded import Line, digest, recorded_lines
 from agentgen_bench.evaluation.sessions import MADE, SESSIONS, Session, SessionJson, begin, made, sessions_of
 from agentgen_bench.line_file import LineFile, UnwrittenError, sync_folder
 from agentgen_bench.rollout import job_key
-from agentgen_bench.scores.success import ResultsJson
+from agentgen_bench.scores.success import ResultsJson, results
 
 RETRIED = "retried.jsonl"
 
@@ -82,11 +82,7 @@ class Recorder:
 
     def holds_results(self, results: ResultsJson) -> bool:
         """Return whether results.json holds just these, however they were made."""
-        try:
-            found = json.loads((self.path / RESULTS).read_bytes())
-        except (OSError, ValueError, RecursionError):
-            return False
-        return isinstance(found, dict) and {**found, MADE: None} == {**json.loads(json.dumps(results)), MADE: None}
+        return _holds_results(self.path, results)
 
     def mark(self) -> None:
         """Write into the manifest how long this session has lasted, beside what it held."""
@@ -140,8 +136,12 @@ def open_run(
         journal = StepJournal(path / JOURNAL, {key: number for number, key in enumerate(jobs)})
         lines = list(recorded_lines(path / EPISODES, jobs, manifest["policy"]["name"], journal))
         if retry_errors and any(line.episode.ending == "error" for line in lines):
+            episodes = [line.episode for line in lines]
+            is_vouched_for = len(lines) == plan.n_episodes and _holds_results(path, results(episodes))
             file = _set_errors_aside(path, file)
             lines = [line for line in lines if line.episode.ending != "error"]
+            for line in lines if is_vouched_for else ():  # by the results, which are gone now
+                journal.seal(line.episode.key, line.digest)
         file.n_safe = len(lines)
         journal.keep_seals({line.episode.key for line in lines})
         unsealed = [line for line in lines if journal.seal_of(line.episode.key) is None]
@@ -176,6 +176,14 @@ def _settle_manifest(path: Path, file: LineFile, manifest: ManifestJson, resume:
             + "\n  ".join(changed)
             + f"\nThe run was started with: {recorded.get('command', '(unknown)')}"
         )
+
+
+def _holds_results(path: Path, results: ResultsJson) -> bool:
+    try:
+        found = json.loads((path / RESULTS).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and {**found, MADE: None} == {**json.loads(json.dumps(results)), MADE: None}
 
 
 def _set_errors_aside(path: Path, file: LineFile) -> LineFile:

@@ -16,6 +16,7 @@ from agentgen_bench.evaluation.machine import HardwareJson, commit, hardware, to
 SESSIONS: Final = "sessions"  # the key in the manifest
 MADE: Final = "made"  # the key in results and an entry's metadata
 MARK_EVERY_S = 60.0  # a session that is killed has lasted as long as its last mark says
+MOST_S = 10**10  # of a session: 317 years are none
 FIELDS = ("started", "seconds", "hardware", "commit")
 
 
@@ -102,11 +103,13 @@ def made(sessions: Sequence[SessionJson]) -> MadeJson | None:
 def _is_session(value: Any) -> bool:
     if not isinstance(value, dict) or not all(name in value for name in FIELDS):
         return False
-    seconds, named = value["seconds"], value["commit"]
+    seconds, named, machine = value["seconds"], value["commit"], value["hardware"]
     return (
         isinstance(value["started"], str)
         and isinstance(seconds, int | float)
         and not isinstance(seconds, bool)
-        and isinstance(value["hardware"], dict)
+        and 0 <= seconds <= MOST_S
+        and isinstance(machine, dict)
+        and isinstance(machine.get("gpus", []), list)
         and (named is None or isinstance(named, str))
     )

@@ -46,7 +46,7 @@ def trajectory(episode: Episode, source: Source) -> Json:
     """Return an episode as one ATIF document.
 
     Raises:
-        RunError: the episode is recorded without its texts.
+        RunError: the episode is recorded without its texts, or without where its tasks begin.
     """
     if episode.first_sections is None or any(step.sections is None for step in episode.steps):
         raise RunError(
@@ -55,6 +55,8 @@ def trajectory(episode: Episode, source: Source) -> Json:
         )
     config = source.config
     seen = list(histories(episode))
+    if len(seen) < len(episode.steps):
+        raise RunError(f"{source.name}: seed {episode.seed} is of a record that does not say where its tasks begin")
     steps: list[Json] = [{"step_id": 1, "source": "user", "message": encodable(_asked(episode, seen, config))}]
     steps += [_step(i, step, seen[i], source) for i, step in enumerate(episode.steps)]
     return {

@@ -44,7 +44,7 @@ def every_eval_ever_files(source: Source, date: str | None = None) -> dict[str, 
     record = _record(source, results(episodes), str(int(moment(date).timestamp())))
     text = json.dumps(record, indent=2, allow_nan=False).encode() + b"\n"
     developer, _, model = _model_id(source).rpartition("/")
-    name = uuid.uuid5(uuid.NAMESPACE_URL, canonical_json(record))
+    name = uuid.uuid5(uuid.NAMESPACE_URL, encodable(canonical_json(record)))
     return {f"data/agentgen-bench/{slug(developer)}/{slug(model)}/{name}.json": text}
 
 

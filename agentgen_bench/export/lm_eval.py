@@ -66,7 +66,7 @@ def lm_eval_files(source: Source, date: str | None = None) -> dict[str, bytes]:
         date: when it was evaluated, ISO 8601 (default: what the source records; else the files are "undated").
 
     Raises:
-        RunError: nothing is recorded.
+        RunError: nothing is recorded, or an episode of a setting that the run does not play.
         SpecError: `date` is no date.
     """
     episodes, samples = _read(source)
@@ -92,6 +92,8 @@ def _read(source: Source) -> tuple[list[Episode], dict[str, list[tuple[tuple[int
     samples: dict[str, list[tuple[tuple[int, int], Sample]]] = {}
     for episode in source.episodes():
         key, seed, repeat = episode.key
+        if key not in source.planned:
+            raise RunError(f"{source.name} holds an episode of {setting_label(episode.spec)}, which it does not play")
         samples.setdefault(key, []).append(((seed, repeat), _sample(episode, config, gen_kwargs)))
         episodes.append(episode.compact())
     if not episodes:
@@ -297,4 +299,4 @@ def _line(sample: NumberedSample) -> bytes:
 
 
 def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(encodable(text).encode()).hexdigest()

@@ -32,8 +32,13 @@ def task_names(specs: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def slug(text: str) -> str:
-    """Return a text as lower-case words joined by underscores."""
-    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    """Return a text as lower-case words of a-z and 0-9 joined by underscores, `unnamed` where it has none of these.
+
+    Examples:
+        >>> slug("Qwen3-4B"), slug("模型")
+        ('qwen3_4b', 'unnamed')
+    """
+    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_") or "unnamed"
 
 
 def moment(text: str) -> datetime:

@@ -42,7 +42,7 @@ def _pyarrow() -> ModuleType:
 def _bytes(pyarrow: ModuleType, table: Table, metadata: dict[str, str]) -> bytes:
     types = {"string": pyarrow.string(), "bool": pyarrow.bool_(), "int": pyarrow.int64(), "float": pyarrow.float64()}
     schema = pyarrow.schema([(name, types[kind]) for name, kind in table.columns], metadata=metadata)
-    columns = list(zip(*table.rows, strict=True))
+    columns = list(zip(*table.rows, strict=True)) or [()] * len(table.columns)
     arrays = [
         pyarrow.array([_cell(cell) for cell in column], types[kind])
         for column, (_, kind) in zip(columns, table.columns, strict=True)

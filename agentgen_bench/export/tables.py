@@ -213,8 +213,7 @@ def _run_rows(source: Source, episodes: list[Episode]) -> Iterator[tuple[Cell, .
     """Yield a row per score of reliability, cost, interface, horizon and robustness."""
     for one in run_scores(episodes):
         env_id, spec = (None, None) if one.spec is None else (str(one.spec["env_id"]), canonical_json(one.spec))
-        n_episodes = sum(score.n for score in one.scores[:1])
-        subject = (one.section, one.setting, env_id, spec, n_episodes)
+        subject = (one.section, one.setting, env_id, spec, one.episodes)
         yield from _rows_of(source, subject, scores_json(one.scores))
 
 

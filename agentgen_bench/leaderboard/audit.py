@@ -97,8 +97,16 @@ def trust(path: Path, records: Iterable[Record]) -> Trust:
 
 
 def trust_of(name: str, now: Mapping[str, str], records: Iterable[Record]) -> Trust:
-    """Return how far to trust the entry of a name whose files have these digests."""
-    events = {record.event for record in records if record.entry == name and record.digests == now}
+    """Return how far to trust the entry of a name whose files have these digests.
+
+    A removal ends what was recorded before it: files that come back are as new ones.
+    """
+    events: set[Event] = set()
+    for record in records:
+        if record.entry == name and record.event == "removed":
+            events.clear()
+        elif record.entry == name and record.digests == now:
+            events.add(record.event)
     if "rerun" in events:
         return "rerun"
     if "verified" not in events:

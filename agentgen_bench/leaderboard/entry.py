@@ -98,7 +98,7 @@ def slug(name: str) -> str:
     """
     text = re.sub(r"[^A-Za-z0-9.+-]+", "-", name).strip("-.")
     if not text:
-        raise EntryError(f"{name!r} holds no letter or digit to name a folder by")
+        raise EntryError(f"{name!r} holds none of a to z and 0 to 9, which the entry's folder is named by; add some")
     return text
 
 

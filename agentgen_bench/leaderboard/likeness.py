@@ -183,7 +183,8 @@ def oracle_notes(
     A board without an entry of the oracle has none to compare with.
 
     Args:
-        contestants: all entries of the board.
+        contestants: all entries of the board, in the order in which they came to it: the first that says to be the
+            oracle's is taken for it, whatever day a later one says to be of.
         compared: what `as_oracle` finds, or found before.
     """
     oracle = next((each for each in contestants if each.kind == ORACLE), None)

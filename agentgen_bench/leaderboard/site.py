@@ -190,7 +190,7 @@ class _Setting:
             for step in episode.steps
         ]
         record = {"task": episode.task, "level": episode.level_id, "ending": episode.ending, "steps": steps}
-        line = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+        line = json.dumps(record, separators=(",", ":"))  # ASCII only: a completion may hold lone surrogates
         self._packed.append(self._packer.compress(line.encode() + b"\n"))
 
     def script(self, number: int) -> str:

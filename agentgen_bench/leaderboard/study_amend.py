@@ -6,11 +6,10 @@ from pathlib import Path
 
 from agentgen_bench.errors import EntryError
 from agentgen_bench.evaluation.protocol import load_protocol
-from agentgen_bench.leaderboard.rerun import check_levels
 from agentgen_bench.leaderboard.study_entry import read_study_metadata
 from agentgen_bench.leaderboard.study_folder import read_study_folder
 from agentgen_bench.leaderboard.study_fresh import all_fresh_episodes, drawn_protocol
-from agentgen_bench.leaderboard.study_records import episodes_at, run_episodes
+from agentgen_bench.leaderboard.study_records import episodes_at, run_episodes, study_suite
 from agentgen_bench.leaderboard.study_verify import all_episodes, score_files
 from agentgen_bench.scores.base import Interval
 from agentgen_bench.scores.comparison import compare
@@ -39,6 +38,7 @@ def rerun_study_note(path: Path, study: Path, elsewhere: Path | None = None) -> 
     """
     protocol = load_protocol(path.parent.name)
     metadata = read_study_metadata(path, protocol)
+    suite = study_suite(protocol, metadata)
     _, runs = read_study_folder(study)
     shared = [name for name in metadata.study.folders if name in runs]
     if not shared:
@@ -47,11 +47,10 @@ def rerun_study_note(path: Path, study: Path, elsewhere: Path | None = None) -> 
     with tempfile.TemporaryDirectory(prefix="agentgen-bench-") as folder:
         for name in shared:
             run = runs[name]
-            if run.plan.suite_hash != protocol.suite.hash or not run.is_complete:
-                raise EntryError(f"{run.path} is not a complete run of {protocol.name}")
+            if run.plan.suite_hash != suite.hash or not run.plan.plays_all_of(suite) or not run.is_complete:
+                raise EntryError(f"{run.path} is not a complete run of {protocol.name} as it is")
             file = episodes_at(path, name, metadata, elsewhere or Path(folder))
             claimed = list(run_episodes(file, name, metadata, protocol))
-            check_levels(claimed, run)
             actions = {episode.key: [step.action for step in episode.steps] for episode in run.episodes}
             equal = sum(actions.get(one.key) == [step.action for step in one.steps] for one in claimed)
             difference = compare(claimed, run.episodes).difference

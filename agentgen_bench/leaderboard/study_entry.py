@@ -40,6 +40,7 @@ from agentgen_bench.scores.study import Study, study_from_data
 MAX_RUNS = 64
 MAX_ENTRY_BYTES = 8 * 1024 * 1024  # of episodes in the repository; what is larger lies elsewhere
 KIND = "study"
+OWN = ("name", "model", "content_hash")  # of a policy's description; all else is common to a study's runs
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _EPISODES = re.compile(rf"episodes-({_RUN.pattern})\.jsonl\.gz")
 _FRESH = re.compile(rf"fresh-({_RUN.pattern})\.jsonl\.gz")
@@ -49,7 +50,7 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 class RunFile(NamedTuple):
     """What the metadata says of a run: its policy's own part, its weights, and the file of its episodes."""
 
-    policy: Mapping[str, Any]  # what of the description is not common to all: name, content_hash
+    policy: Mapping[str, Any]  # what of the description is not common to all: `OWN`
     weights: str
     sha256: str
     bytes: int
@@ -215,8 +216,9 @@ def _run_file(value: Any, where: str) -> RunFile:
         raise EntryError(f"{where} needs the keys {', '.join(RunFile._fields)}")
     _check_hash(value["weights"], f"{where}: weights")
     _check_file(value, where)
-    if not isinstance(value["policy"], dict):
-        raise EntryError(f"{where}: policy is no table of names and values")
+    if not isinstance(value["policy"], dict) or not set(value["policy"]) <= set(OWN):
+        # Whatever else stood here would win over the policy that is common to all, by which decoding is checked.
+        raise EntryError(f"{where}: its policy is no table of {', '.join(OWN)}; all else is common to the study's runs")
     return RunFile(**value)
 
 

@@ -13,14 +13,14 @@ from agentgen_bench.evaluation.protocol import Protocol, is_protocol, load_proto
 from agentgen_bench.evaluation.training import Origin
 from agentgen_bench.leaderboard.entry import slug
 from agentgen_bench.leaderboard.study_chain import chain_problems
-from agentgen_bench.leaderboard.study_entry import fresh_roles_problems
+from agentgen_bench.leaderboard.study_entry import OWN, fresh_roles_problems
 from agentgen_bench.leaderboard.study_records import origin_from_json
 from agentgen_bench.leaderboard.study_verify import decoding_problems
 from agentgen_bench.leaderboard.submit import PRIVATE, run_problems
 from agentgen_bench.scores.study import Study, StudyRun, read_study
+from agentgen_bench.yaml_text import study_text
 
 STUDY = "scores.yaml"  # in a study's folder
-OWN = ("name", "model", "content_hash")  # of a policy's description; all else is common to a study
 
 
 class StudySubmission(NamedTuple):
@@ -151,10 +151,9 @@ def first_run(path: Path) -> Path:
 def _roles(path: Path) -> tuple[Path, Study]:
     """Return the file that names a study's runs, and what it says."""
     file = path / STUDY if path.is_dir() else path
+    text = study_text(file, EntryError)
     try:
-        return file, read_study(file.read_text(encoding="utf-8"), str(file))
-    except OSError as error:
-        raise EntryError(f"cannot read the study {file}: {error.strerror}") from None
+        return file, read_study(text, str(file))
     except ScoreError as error:
         raise EntryError(str(error)) from None
 

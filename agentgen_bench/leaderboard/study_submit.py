@@ -1,7 +1,6 @@
 """Making a study's entry from its folder: refused, with every reason, where it is not what its protocol asks for."""
 
 import hashlib
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from agentgen_bench.leaderboard.study_chain import trimmed
 from agentgen_bench.leaderboard.study_entry import (
     KIND,
     MAX_ENTRY_BYTES,
+    OWN,
     FreshFile,
     FreshRuns,
     RunFile,
@@ -29,7 +29,6 @@ from agentgen_bench.leaderboard.study_entry import (
     study_metadata_from_json,
 )
 from agentgen_bench.leaderboard.study_folder import (
-    OWN,
     StudySubmission,
     common_policy,
     read_study_submission,
@@ -39,7 +38,7 @@ from agentgen_bench.leaderboard.study_fresh import all_fresh_episodes, drawn_pro
 from agentgen_bench.leaderboard.study_readme import study_readme
 from agentgen_bench.leaderboard.study_records import check_address, write_episodes, write_origins
 from agentgen_bench.leaderboard.study_verify import all_episodes, score_files, verify_study
-from agentgen_bench.leaderboard.submit import name_problems
+from agentgen_bench.leaderboard.submit import name_problems, put_in_place
 from agentgen_bench.leaderboard.verify import json_text
 
 Elsewhere = tuple[str, Path]  # the address at which episodes will lie, and the folder to write them into
@@ -92,7 +91,7 @@ def submit_study(
         verification = verify_study(new, protocol=protocol, workers=workers, on_replayed=on_replayed, elsewhere=files)
         if not verification.holds:
             raise EntryError(f"{path} does not hold: " + "; ".join(verification.problems))
-        shutil.move(new, target)
+        put_in_place(new, target)
     return target
 
 

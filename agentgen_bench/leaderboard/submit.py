@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -100,8 +99,20 @@ def submit(
         verification = verify(made, suite=submission.suite, workers=workers, on_replayed=on_replayed)
         if not verification.holds:
             raise EntryError(f"{run_path} does not hold: " + "; ".join(verification.problems))
-        shutil.move(made, target)
+        put_in_place(made, target)
     return target
+
+
+def put_in_place(made: Path, target: Path) -> None:
+    """Give a finished entry its name, on the same file system; raises EntryError where it cannot, or is taken by now.
+
+    `shutil.move` would put it inside the entry that another process has just put there.
+    """
+    try:
+        made.rename(target)
+    except OSError as error:
+        why = "exists by now; entries are never overwritten" if target.exists() else f"cannot be made: {error.strerror}"
+        raise EntryError(f"{target} {why}") from None
 
 
 class Submission(NamedTuple):
@@ -164,8 +175,7 @@ def run_problems(run: Run, suite: Suite) -> list[str]:
         problems.append(
             f"it was made with another version of {suite.name} (hash {run.plan.suite_hash}); evaluate again"
         )
-    planned = [(cell.spec, cell.seeds) for cell in run.plan.cells]
-    if planned != [(cell.spec, cell.seeds) for cell in suite.cells]:
+    if not run.plan.plays_all_of(suite):
         problems.append(f"its plan is not {suite.name} as it is; evaluate without --limit and without other knobs")
         return problems
     missing = sorted(expected_levels(suite, run.plan.repeats).keys() - {episode.key for episode in run.episodes})

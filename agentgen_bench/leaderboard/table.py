@@ -160,8 +160,8 @@ def _board(suite: str, entries: Sequence[_Read], order: Mapping[str, int], kept:
 def _noted(entries: Sequence[_Read], order: Mapping[str, int], kept: Kept) -> list[Row]:
     """Return the rows with what their courses say about each other; the one recorded first is nobody's copy."""
     compared = {each.row.entry: _contestant(each.path, each.row.metadata, kept, each.digest) for each in entries}
-    oracle = oracle_notes(list(compared.values()), kept.as_oracle)
     first = sorted(compared, key=lambda name: (order.get(name, len(order)), name))
+    oracle = oracle_notes([compared[name] for name in first], kept.as_oracle)
     place = {name: i for i, name in enumerate(first)}
     found = []
     for each in entries:

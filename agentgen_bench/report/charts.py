@@ -31,7 +31,7 @@ text { font-family: system-ui, sans-serif; }
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One success rate in [0, 1] with its interval, to be drawn in a panel."""
+    """One success rate in [0, 1] with its interval, to be drawn in a panel; one without has all three the same."""
 
     x: str
     series: str
@@ -185,7 +185,8 @@ def _joined(at: Sequence[tuple[float, Point]], k: int, axis: Axis) -> str:
 
 
 def _dot(x: float, point: Point, k: int, axis: Axis) -> str:
-    title = f"{point.series}, {point.x}: {100 * point.value:.1f} % ({100 * point.low:.1f} - {100 * point.high:.1f})"
+    interval = "" if point.low == point.high else f" ({100 * point.low:.1f} - {100 * point.high:.1f})"
+    title = f"{point.series}, {point.x}: {100 * point.value:.1f} %{interval}"
     return (
         f'<g class="c{k % N_COLOURS}"><title>{shown(title)}</title>'
         f'<line class="whisker" x1="{x:.1f}" x2="{x:.1f}" y1="{_y(point.low, axis):.1f}" '

@@ -162,7 +162,8 @@ def _repeats_in_vain(episode: Episode, states: Sequence[str]) -> bool:
 
 
 def _loops(episode: Episode, states: Sequence[str]) -> bool:
-    moves = Counter((step.action, state) for step, state in zip(episode.steps, states, strict=False))
+    pairs = zip(episode.steps, states, strict=False)
+    moves = Counter((step.action, state) for step, state in pairs if step.action is not None)
     return any(times >= LOOP_VISITS for times in moves.values())
 
 

@@ -58,11 +58,14 @@ def _mean(rates: Sequence[float], draws: npt.NDArray[np.float64], levels: int) -
 def harness_difference(a: Mapping[str, Iterable[Episode]], b: Mapping[str, Iterable[Episode]]) -> Score:
     """Return how much more B's grid solves than A's, as the mean over harnesses and families, paired by level.
 
-    Both have the same harnesses. Where all redraws agree there is no interval.
+    Both have the same harnesses. Where all redraws agree there is no interval; it is undefined where the runs, begun
+    and not finished, have no family of which all played a level in common.
     """
     runs = {(side, name): played for side, grid in (("a", a), ("b", b)) for name, played in grid.items()}
     sampled = sample({f"{side} {name}": played for (side, name), played in runs.items()}, family).runs
     families = [name for name in next(iter(sampled.values())).rates if all(name in r.rates for r in sampled.values())]
+    if not families:
+        return undefined("difference", "there is no family of which all runs of both grids have played the same level")
     signs = {run: 1 if run.startswith("b ") else -1 for run in sampled}
     cells = [(signs[run], rates, name) for run, rates in sampled.items() for name in families]
     value = sum(sign * rates.rates[name] for sign, rates, name in cells) / (len(a) * len(families))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from agentgen_bench.episodes import Episode
+from agentgen_bench.episodes import MAX_COUNT, Episode
 from agentgen_bench.scores.base import Interval, Score, level_key, undefined
 from agentgen_bench.scores.bootstrap import percentile_interval, resampled
 from agentgen_bench.scores.success import succeeded
@@ -35,7 +35,7 @@ def distance(episode: Episode) -> int | None:
     """Return the exact number of actions from the level's start to the goal; None where it is not known."""
     for key in EXACT_DISTANCES:
         value = episode.analysis.get(key)
-        if isinstance(value, (int, float)) and value > 0:
+        if isinstance(value, (int, float)) and 1 <= value <= MAX_COUNT:
             return round(value)
     return None
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypedDict
 
 from agentgen_bench.episodes import Episode
-from agentgen_bench.scores.base import Interval, Score, ScoreJson, level_key, mean, scores_json
+from agentgen_bench.scores.base import Interval, Score, ScoreJson, mean, scores_json
 from agentgen_bench.scores.bootstrap import (
     Clusters,
     difference_interval,
@@ -19,7 +19,7 @@ from agentgen_bench.scores.bootstrap import (
     wilson,
 )
 from agentgen_bench.scores.levels import pack_of
-from agentgen_bench.scores.packs import pack_rows, pack_scores, twin_of, writing_tokens
+from agentgen_bench.scores.packs import by_pack, pack_rows, pack_scores, twin_of, writing_tokens
 
 # Means over the settings that keep a context: of different tasks, but for `ralph_effect`; tokens are of all of them.
 OVERALL = (
@@ -105,12 +105,8 @@ def _gains(
 
 
 def _tokens(episodes: Sequence[Episode]) -> Values:
-    """Return by level the tokens that writing took in a pack, on average over the times that it was played."""
-    spent: dict[str, list[float]] = {}
-    for episode in episodes:
-        if episode.ending != "error":
-            spent.setdefault(level_key(episode), []).append(writing_tokens(episode))
-    return {level: mean(totals) for level, totals in sorted(spent.items())}
+    """Return by level, levels sorted, the tokens that writing took in a pack."""
+    return dict(sorted(by_pack(episodes, writing_tokens).items()))
 
 
 def _over_settings(name: str, settings: Sequence[Values], bound: Bound) -> Score:

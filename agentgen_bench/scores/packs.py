@@ -1,7 +1,7 @@
 """From recorded packs to the scores of long life cycles: what `scores/lifecycle.py` defines, per setting."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from agentgen_bench.episodes import Episode, Step
@@ -147,14 +147,32 @@ def twin_of(key: str, packs: Iterable[str]) -> str | None:
 
 def _memory(key: str, episodes: Sequence[Episode]) -> Iterator[Score]:
     """Yield the share of contexts that could not be read, per pack, and the tokens that writing costs in a pack."""
-    whole = [episode for episode in episodes if episode.ending != "error"]
-    unread = [mean([not step.is_action_valid for step in updates]) for one in whole if (updates := _updates(one))]
+    unread = list(by_pack(episodes, _unread).values())
     if unread:
         yield mean_over_packs("unread_contexts", unread, stream("scores", "packs", "memory", key))
-    tokens = [float(writing_tokens(one)) for one in whole]
+    tokens = list(by_pack(episodes, writing_tokens).values())
     if any(tokens):
         interval = ratio_interval(tokens, [1] * len(tokens), stream("scores", "packs", "memory", key))
         yield Score("memory_tokens", mean(tokens), *interval, n=len(tokens))
+
+
+def by_pack(episodes: Sequence[Episode], value: Callable[[Episode], float | None]) -> dict[str, float]:
+    """Return by level, in the order of the episodes, the mean of a value over the times that the pack was played.
+
+    Crashed episodes count for nothing, nor do those without a value.
+    """
+    packs: dict[str, list[float]] = {}
+    for episode in episodes:
+        found = None if episode.ending == "error" else value(episode)
+        if found is not None:
+            packs.setdefault(level_key(episode), []).append(found)
+    return {level: mean(values) for level, values in packs.items()}
+
+
+def _unread(episode: Episode) -> float | None:
+    """Return the share of a pack's contexts that could not be read; None where it asks for none."""
+    updates = _updates(episode)
+    return mean([not step.is_action_valid for step in updates]) if updates else None
 
 
 def _updates(episode: Episode) -> list[Step]:
@@ -183,12 +201,15 @@ def writing_places(episode: Episode) -> list[int]:
 
 
 def pack_rows(episodes: Sequence[Episode]) -> dict[str, list[float]]:
-    """Return by level the mean score at each position, over the times that the pack was played."""
+    """Return by level the mean score at each position, over the times that the pack was played.
+
+    A task that a record does not hold has not been begun: it scores 0, as all of a crashed pack do.
+    """
     played: dict[str, list[tuple[float, ...]]] = {}
     for episode in episodes:
         played.setdefault(level_key(episode), []).append(task_scores(episode))
     size = max((len(row) for rows in played.values() for row in rows), default=0)
     return {
-        level: [mean(row[k] if row else 0.0 for row in rows) for k in range(size)]
+        level: [mean(row[k] if k < len(row) else 0.0 for row in rows) for k in range(size)]
         for level, rows in sorted(played.items())
     }

@@ -24,6 +24,7 @@ class RunScores(NamedTuple):
     section: str  # a key of PER_SETTING, horizon or robustness
     setting: str
     spec: Mapping[str, Any] | None  # None where several settings stand together
+    episodes: int  # of the setting, or of all that stand together
     scores: tuple[Score, ...]
 
 
@@ -36,7 +37,7 @@ def run_scores(episodes: Iterable[Episode]) -> list[RunScores]:
     """
     settings = {key: group for key, group in by_setting(episodes).items() if "lifecycle" not in group[0].spec}
     found = [
-        RunScores(section, setting_label(group[0].spec), group[0].spec, tuple(scores_of(group, key)))
+        RunScores(section, setting_label(group[0].spec), group[0].spec, len(group), tuple(scores_of(group, key)))
         for section, scores_of in PER_SETTING.items()
         for key, group in settings.items()
     ]
@@ -80,7 +81,8 @@ def _horizons(settings: Mapping[str, Sequence[Episode]]) -> Iterator[RunScores]:
         if not any(distance(episode) for episode in group):
             continue
         spec = {name: value for name, value in group[0].spec.items() if name != "difficulty"}
-        yield RunScores("horizon", setting_label(spec), None, tuple(reach(group, stream("scores", "horizon", key))))
+        scores = tuple(reach(group, stream("scores", "horizon", key)))
+        yield RunScores("horizon", setting_label(spec), None, len(group), scores)
 
 
 def _robustness(settings: Mapping[str, Sequence[Episode]]) -> Iterator[RunScores]:
@@ -90,4 +92,4 @@ def _robustness(settings: Mapping[str, Sequence[Episode]]) -> Iterator[RunScores
         clean = settings.get(canonical_json({name: value for name, value in spec.items() if name != "faults"}))
         if "faults" in spec and clean is not None:
             scores = robustness(clean, group, stream("scores", "robustness", key))
-            yield RunScores("robustness", setting_label(spec), spec, scores)
+            yield RunScores("robustness", setting_label(spec), spec, len(group), scores)

@@ -152,9 +152,14 @@ def over_seeds(score: Score, formula: Callable[..., Score], policies: Sequence[P
         axes = np.array(rates).T, np.array(draws).transpose(1, 0, 2), np.array(slopes)
         lineages.append(Lineage(*axes))
     interval = widened(score.value, Interval(score.low, score.high), lineages)
-    if score.name == "success" and interval.low is not None and interval.high is not None:
+    if _is_share(score.name) and interval.low is not None and interval.high is not None:
         interval = Interval(max(0.0, interval.low), min(1.0, interval.high))  # Student's t knows no end of a share
     return replace(score.within(interval), over=LEVELS_AND_SEEDS)
+
+
+def _is_share(name: str) -> bool:
+    """Return whether a score is a mean of rates, which none above 1 or below 0 can be; `retention` can be above 1."""
+    return name in ("success", "average_accuracy") or name.startswith("success_")
 
 
 def _in_one(

@@ -47,7 +47,7 @@ from agentgen_bench.train.choices import SPEC_FIELDS, checked, sources
 from agentgen_bench.train.presets import Preset, load_preset
 from agentgen_bench.train.settings import Source, check_weight, is_weight, refuse_held_out_levels, to_json
 from agentgen_bench.train.study_values import as_list, as_mapping, as_name, only_keys, or_empty
-from agentgen_bench.yaml_text import plain_values
+from agentgen_bench.yaml_text import plain_values, study_text
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -207,13 +207,7 @@ def read_plan(path: Path) -> StudyPlan:
 
 def _read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Return the keys of a file, on top of those of the file that it names as its base; `above` rest on this one."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise SpecError(f"cannot read the study {path}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise SpecError(f"{path} is not YAML: {error}") from None
-    data = plain_values(text, str(path), f"it needs the keys {', '.join(KEYS)}", SpecError)
+    data = plain_values(study_text(path, SpecError), str(path), f"it needs the keys {', '.join(KEYS)}", SpecError)
     if not isinstance(data, Mapping):
         raise SpecError(f"{path} is not a study; it needs the keys {', '.join(KEYS)}")
     own = only_keys(data, KEYS, str(path))

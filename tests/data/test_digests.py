@@ -9,7 +9,8 @@ from agentgen_bench.cli import main
 from agentgen_bench.data.digests import parsed, record, recorded
 from agentgen_bench.data.download import RemoteFile, fetch_checked
 from agentgen_bench.data.webshop import SETS
-from agentgen_bench.errors import DataError, SpecError
+from agentgen_bench.errors import DataError, RunError, SpecError
+from agentgen_bench.evaluation.locks import lock_folder
 from tests.data.serve import served
 
 
@@ -72,6 +73,15 @@ def test_what_is_no_data_is_not_recorded(url, tmp_path):
     assert recorded(tmp_path / "here") == {}
 
 
+def test_a_download_is_alone_in_its_folder(url, tmp_path):
+    def look(path):
+        with pytest.raises(RunError, match="another process is writing to"):
+            lock_folder(path.parent)
+
+    fetched(url, tmp_path, check=look)
+    lock_folder(tmp_path / "here").close()
+
+
 def test_a_record_keeps_its_other_lines(tmp_path):
     record(tmp_path, "b", digest(b"b"))
     record(tmp_path, "a", digest(b"a"))
@@ -79,6 +89,9 @@ def test_a_record_keeps_its_other_lines(tmp_path):
     assert (tmp_path / "SHA256SUMS").read_text() == f"{digest(b'a')}  a\n{digest(b'c')}  b\n"
     (tmp_path / "SHA256SUMS").write_text("hello\n")
     with pytest.raises(DataError, match="line 1: 'hello' is not 64 hex digits"):
+        recorded(tmp_path)
+    (tmp_path / "SHA256SUMS").write_bytes(b"\xff\n")
+    with pytest.raises(DataError, match="line 1: '\ufffd' is not 64 hex digits"):
         recorded(tmp_path)
 
 

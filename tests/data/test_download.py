@@ -11,6 +11,7 @@ import pytest
 
 from agentgen_bench.data.download import RemoteFile, fetch, unpack
 from agentgen_bench.errors import DataError
+from tests.full_disk import files_of_at_most
 
 CONTENT = bytes(range(256)) * 2000
 
@@ -31,7 +32,7 @@ class Handler(BaseHTTPRequestHandler):
         start = 0
         if self.headers.get("Range") and self.headers.get("If-Range") == etag:
             start = int(self.headers["Range"].removeprefix("bytes=").rstrip("-"))
-        if start >= len(content):
+        if start >= len(content) or self.state["refuses"]:
             self.send_response(416)
             self.send_header("Content-Range", f"bytes */{len(content)}")
             self.send_header("Content-Length", "0")
@@ -57,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server():
     """Return the server's state, with its address under "url"."""
-    state = {"content": CONTENT, "etag": '"v1"', "breaks": 0, "ranges": []}
+    state = {"content": CONTENT, "etag": '"v1"', "breaks": 0, "refuses": False, "ranges": []}
     http = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, state))
     thread = Thread(target=http.serve_forever, daemon=True)
     thread.start()
@@ -113,6 +114,22 @@ def test_a_file_that_had_arrived_whole_is_not_fetched_again(server, tmp_path):
     assert path.read_bytes() == CONTENT
     fetch(RemoteFile(server["url"]), path, progress=None)
     assert server["ranges"] == [f"bytes={len(CONTENT)}-"]
+
+
+def test_a_server_that_refuses_every_range_is_named(server, tmp_path):
+    server["refuses"] = True
+    with pytest.raises(DataError, match=r"file\.bin: the server did not send all of the file in 5 attempts"):
+        fetch(RemoteFile(server["url"]), tmp_path / "file.bin", progress=None)
+
+
+def test_a_disk_that_fills_keeps_what_arrived_and_the_download_goes_on(server, tmp_path):
+    with (
+        files_of_at_most(100_000),
+        pytest.raises(DataError, match=r"file\.bin\.part: File too large; what arrived is kept"),
+    ):
+        fetch(RemoteFile(server["url"]), tmp_path / "file.bin", progress=None)
+    assert fetch(RemoteFile(server["url"]), tmp_path / "file.bin", progress=None).read_bytes() == CONTENT
+    assert server["ranges"][-1] is not None
 
 
 def test_a_file_that_is_there_but_wrong_is_fetched_again(server, tmp_path):
@@ -200,6 +217,25 @@ def test_a_damaged_archive_is_refused(tmp_path, damage):
     with pytest.raises(DataError, match="not a sound zip archive"):
         unpack(archive, tmp_path / "out", progress=None)
     assert not (tmp_path / "out" / "a.txt").exists()
+
+
+@pytest.mark.parametrize("place", range(60, 300, 20))
+def test_an_archive_with_a_wrong_byte_in_its_packed_data_is_refused(tmp_path, place):
+    archive = archive_of(tmp_path / "a.zip", {"a.txt": "".join(f"{number} is wholesome\n" for number in range(900))})
+    raw = bytearray(archive.read_bytes())
+    raw[place] ^= 0xFF
+    archive.write_bytes(raw)
+    with pytest.raises(DataError, match="not a sound zip archive"):
+        unpack(archive, tmp_path / "out", progress=None)
+    assert not (tmp_path / "out" / "a.txt").exists()
+
+
+def test_a_disk_that_fills_does_not_make_the_archive_a_damaged_one(tmp_path):
+    archive = archive_of(tmp_path / "a.zip", {"a.txt": "0" * 100_000})
+    with files_of_at_most(50_000), pytest.raises(DataError, match=r"cannot unpack .*a\.zip into .*out: File too large"):
+        unpack(archive, tmp_path / "out", progress=None)
+    unpack(archive, tmp_path / "out", progress=None)
+    assert (tmp_path / "out" / "a.txt").stat().st_size == 100_000
 
 
 def test_no_message_repeats_a_password_or_a_query(server, tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agentgen_bench.errors import DataError, SpecError
+from agentgen_bench.errors import DataError, RunError, SpecError
 from agentgen_bench.evaluation.folder import read_run
 from agentgen_bench.export.lm_eval import lm_eval_files
 from agentgen_bench.export.source import read_source
@@ -89,6 +89,19 @@ def test_the_task_hash_covers_every_sample(files, written):
     for task in TASKS:
         hashes = [s["doc_hash"] + s["prompt_hash"] + s["target_hash"] for s in samples_of(files, task)]
         assert written["task_hashes"][task] == hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+def test_an_episode_of_a_setting_that_is_not_played_is_named(talk):
+    source = read_source(talk)
+    with pytest.raises(RunError, match="talk holds an episode of Sokoban-lean easy test, which it does not play"):
+        lm_eval_files(replace(source, planned={}))
+
+
+def test_a_setting_that_is_no_utf_8_has_a_hash(talk):
+    source = read_source(talk)
+    odd = [replace(one, spec={**one.spec, "knobs": {"x": "\ud800"}}) for one in source.episodes()]
+    planned = dict.fromkeys((one.key[0] for one in odd), 6)
+    assert lm_eval_files(replace(source, planned=planned, episodes=lambda: iter(odd)))
 
 
 def test_without_a_date_nothing_is_dated(talk):

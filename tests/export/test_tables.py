@@ -12,7 +12,7 @@ from agentgen_bench.evaluation.folder import read_run
 from agentgen_bench.evaluation.plan import single_plan
 from agentgen_bench.evaluation.run import evaluate
 from agentgen_bench.export.csv_files import csv_bytes, csv_files
-from agentgen_bench.export.parquet import parquet_files
+from agentgen_bench.export.parquet import grid_parquet, parquet_files
 from agentgen_bench.export.source import read_source
 from agentgen_bench.export.tables import Table, tables
 from agentgen_bench.policies.scripted import RandomPolicy
@@ -56,6 +56,13 @@ def test_the_scores_are_those_of_results_json(talk):
     extra = [score for one in run_scores(read_run(talk).episodes) for score in one.scores]
     assert [row["score"] for row in rows[-len(extra) :]] == [score.name for score in extra]
     assert len(rows) == 2 + 2 + sum(len(setting["scores"]) for setting in found["settings"]) + len(extra)
+
+
+def test_the_scores_of_a_run_say_how_many_episodes_they_are_of(talk):
+    rows = read_csv(csv_files(read_source(talk))["scores.csv"])
+    of_repeats = [row for row in rows if row["scope"] == "reliability"]
+    assert {row["episodes"] for row in of_repeats} == {"6"}  # three levels, twice each
+    assert {row["n"] for row in of_repeats} == {"3"}
 
 
 def test_packs_have_their_scores(tmp_path):
@@ -102,6 +109,16 @@ def test_parquet_holds_the_same_rows_typed_and_unchanged(talk):
     assert [tuple(row.values()) for row in read.to_pylist()] == list(table.rows)
     assert str(read.schema.field("success").type) == "bool"
     assert json.loads(read.schema.metadata[b"agentgen_bench.policy"])["model"] == "lab/talker"
+
+
+def test_a_grid_whose_runs_share_nothing_is_a_table_without_rows(talk):
+    pytest.importorskip("pyarrow")
+    source = read_source(talk)
+    nothing = replace(source, name="begun", episodes=lambda: iter(()))
+    (content,) = grid_parquet("grid", [source, nothing]).values()
+    from pyarrow.parquet import read_table
+
+    assert read_table(BytesIO(content)).num_rows == 0
 
 
 def test_parquet_without_pyarrow_names_the_command_that_installs_it(talk, monkeypatch):

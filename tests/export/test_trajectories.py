@@ -77,6 +77,13 @@ def test_an_entry_without_texts_makes_no_trajectories(made, suite):
         atif_files(read_source(made, suite))
 
 
+def test_a_record_that_does_not_say_where_its_tasks_begin_makes_no_trajectory(talk):
+    source = read_source(talk)
+    old = replace(source, episodes=lambda: (replace(episode, tasks=()) for episode in source.episodes()))
+    with pytest.raises(RunError, match="seed 0 is of a record that does not say where its tasks begin"):
+        atif_files(old)
+
+
 def test_a_chat_line_is_an_episode_that_ends_with_the_last_answer(shown):
     lines = [json.loads(line) for line in chat_files(read_source(shown))["chat.jsonl"].splitlines()]
     episodes = list(read_episodes(shown / "episodes.jsonl"))
@@ -154,6 +161,17 @@ def test_a_prompt_or_a_sampling_that_there_cannot_be_is_an_error_that_names_it(t
             written(replace(source, prompt={**source.prompt, "colour": "red"}))
     with pytest.raises(DataError, match=r"the policy of talk has the sampling \[1\]; it takes an object of numbers"):
         every_eval_ever_files(replace(source, policy={**source.policy, "sampling": [1]}), "2026-01-31")
+
+
+def test_a_version_that_is_no_utf_8_makes_a_record(talk):
+    source = replace(read_source(talk), versions={"x": "\ud800"})
+    (content,) = every_eval_ever_files(source, "2026-01-31").values()
+    assert json.loads(content)["eval_library"]["additional_details"] == {"x": "\ud800"}
+
+
+def test_a_model_named_in_other_letters_has_a_folder_of_its_own(talk):
+    (name,) = every_eval_ever_files(replace(read_source(talk), model="模型"), "2026-01-31")
+    assert name.startswith("data/agentgen-bench/unknown/unnamed/")
 
 
 def test_without_a_date_there_is_no_record(talk):

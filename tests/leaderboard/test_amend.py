@@ -1,6 +1,7 @@
 """Rescoring and removal: what is recorded, what is refused, and what happens to trust."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,6 +74,15 @@ def test_a_removal_deletes_the_folder_and_keeps_reason_and_digests(recorded: Pat
     assert not recorded.exists()
     assert read_audit(board)[-1] == Record(DAY, "removed", entry_name(recorded), "trained on test levels", files)
     assert audit_problems(board) == []
+
+
+def test_a_removed_entry_that_comes_back_is_claimed_anew(recorded: Path, tmp_path: Path) -> None:
+    board, kept = recorded.parent.parent, Path(shutil.copytree(recorded, tmp_path / "kept"))
+    append(board, Record(DAY, "rerun", entry_name(recorded), "", digests(recorded)))
+    remove(recorded, "trained on test levels", DAY)
+    shutil.copytree(kept, recorded)
+    append(board, Record(DAY, "added", entry_name(recorded), "", digests(recorded)))
+    assert trust(recorded, read_audit(board)) == "claimed"
 
 
 def test_a_folder_that_is_gone_already_can_still_be_recorded(recorded: Path) -> None:

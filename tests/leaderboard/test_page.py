@@ -214,6 +214,19 @@ def test_the_site_holds_every_episode_as_it_is_recorded(
         ]
 
 
+def test_the_site_holds_an_answer_that_is_no_utf_8(leaderboards: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(leaderboards, tmp_path / "leaderboards"))
+    file = next(copy.glob("*/*__oracle")) / "episodes.jsonl.gz"
+    first, *others = map(json.loads, gzip.decompress(file.read_bytes()).splitlines())
+    first["steps"][0]["completion"] = "half a \ud83d"
+    file.write_bytes(gzip.compress("".join(f"{json.dumps(line)}\n" for line in (first, *others)).encode()))
+    write_site(tmp_path / "site", copy, read_boards(copy), [])
+    (script,) = (tmp_path / "site").glob("*/*__oracle/episodes-0.js")
+    packed = re.search(r'"([A-Za-z0-9+/=]*)"', script.read_text())[1]
+    record = json.loads(gzip.decompress(base64.b64decode(packed)).splitlines()[0])
+    assert record["steps"][0][1] == "half a \ud83d"
+
+
 def test_an_entry_that_did_not_change_is_not_written_again(leaderboards: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(leaderboards, tmp_path / "leaderboards"))
     written: list[str] = []

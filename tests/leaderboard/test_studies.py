@@ -15,6 +15,8 @@ import yaml
 
 from agentgen_bench.cli import main
 from agentgen_bench.errors import EntryError
+from agentgen_bench.evaluation.plan import limited
+from agentgen_bench.evaluation.run import evaluate
 from agentgen_bench.evaluation.training import Origin
 from agentgen_bench.leaderboard import likeness, pull_request, study_submit
 from agentgen_bench.leaderboard.audit import Record, append, audit_problems, read_audit, record_line
@@ -30,6 +32,8 @@ from agentgen_bench.leaderboard.study_unpack import unpack_study
 from agentgen_bench.leaderboard.study_verify import verify_study
 from agentgen_bench.leaderboard.submit import submit
 from agentgen_bench.leaderboard.table import read_boards
+from agentgen_bench.policies.scripted import RandomPolicy
+from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.scores.study import read_study
 from tests.full_disk import files_of_at_most
 from tests.leaderboard.studies import (
@@ -231,6 +235,24 @@ def test_a_study_that_lacks_something_is_refused_with_the_reason(study, tmp_path
     assert not (tmp_path / "board").exists()
 
 
+def test_a_study_whose_name_another_process_takes_meanwhile_leaves_that_entry_alone(study, tmp_path):
+    target = tmp_path / "board" / NAME / ENTRY
+
+    def take(_: object) -> None:
+        target.mkdir(exist_ok=True)
+        (target / "README.md").write_text("theirs")
+
+    with pytest.raises(EntryError, match="exists by now; entries are never overwritten"):
+        submit_study(study, CLAIMS, tmp_path / "board", workers=1, on_replayed=take)
+    assert [file.name for file in target.iterdir()] == ["README.md"]
+
+
+def test_a_study_in_another_encoding_is_one_line(study, tmp_path):
+    (study / "scores.yaml").write_bytes("study: größer\n".encode("latin-1"))
+    with pytest.raises(EntryError, match=r"cannot read the study .*scores\.yaml: 'utf-8' codec can't decode"):
+        submit_study(study, CLAIMS, tmp_path / "board", workers=1)
+
+
 def test_a_single_run_of_a_protocols_suite_is_no_entry(study, protocol, tmp_path):
     with pytest.raises(EntryError, match="transfer-smoke takes whole studies, not one run"):
         submit(
@@ -301,6 +323,10 @@ EPISODES = "episodes-on-sokoban-seed-0.jsonl.gz"
         (
             lambda e: edit_metadata(e, lambda d: d["runs"]["initial"].update(weights="0" * 64)),
             "initial has other weights than the metadata says",
+        ),
+        (
+            lambda e: edit_metadata(e, lambda d: d["runs"]["initial"]["policy"].update(sampling={"temperature": 0})),
+            "run initial: its policy is no table of name, model, content_hash; all else is common to the study's runs",
         ),
         (lambda e: edit_metadata(e, lambda d: d.update(extra=1)), "is not the metadata of a study: missing or unknown"),
         (lambda e: edit_metadata(e, lambda d: d.update(protocol_hash="0" * 64)), "was made with another protocol"),
@@ -470,16 +496,11 @@ def test_a_rerun_compares_run_by_run(entry, study):
     assert rerun_study_note(entry, study).startswith("rerun of 6 of 7 runs")
 
 
-def test_a_rerun_of_a_part_of_the_levels_is_refused(entry, study):
+def test_a_rerun_of_some_levels_is_no_rerun_of_a_study(entry, study, protocol):
     run = study / "runs" / "initial"
-    cells = json.loads((run / "manifest.json").read_text())["plan"]["cells"]
-    edit_json(run / "manifest.json", lambda d: [cell.update(seeds=cell["seeds"][:1]) for cell in d["plan"]["cells"]])
-    kept = {json.dumps([cell["spec"], cell["seeds"][0]]) for cell in cells}
-    lines = (run / "episodes.jsonl").read_text().splitlines(keepends=True)
-    episodes = [(json.loads(line), line) for line in lines]
-    left = [line for one, line in episodes if json.dumps([one["spec"], one["seed"]]) in kept]
-    (run / "episodes.jsonl").write_text("".join(left))
-    with pytest.raises(EntryError, match="runs/initial lacks 4 of the entry's 6 levels; evaluate --suite"):
+    shutil.rmtree(run)
+    evaluate(limited(protocol.plan_for(()), 1), RandomPolicy(), PromptConfig(), run, record_text=False)
+    with pytest.raises(EntryError, match="is not a complete run of transfer-smoke as it is"):
         rerun_study_note(entry, study)
 
 

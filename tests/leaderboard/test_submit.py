@@ -157,14 +157,27 @@ def test_an_entry_is_never_overwritten(run: Path, suite: Suite, tmp_path: Path) 
         submit(run, **CLAIMS, leaderboards=tmp_path, suite=suite, workers=1)
 
 
+def test_an_entry_that_another_process_makes_meanwhile_is_left_alone(run: Path, suite: Suite, tmp_path: Path) -> None:
+    target = tmp_path / "tiny-v1" / "20260131_Some-Lab__m"
+
+    def take(_: object) -> None:
+        target.mkdir(exist_ok=True)
+        (target / "README.md").write_text("theirs")
+
+    with pytest.raises(EntryError, match="exists by now; entries are never overwritten"):
+        submit(run, **CLAIMS, leaderboards=tmp_path, suite=suite, workers=1, on_replayed=take)
+    assert [file.name for file in target.iterdir()] == ["README.md"]
+
+
 @pytest.mark.parametrize(("name", "safe"), [("Qwen/Qwen3-4B", "Qwen-Qwen3-4B"), ("../../etc", "etc"), ("a b", "a-b")])
 def test_names_cannot_leave_their_folder(name: str, safe: str) -> None:
     assert slug(name) == safe
 
 
 def test_a_name_without_a_letter_is_refused() -> None:
-    with pytest.raises(EntryError, match="holds no letter or digit"):
-        slug("../..")
+    for name in ("../..", "日本研究所"):
+        with pytest.raises(EntryError, match=f"'{name}' holds none of a to z and 0 to 9, which the entry's folder"):
+            slug(name)
 
 
 def test_the_verbs_make_verify_and_show_an_entry(

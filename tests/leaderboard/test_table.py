@@ -10,12 +10,14 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+import yaml
 
 from agentgen_bench.errors import EntryError
 from agentgen_bench.evaluation.folder import read_run
-from agentgen_bench.evaluation.plan import limited, suite_plan
+from agentgen_bench.evaluation.plan import crossed, limited, suite_plan
 from agentgen_bench.evaluation.run import evaluate
 from agentgen_bench.export.boards import boards_csv
+from agentgen_bench.leaderboard import likeness
 from agentgen_bench.leaderboard.audit import (
     Record,
     append,
@@ -118,6 +120,27 @@ def test_a_submitter_cannot_write_trust_into_the_trail(board: Path, tmp_path: Pa
     assert "earlier records were changed or removed" in trail_problems(board, head)[0]
 
 
+def renamed(board: Path, entry: str, day: str, model: str, kind: str) -> None:
+    """Copy an entry under another name, day and kind of policy, and record its addition."""
+    source, target = board / "tiny-v1" / entry, board / "tiny-v1" / f"{day.replace('-', '')}_us__{model}"
+    shutil.copytree(source, target)
+    metadata = yaml.safe_load((source / "metadata.yaml").read_text())
+    metadata |= {"date": day, "model": model, "policy": {**metadata["policy"], "kind": kind}}
+    (target / "metadata.yaml").write_text(yaml.safe_dump(metadata))
+    append(board, Record("2026-02-04", "added", entry_name(target), "", digests(target)))
+
+
+def test_the_oracle_is_the_one_that_came_first_not_one_of_an_earlier_day(
+    board: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(likeness, "best_solutions", lambda spec, seed: None)
+    copy = Path(shutil.copytree(board, tmp_path / "board"))
+    renamed(copy, "20260201_us__oracle", "2026-02-04", "learner", "transformers")
+    renamed(copy, "20260201_us__noop", "2026-01-02", "decoy", "oracle")
+    notes = {row.metadata.model: row.notes for row in read_boards(copy)[0].rows}
+    assert any(note.startswith("plays as the oracle in 100 % of the episodes") for note in notes["learner"])
+
+
 def test_a_line_that_is_no_record_is_refused(tmp_path: Path) -> None:
     (tmp_path / "audit.jsonl").write_text('{"event": "praised"}\n')
     with pytest.raises(EntryError, match="line 1 is not an audit record"):
@@ -130,15 +153,19 @@ def test_a_rerun_with_the_same_actions_is_noted_as_such(board: Path, suite: Suit
     assert note == "rerun with the same actions in 8 of 8 episodes"
 
 
-def test_a_rerun_of_a_part_of_the_suite_is_no_rerun(board: Path, suite: Suite, tmp_path: Path) -> None:
-    evaluate(limited(suite_plan(suite), 1), OraclePolicy(), PromptConfig(), tmp_path / "again")
-    with pytest.raises(EntryError, match="lacks 6 of the entry's 8 levels; evaluate --suite tiny-v1 without --limit"):
-        rerun_note(board / "tiny-v1" / "20260201_us__oracle", read_run(tmp_path / "again"), suite)
-
-
 def test_a_rerun_that_comes_out_otherwise_is_no_rerun(board: Path, suite: Suite, tmp_path: Path) -> None:
     evaluate(suite_plan(suite), NoopPolicy(), PromptConfig(), tmp_path / "again")
     with pytest.raises(EntryError, match="same actions in 0 of 8 episodes, and success differs"):
+        rerun_note(board / "tiny-v1" / "20260201_us__oracle", read_run(tmp_path / "again"), suite)
+
+
+@pytest.mark.parametrize("spec", [None, {"richness": ["lean"]}])
+def test_a_rerun_of_a_part_of_the_suite_is_no_rerun(
+    spec: dict[str, list[str]] | None, board: Path, suite: Suite, tmp_path: Path
+) -> None:
+    plan = limited(suite_plan(suite), 1) if spec is None else crossed(suite_plan(suite), **spec)
+    evaluate(plan, OraclePolicy(), PromptConfig(), tmp_path / "again")
+    with pytest.raises(EntryError, match=r"is not a complete run of tiny-v1 as it is; .* without --limit"):
         rerun_note(board / "tiny-v1" / "20260201_us__oracle", read_run(tmp_path / "again"), suite)
 
 

@@ -1,5 +1,7 @@
 """Rule-based failure modes."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 
@@ -53,6 +55,11 @@ def test_the_same_action_in_the_same_state_for_the_third_time_is_a_loop() -> Non
     there_and_back = [seen("right", "b"), seen("left", "a")]
     assert failures(shown(there_and_back * 3, first="a")).loop
     assert not failures(shown(there_and_back * 2, first="a")).loop
+
+
+def test_answers_without_an_action_are_unparsed_and_no_loop() -> None:
+    got = failures(shown([replace(seen("", "a"), action=None, parse_reason="empty")] * 4, first="a"))
+    assert (got.unparsable, got.repeated_action, got.loop) == (True, False, False)
 
 
 def test_distractors_drawn_anew_do_not_hide_a_loop() -> None:

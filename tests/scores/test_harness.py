@@ -88,3 +88,10 @@ def test_two_grids_differ_by_the_mean_over_harnesses():
     assert 0 < difference.low < 0.375
     assert harness_difference(b, a).value == -0.375
     assert harness_difference(a, a).low is None
+
+
+def test_two_grids_whose_runs_share_no_family_differ_by_nothing_that_is_known():
+    grid = {"x": played({"x": [0]})["x"], "y": played({"y": [0]}, "WebShop")["y"]}
+    difference = harness_difference(grid, grid)
+    assert difference.value is None
+    assert difference.reason == "there is no family of which all runs of both grids have played the same level"

@@ -98,6 +98,11 @@ def test_one_task_again_and_again_has_an_effect_of_its_own_name() -> None:
     assert (scores.effect.name, scores.effect.value) == ("ralph_effect", 1.0)
 
 
+def test_a_task_that_was_never_begun_scores_nothing() -> None:
+    (scores,) = pack_scores([[pack(0, 1, 1, 1, 1), pack(1, 1, 1)]])
+    assert [score.value for score in scores.curve] == [1.0, 1.0, 0.5, 0.5]
+
+
 def written(seed: int, is_read: bool, tokens: int) -> Episode:
     steps = tuple(step(valid=valid, completion_tokens=tokens) for valid in (True, is_read, True))
     tasks = (TaskRecord(0, 0.0, False, ""), TaskRecord(2, 1.0, True))
@@ -112,6 +117,13 @@ def test_what_memory_costs_and_how_much_of_it_could_not_be_read() -> None:
     assert (unread.name, unread.value, unread.n) == ("unread_contexts", 0.5, 2)
     assert (tokens.name, tokens.value, tokens.n) == ("memory_tokens", 20.0, 2)
     assert [score.name for score in scores.scores[-2:]] == ["unread_contexts", "memory_tokens"]
+
+
+def test_what_memory_costs_is_a_mean_over_packs_however_often_each_was_played() -> None:
+    once = [written(seed, seed < 2, 10 + 10 * seed) for seed in range(4)]
+    again = [replace(one, repeat=repeat) for one in once for repeat in range(1, 9)]
+    (few,), (many,) = pack_scores([once]), pack_scores([[*once, *again]])
+    assert few.memory == many.memory  # the same again says nothing new of other packs
 
 
 def test_training_changes_effect_and_gain_on_the_same_packs() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from agentgen_bench.scores.base import Score
 from agentgen_bench.scores.bootstrap import wilson
 from agentgen_bench.scores.cost import budget_curve, success_within, tokens_per_success
-from agentgen_bench.scores.horizon import Reach, reach
+from agentgen_bench.scores.horizon import Reach, distance, reach
 from agentgen_bench.scores.reliability import consistency, pass_hat_k, repeat_counts
 from agentgen_bench.scores.run_scores import run_scores
 from agentgen_bench.scores.study import Study, StudyRun
@@ -135,11 +135,16 @@ def test_an_unknown_distance_is_left_out_and_counted() -> None:
     assert horizon.left_out == ("2 episodes whose distance is not known",)
 
 
+@pytest.mark.parametrize("length", [0.3, 0, -2, 10**20])
+def test_what_is_no_number_of_actions_is_no_distance(length: float) -> None:
+    assert distance(episode(analysis={"optimal_moves": length})) is None
+
+
 def test_a_run_has_what_its_records_allow() -> None:
     assert run_scores(cell(2, 5)) == []
     repeated = [episode(seed == 0, seed=seed, repeat=repeat) for seed in range(4) for repeat in range(2)]
     (one,) = run_scores(repeated)
-    assert (one.section, one.setting) == ("reliability", "Sokoban-base easy train")
+    assert (one.section, one.setting, one.episodes) == ("reliability", "Sokoban-base easy train", 8)
     assert [score.name for score in one.scores] == ["pass^2", "consistency"]
     assert run_scores([episode(seed=1, repeat=r, interface="opaque", lifecycle="pack-4") for r in (0, 1)]) == []
 
@@ -149,6 +154,7 @@ def test_the_horizon_stands_over_all_difficulties_of_a_family() -> None:
     hard = [episode(k < 1, seed=k, difficulty="hard", analysis={"optimal_moves": 8}) for k in range(4)]
     (one,) = run_scores([*easy, *hard])
     assert (one.section, one.setting, one.scores[0].value) == ("horizon", "Sokoban-base train", pytest.approx(4.0))
+    assert one.episodes == 8
 
 
 def test_a_study_prints_them_for_each_run_but_not_over_checkpoints() -> None:

@@ -118,3 +118,11 @@ def test_no_share_of_levels_is_said_to_be_above_one() -> None:
     assert after.low is not None
     assert 0.5 < after.low < 0.75
     assert after.high == 1.0
+
+
+@pytest.mark.parametrize("name", ["average_accuracy", "success_easy"])
+def test_no_mean_of_shares_is_said_to_be_above_one(name: str) -> None:
+    score = bootstrapped(lambda rates: Score(name, rates["e"]), seeds(0.8, 1.0, 0.9, sway=0.05, lineage="x"))
+    assert score.low is not None
+    assert 0 < score.low < 0.9
+    assert score.high == 1.0

@@ -196,7 +196,7 @@ def test_runs_that_could_not_be_scored_are_refused_before_hours_are_spent(tmp_pa
         (b"- a\n- b\n", "is not a study"),
         (b"study: [", "is not YAML"),
         (b"study: 2026-13-45", "is not YAML: month must be in 1..12"),
-        ("study: über".encode("latin-1"), "is not YAML: 'utf-8' codec"),
+        ("study: über".encode("latin-1"), "cannot read the study .*: 'utf-8' codec"),
         (b"[" * 5000, "is nested too deeply to be read"),
         (b"study: a\nseeds: [0]\nstudy: b\n", "study.yaml, line 3: the key 'study' is there twice; leave one out"),
         (b"study: a\ngrpo:\n  steps: 1\n  steps: 2\n", "study.yaml, line 4: the key 'steps' is there twice"),
