@@ -76,12 +76,13 @@ def prompt_from_args(args: argparse.Namespace) -> PromptConfig:
         action_format=args.action_format,
         protocol=args.protocol,
         repeat_hints=args.repeat_hints,
-        system_prompt=_text(args.system_prompt),
+        system_prompt=system_prompt(args.system_prompt),
         examples=_examples(args.examples),
     )
 
 
-def _text(value: str) -> str:
+def system_prompt(value: str) -> str:
+    """Return the text that an option gives, or that of the file it names as @FILE; raises DataError as above."""
     return _read(Path(value[1:])) if value.startswith("@") else value
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from agentgen_bench.cli.options import given_text, integer, listed
 from agentgen_bench.cli.outputs import check_folder
 from agentgen_bench.cli.progress import Progress
-from agentgen_bench.cli.prompt_options import DEFAULT_PROMPT, add_prompt_options, prompt_from_args
+from agentgen_bench.cli.prompt_options import DEFAULT_PROMPT, add_prompt_options, prompt_from_args, system_prompt
 from agentgen_bench.cli.study import add_launcher
 from agentgen_bench.cli.training_options import (
     add_config_options,
@@ -303,7 +303,10 @@ def _grpo_config(args: argparse.Namespace, names: str, above_preset: Mapping[str
     preset = load_preset(args.preset)
     chosen = sources(weighted(names), spec_changes(args), args.set, preset.environments)
     settings = {**checked(GrpoConfig, preset.grpo, f"preset {args.preset}"), **above_preset}
-    settings |= {**given(args, GrpoConfig), "model": args.model, "output": args.output}
+    own = given(args, GrpoConfig)
+    if "system_prompt" in own:
+        own["system_prompt"] = system_prompt(own["system_prompt"])
+    settings |= {**own, "model": args.model, "output": args.output}
     return GrpoConfig(**settings, sources=chosen)
 
 

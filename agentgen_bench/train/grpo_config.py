@@ -41,7 +41,7 @@ class Config(UpdateConfig):
     repeat_hints: RepeatHints = "all"
     """In a chat with full hints: all of them in each turn, or what changed since the turn before."""
     system_prompt: str = ""
-    """A system message before all else; empty: none."""
+    """A system message before all else; empty: none. On the command line @FILE reads it."""
 
     temperature: float = 1.0
     """Of sampling, above 0; log-probabilities and ratios are of the distribution at this temperature."""

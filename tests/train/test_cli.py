@@ -56,6 +56,19 @@ def test_options_stand_above_the_preset_and_the_preset_above_the_defaults(tmp_pa
     assert (second.seed, second.output) == (4, str(tmp_path / "seed-4"))
 
 
+def test_a_system_prompt_in_a_file_is_read_for_training_too(tmp_path, monkeypatch, capsys, tiny_model):
+    from agentgen_bench.train import grpo
+
+    seen = []
+    monkeypatch.setattr(grpo, "train", lambda config, resume: seen.append(config) or tmp_path)
+    (tmp_path / "role.txt").write_text("You are a patient player.")
+    command = ["train", "grpo", "--model", tiny_model, "--output", str(tmp_path / "out"), "--envs", "sokoban"]
+    main([*command, "--system-prompt", f"@{tmp_path / 'role.txt'}"])
+    assert seen[0].prompt.system_prompt == "You are a patient player."
+    assert main([*command, "--system-prompt", "@not-here"]) == 1
+    assert "not-here" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("seeds", ["0,x", "0,0", "1,-1"])
 @pytest.mark.parametrize("what", ["--envs", "--curriculum"])
 def test_seeds_that_are_wrong_are_refused_before_the_first_trains(
