@@ -154,7 +154,6 @@ def _likelihood(path: Path, args: argparse.Namespace, verification: Verification
 def _study_likelihood(path: Path, args: argparse.Namespace, verification: Verification) -> Verification:
     """Return the verification of a study with what the weights say; on record only where every run was asked."""
     from agentgen_bench.leaderboard.study_likelihood import runs_of_weights, runs_without, study_likelihood
-    from agentgen_bench.policies.opening import open_checkpoint
     from agentgen_bench.policies.transformers import TransformersPolicy
     from agentgen_bench.policies.weights import weights_hash
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from agentgen_bench.cli import main
+from agentgen_bench.cli import main, verify
 from agentgen_bench.errors import EntryError
 from agentgen_bench.leaderboard import study_likelihood as asked
 from agentgen_bench.leaderboard.audit import read_audit
@@ -36,7 +36,7 @@ def entry(made_entry, tmp_path):
 @pytest.fixture
 def seen(monkeypatch):
     """Let a folder's name stand for its weights, and every comparison hold; return what was compared."""
-    from agentgen_bench.policies import opening, transformers
+    from agentgen_bench.policies import transformers
     from agentgen_bench.policies import weights as weights_module
 
     found = []
@@ -47,7 +47,7 @@ def seen(monkeypatch):
 
     monkeypatch.setattr(asked, "compared", compared)
     monkeypatch.setattr(transformers, "TransformersPolicy", lambda folder, *settings, dtype: folder)
-    monkeypatch.setattr(opening, "open_checkpoint", lambda folder: SimpleNamespace(path=folder))
+    monkeypatch.setattr(verify, "open_checkpoint", lambda folder: SimpleNamespace(path=folder))
     monkeypatch.setattr(weights_module, "weights_hash", weights)
     return found
 
