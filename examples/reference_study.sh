@@ -9,9 +9,11 @@
 #   examples/reference_study.sh time     how long the study will take here, and nothing else
 #
 # Each part is shorter than two hours: the base, then its levels and pieces of the study, two at a time with a core each.
-# Where vllm is installed it plays the evaluations, which takes less time.
+# Where vllm is installed it plays the evaluations, which takes less time. The entries are called base-cpu-1.4m, and after
+# that what they are of; STUDY_NAME calls them otherwise.
 set -euo pipefail
 form=${1:-whole}
+name=${STUDY_NAME:-base-cpu-1.4m}
 case $form in whole | small | time) ;; *) echo "usage: $0 [whole|small|time]" >&2; exit 2 ;; esac
 
 declare -A pieces=() # what runs: by process, where its messages are
@@ -80,9 +82,9 @@ done
 finish
 alone agentgen-bench study "$study" --output "$folder/study"
 alone agentgen-bench study "$task" --output "$folder/task"
-submitted transfer-mini-v2 "$folder/study" base-cpu-1.4m
+submitted transfer-mini-v2 "$folder/study" "$name"
 alone agentgen-bench leaderboard --update
-alone python examples/study_figure.py "leaderboards/transfer-mini-v2/${day//-/}_agentgen-bench__base-cpu-1.4m" \
+alone python examples/study_figure.py "leaderboards/transfer-mini-v2/${day//-/}_agentgen-bench__$name" \
   --output docs/study.svg
 
 row() { # plays core-mini-v1 with the model $2 and calls the run $1
@@ -97,6 +99,6 @@ done
 row base runs/base-cpu/sft/checkpoint-002000
 finish
 for run in "$folder"/rows/*; do
-  submitted core-mini-v1 "$run" "base-cpu-1.4m-$(basename "$run")"
+  submitted core-mini-v1 "$run" "$name-$(basename "$run")"
 done
 alone agentgen-bench leaderboard --update

@@ -104,6 +104,14 @@ def test_it_asks_for_every_run_and_submits_each_once_also_after_midnight(place: 
     assert pieces == {"initial,on-alfworld-seed-0", *trained, *on_a_task} - {"on-alfworld-seed-0"}
 
 
+def test_a_study_of_another_base_is_called_by_its_name(place: Path) -> None:
+    script = start(place, STUDY_NAME="mine")
+    said = script.communicate(timeout=60)[0]
+    assert script.returncode == 0, said
+    entries = {entry.name.split("__")[1] for entry in place.glob("leaderboards/*/*")}
+    assert entries == {"mine", "mine-base", *(f"mine-grpo-{w}-{s}" for w in ("alfworld", "sciworld") for s in range(3))}
+
+
 def test_a_form_that_there_is_not_starts_nothing(place: Path) -> None:
     script = start(place, "smal")
     assert script.communicate(timeout=30)[0].startswith("usage: ")
