@@ -30,6 +30,7 @@ from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.rollout import DEFAULT_WORKERS
 from agentgen_bench.train.choices import sources
 from agentgen_bench.train.collect import Collected, collect, collect_from
+from agentgen_bench.train.demonstrations import COLLECTING
 from agentgen_bench.train.settings import weighted
 
 EXAMPLES = """examples:
@@ -96,7 +97,8 @@ def run(args: argparse.Namespace) -> int:
         raise SpecError("--envs is missing; name environments such as sokoban,alfworld, or a recorded run with --from")
     if not args.policy and not args.model and not args.agent:
         args.policy = DEMONSTRATOR
-    plan = single_plan([s.spec for s in sources(weighted(args.envs), spec_changes(args), args.set)], args.levels)
+    chosen = sources(weighted(args.envs), spec_changes(args), args.set, purpose=COLLECTING)
+    plan = single_plan([source.spec for source in chosen], args.levels)
     check_policy(args)
     output = args.output or Path("runs") / distinguished(
         flat_name("collected", policy_label(args)),
