@@ -198,6 +198,47 @@ def test_a_policy_that_fails_leaves_what_was_played(tmp_path):
     assert len(read_run(tmp_path).episodes) == 2
 
 
+class FailsAt(RandomPolicy):
+    """Raises an error at a step of an episode."""
+
+    def __init__(self, step, error):
+        super().__init__()
+        self._step, self._error = step, error
+
+    def act(self, histories):
+        if histories[0].step == self._step:
+            raise self._error
+        return super().act(histories)
+
+
+@pytest.mark.parametrize(
+    ("step", "error"),
+    [(1, PolicyError("the server is down")), (1, KeyError("a fault")), (3, SpecError("it cannot play this"))],
+)
+def test_a_policy_that_fails_before_anything_is_worth_keeping_leaves_the_folder_as_it_was(tmp_path, step, error):
+    (tmp_path / "empty").mkdir()
+    for name in ("new", "empty"):
+        with pytest.raises(type(error)):
+            run(tmp_path / name, FailsAt(step, error))
+    assert [*tmp_path.rglob("*")] == [tmp_path / "empty"]
+    run(tmp_path / "new", NoopPolicy())
+
+
+def test_decisions_of_a_model_are_kept_though_no_episode_has_ended(tmp_path):
+    with pytest.raises(PolicyError):
+        run(tmp_path / "cut", FailsAt(3, PolicyError("the server is down")))
+    assert (tmp_path / "cut" / "steps.jsonl").stat().st_size > 0
+    assert run(tmp_path / "cut", resume=True)["overall"] == run(tmp_path / "whole")["overall"]
+
+
+def test_a_resumed_run_stays_whatever_its_policy_does(tmp_path):
+    with pytest.raises(PolicyError):
+        run(tmp_path, FailsAt(3, PolicyError("the server is down")))
+    with pytest.raises(SpecError):
+        run(tmp_path, FailsAt(3, SpecError("it cannot play this")), resume=True)
+    assert (tmp_path / "manifest.json").exists()
+
+
 def test_the_oracle_scores_one_and_noop_zero(tmp_path):
     assert run(tmp_path / "oracle", OraclePolicy())["overall"]["success"]["value"] == 1.0
     assert run(tmp_path / "noop", NoopPolicy())["overall"]["success"]["value"] == 0.0

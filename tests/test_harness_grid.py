@@ -123,6 +123,16 @@ def test_other_harnesses_are_not_gone_on_with(server: StubServer, tmp_path: Path
     assert "cannot resume with other harnesses" in capsys.readouterr().err
 
 
+def test_a_grid_of_which_nothing_was_played_is_begun_again(
+    server: StubServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    server.answer = lambda payload, n: refusal(401, "no such key")
+    assert evaluate(server, tmp_path / "grid") == 1
+    assert "nothing was played yet; begin again with:\n  agentgen-bench " in capsys.readouterr().err
+    server.answer = lambda payload, n: completion("<action>up</action>")
+    assert evaluate(server, tmp_path / "grid", axes=("protocol=window,chat", "thinking=on,off")) == 0
+
+
 def test_a_grid_and_a_run_do_not_share_a_folder(server: StubServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     plain = ["evaluate", "--env", SPLIT[0], "--episodes", "2", "--quiet", "--output"]
     assert main([*plain, str(tmp_path / "run")]) == 0

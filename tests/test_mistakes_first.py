@@ -22,7 +22,7 @@ MISTAKES = (
     ("evaluate --env AgentGen/SciWorld-v0 --system-prompt @{tmp}/none", "cannot read"),
     ("evaluate --base-url localhost:80 --model m", "is no server URL"),
     ("collect --envs sciworld --model {tmp}/nothing", "no model folder at"),
-    ("collect --envs sciworld --split test", "levels of the test split"),
+    ("collect --envs sciworld --split test", "collecting demonstrations uses SciWorld-base easy test, levels of the"),
     ("collect --envs sokoban --set split=test", "'split' is a field of the setting and no knob"),
     ("collect --envs sciworld --output {file}", "is a file; choose another place"),
     ("profile --env AgentGen/SciWorld-v0 --output {tmp}", "Is a directory"),

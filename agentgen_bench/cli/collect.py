@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from agentgen_bench.address import shown_command
-from agentgen_bench.cli.evaluate import add_resume_options, require_resume
+from agentgen_bench.cli.evaluate import add_resume_options, how_to_go_on, require_resume
 from agentgen_bench.cli.options import given_path, integer, refuse_others
 from agentgen_bench.cli.outputs import check_folder, check_run_folder, distinguished, flat_name
 from agentgen_bench.cli.policy_options import (
@@ -21,7 +21,7 @@ from agentgen_bench.cli.policy_options import (
 from agentgen_bench.cli.progress import Progress, say
 from agentgen_bench.cli.prompt_options import add_prompt_options, prompt_from_args
 from agentgen_bench.cli.training_options import add_environment_options, spec_changes
-from agentgen_bench.errors import SpecError
+from agentgen_bench.errors import PolicyError, SpecError
 from agentgen_bench.evaluation.answers import Answers
 from agentgen_bench.evaluation.plan import single_plan
 from agentgen_bench.policies.base import Decision
@@ -30,6 +30,7 @@ from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.rollout import DEFAULT_WORKERS
 from agentgen_bench.train.choices import sources
 from agentgen_bench.train.collect import Collected, collect, collect_from
+from agentgen_bench.train.demonstrations import COLLECTING
 from agentgen_bench.train.settings import weighted
 
 EXAMPLES = """examples:
@@ -96,7 +97,8 @@ def run(args: argparse.Namespace) -> int:
         raise SpecError("--envs is missing; name environments such as sokoban,alfworld, or a recorded run with --from")
     if not args.policy and not args.model and not args.agent:
         args.policy = DEMONSTRATOR
-    plan = single_plan([s.spec for s in sources(weighted(args.envs), spec_changes(args), args.set)], args.levels)
+    chosen = sources(weighted(args.envs), spec_changes(args), args.set, purpose=COLLECTING)
+    plan = single_plan([source.spec for source in chosen], args.levels)
     check_policy(args)
     output = args.output or Path("runs") / distinguished(
         flat_name("collected", policy_label(args)),
@@ -116,6 +118,7 @@ def run(args: argparse.Namespace) -> int:
         if answers is not None and (trouble := answers.count(batch)) is not None:
             say(trouble)
 
+    command = shlex.join(["agentgen-bench", *shown_command(args.words)])
     try:
         collected = collect(
             plan,
@@ -126,11 +129,18 @@ def run(args: argparse.Namespace) -> int:
             workers=args.workers,
             resume=args.resume,
             retry_errors=args.retry_errors,
-            command=shlex.join(["agentgen-bench", *shown_command(args.words)]),
+            command=command,
             on_start=progress.start,
             on_episode=progress.episode,
             on_decisions=on_decisions,
         )
+    except KeyboardInterrupt:
+        progress.close()
+        print(f"interrupted; {how_to_go_on(command, output)}", file=sys.stderr)
+        return 130
+    except PolicyError as error:
+        progress.close()
+        raise PolicyError(f"{error}\n{how_to_go_on(command, output)}") from None
     finally:
         progress.close()
     _report(collected)

@@ -25,7 +25,7 @@ from agentgen_bench.cli.prompt_options import add_prompt_options, prompt_from_ar
 from agentgen_bench.cli.table import n_crashed, results_table
 from agentgen_bench.errors import AgentGenError, PolicyError, SpecError, UnavailableError
 from agentgen_bench.evaluation.answers import Answers
-from agentgen_bench.evaluation.folder import RunResultsJson, read_manifest
+from agentgen_bench.evaluation.folder import MANIFEST, RunResultsJson, read_manifest
 from agentgen_bench.evaluation.fresh import fresh_suite
 from agentgen_bench.evaluation.plan import Plan, crossed, limited, single_plan, suite_plan
 from agentgen_bench.evaluation.run import check_makeable, check_playable, evaluate
@@ -163,11 +163,11 @@ def _played(
         )
     except KeyboardInterrupt:
         progress.close()
-        print(f"interrupted; {_how_to_go_on(command, output)}", file=sys.stderr)
+        print(f"interrupted; {how_to_go_on(command, output)}", file=sys.stderr)
         return None
     except PolicyError as error:
         progress.close()
-        raise PolicyError(f"{error}\n{_how_to_go_on(command, output)}") from None
+        raise PolicyError(f"{error}\n{how_to_go_on(command, output)}") from None
     finally:
         progress.close()
     if answers is not None and (marks := answers.marks()) is not None:
@@ -220,7 +220,10 @@ def _announce(plan: Plan, policy: Player, output: Path) -> None:
     )
 
 
-def _how_to_go_on(command: str, output: Path) -> str:
+def how_to_go_on(command: str, output: Path) -> str:
+    """Return what to say of a run that has stopped: where it is, and the command that goes on with it."""
+    if not (output / MANIFEST).exists():
+        return f"nothing was played yet; begin again with:\n  {command}"
     resume = command if "--resume" in command else f"{command} --resume"
     return f"what was played is in {output}; go on with:\n  {resume}"
 

@@ -11,7 +11,7 @@ from agentgen_bench.evaluation.folder import write_text
 from agentgen_bench.export.boards import boards_csv
 from agentgen_bench.leaderboard.columns import board_json
 from agentgen_bench.leaderboard.kept import Kept, boards_folder
-from agentgen_bench.leaderboard.markdown import markdown, with_table
+from agentgen_bench.leaderboard.markdown import EMPTY_DOCUMENT, markdown, with_table
 from agentgen_bench.leaderboard.page import page
 from agentgen_bench.leaderboard.site import write_site
 from agentgen_bench.leaderboard.standing import standing
@@ -47,7 +47,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         default=Path("leaderboards"),
         help="the folder of all boards (default: leaderboards)",
     )
-    parser.add_argument("--update", action="store_true", help="put the tables into DIR/README.md, between their marks")
+    parser.add_argument(
+        "--update",
+        action="store_true",
+        help="put the tables into DIR/README.md, between their marks; made where it is missing",
+    )
     parser.add_argument(
         "--html", metavar="FILE", type=given_path, help="write one static HTML page that needs no network"
     )
@@ -82,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     tables = markdown(boards, studies)
     if args.update:
         readme = args.leaderboards / "README.md"
-        write_text(readme, with_table(_read(readme), tables))
+        write_text(readme, with_table(_document(readme, bool(boards or found)), tables))
         print(f"updated {readme}", file=sys.stderr)
     if args.html is not None:
         write_text(args.html, page(boards, studies))
@@ -128,7 +132,10 @@ def _warn(line: str) -> None:
     print(f"warning: {line}", file=sys.stderr)
 
 
-def _read(readme: Path) -> str:
+def _document(readme: Path, has_entries: bool) -> str:
+    """Return the document that the tables belong into; boards that have entries and no document yet get one."""
+    if has_entries and not readme.exists():
+        return EMPTY_DOCUMENT
     try:
         return readme.read_text(encoding="utf-8")
     except OSError as error:

@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,6 +14,16 @@ AddParser = Callable[["argparse._SubParsersAction[argparse.ArgumentParser]"], No
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors say what is wrong and where help is, without pages of usage around it."""
+
+    def parse_known_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Return the options, and nothing unknown: that ends here, with the help of the verb that lacks it.
+
+        argparse hands it up to the parser of all verbs, whose help lists no verb's options.
+        """
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
 
     def error(self, message: str) -> NoReturn:
         """Print the message and end with exit code 2."""

@@ -18,7 +18,7 @@ from agentgen_bench.leaderboard.safe import read_text
 from agentgen_bench.leaderboard.study_folder import first_run, is_study_folder
 from agentgen_bench.leaderboard.study_submit import submit_study
 from agentgen_bench.leaderboard.study_tables import StudyTable
-from agentgen_bench.leaderboard.submit import submit
+from agentgen_bench.leaderboard.submit import remove_empty, submit
 from agentgen_bench.leaderboard.table import Board
 from agentgen_bench.line_file import UnwrittenError
 
@@ -121,6 +121,7 @@ def _add_to_trail(path: Path, args: argparse.Namespace) -> None:
         append(args.leaderboards, *(Record(date, event, entry_name(path), digests=now) for event in events))
     except UnwrittenError:
         shutil.rmtree(path)
+        remove_empty([path.parent])
         raise
 
 

@@ -189,7 +189,8 @@ def _run_sft(args: argparse.Namespace) -> int:
     trainer = _trainer("sft")
     if args.demonstrator:
         _record_demonstrations(args)
-    path = trainer.train(config, resume=args.resume)
+    with _how_to_go_on(config.output):
+        path = trainer.train(config, resume=args.resume)
     if _is_first_process():
         print(path)
     return 0
@@ -247,6 +248,10 @@ def _record(plan: Plan, demonstrator: str, prompt: PromptConfig, folder: Path) -
             on_start=progress.start,
             on_episode=progress.episode,
         )
+    except KeyboardInterrupt:
+        progress.close()
+        _say_once(f"\nthe demonstrations so far are in {folder}; the same command goes on")
+        raise
     finally:
         progress.close()
     used = f"{collected.samples} rows of {collected.used} of {collected.episodes} episodes"

@@ -7,6 +7,7 @@ import errno
 import shutil
 import stat
 import sys
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 1 << 16
 TIMEOUT_S = 60
-ATTEMPTS = 5  # a broken connection is taken up again this often
+PACE_S, PACE_BYTES = 60, 1 << 15  # within so many seconds at least so many bytes come, half a KiB a second
+ATTEMPTS = 5  # a broken connection, or one without pace, is taken up again this often
 MAX_UNPACKED_BYTES = 64 << 30
 _GO_ON = "what arrived is kept, run the same command to go on"
 
@@ -161,6 +163,7 @@ def _damaged(archive: Path, error: Exception) -> str:
 def _receive(remote: RemoteFile, part: Path, progress: TextIO | None, last_attempt: bool) -> bool:
     """Append to `part` what is still missing; return whether the server says that this is all."""
     import requests
+    import urllib3
 
     try:
         with _request(remote, part) as response:
@@ -169,7 +172,7 @@ def _receive(remote: RemoteFile, part: Path, progress: TextIO | None, last_attem
             if not response.ok:
                 raise DataError(f"{remote.shown}: the server answered {response.status_code} {response.reason}")
             return _append(response, remote, part, progress)
-    except requests.RequestException as error:
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         if last_attempt:
             raise DataError(f"{remote.shown}: {without_urls_secrets(str(error))}; {_GO_ON}") from None
         return False
@@ -214,11 +217,35 @@ def _append(response: "requests.Response", remote: RemoteFile, part: Path, progr
     ):
         file.seek(start)
         file.truncate()
-        for chunk in response.iter_content(CHUNK_BYTES):
+        pace = _Pace()
+        # As it comes: iter_content would wait for a whole chunk, which a server that drips fills in hours.
+        while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
             bar.update(file.write(chunk))
+            pace.add(len(chunk))
             if remote.size_bytes is not None and file.tell() > remote.size_bytes:
                 raise DataError(f"{remote.shown}: the server sends more than the {remote.size_bytes} bytes expected")
     return total is None or part.stat().st_size == total
+
+
+class _Pace:
+    """Ends a connection that brings next to nothing, which no time limit on a single read notices."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._n_bytes = 0
+
+    def add(self, n_bytes: int) -> None:
+        """Count what came; raises Timeout where it has been too little for too long."""
+        import requests
+
+        self._n_bytes += n_bytes
+        if time.monotonic() - self._began < PACE_S:
+            return
+        if self._n_bytes < PACE_BYTES:
+            raise requests.Timeout(
+                f"the server sent {self._n_bytes} bytes in {PACE_S} seconds; {PACE_BYTES} are the least to wait for"
+            )
+        self._began, self._n_bytes = time.monotonic(), 0
 
 
 def _start_of(response: "requests.Response", part: Path) -> int:

@@ -82,11 +82,12 @@ def open_grid(path: Path, grid: Grid, resume: bool) -> None:
     """Write down which harnesses the folder holds, or with `resume` check that they are these.
 
     Raises:
-        RunError: the folder holds a grid and `resume` is off, or other harnesses, or a run, or it cannot be written.
+        RunError: the folder holds a grid that was begun and `resume` is off, or other harnesses, or a run, or it cannot
+            be written.
     """
     check_kind(path, as_grid=True)
     data = {"harnesses": {name: config.to_json() for name, config in grid.harnesses.items()}}
-    if is_grid(path):
+    if is_grid(path) and any((path / name).is_dir() for name in _read(path)):
         if not resume:
             raise RunError(f"{path} already holds a grid; add --resume to go on with it, or choose another --output")
         if (recorded := _read(path)) != data["harnesses"]:

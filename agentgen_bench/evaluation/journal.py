@@ -70,6 +70,10 @@ class StepJournal:
         kept = {self._numbers[key] for key in keys}
         self._seals = {number: digest for number, digest in self._seals.items() if number in kept}
 
+    def is_empty(self) -> bool:
+        """Return whether the file holds no line, or is not there."""
+        return not self._path.exists() or self._path.stat().st_size == 0
+
     def is_due(self) -> bool:
         """Return whether the file holds too much that is no longer needed."""
         size = 0 if self._file is None else self._file.size

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agentgen_bench.episodes import Episode, from_line, to_line
-from agentgen_bench.errors import RunError
+from agentgen_bench.errors import RunError, SpecError
 from agentgen_bench.evaluation.folder import (
     EPISODES,
     MANIFEST,
@@ -84,12 +84,37 @@ class Recorder:
         """Return whether results.json holds just these, however they were made."""
         return _holds_results(self.path, results)
 
+    @contextmanager
+    def marked(self) -> Iterator[None]:
+        """Mark the session at its beginning and at its end."""
+        self.mark()
+        try:
+            yield
+        finally:
+            self.mark()
+
     def mark(self) -> None:
         """Write into the manifest how long this session has lasted, beside what it held."""
         sessions = self._sessions()
         if sessions:
             with suppress(RunError):  # no reason to lose an episode, or to hide why the run ends
                 write_json(self.path / MANIFEST, {**self._manifest, SESSIONS: sessions})
+
+    def holds_nothing(self, error: Exception) -> bool:
+        """Return whether nothing that the error left is worth going on with.
+
+        Decisions of episodes under way are; not where the settings are what is wrong, which every resume would meet.
+        """
+        return not self.done and (isinstance(error, SpecError) or self.journal.is_empty())
+
+    def take_back(self, with_folder: bool) -> None:
+        """Remove the run's files, and where it is the run's own the folder too."""
+        with suppress(OSError):  # no reason to hide why the run ends
+            self.journal.remove()
+            for name in (EPISODES, MANIFEST):  # the manifest last: until then the folder says what it is
+                (self.path / name).unlink(missing_ok=True)
+            if with_folder:
+                self.path.rmdir()
 
     def _sessions(self) -> list[SessionJson]:
         """Return the sessions so far; one that added nothing is none, and half a list would be wrong."""
@@ -118,12 +143,16 @@ def open_run(
 
     With `retry_errors` the recorded episodes that ended in an error are moved to retried.jsonl, to be played again.
 
+    A new run that an error ends before it holds anything is taken back: with the policy that failed the next one, or
+    the same once that is mended, would find its folder taken.
+
     Raises:
         RunError: the folder holds a run and `resume` is off, or the run has other settings, or another process
             writes to it, or it cannot be created, or it holds a grid of harnesses, or an episode that is not the plan's
             or not as recorded.
     """
     check_kind(path, as_grid=False)
+    is_new, has_folder = not (path / MANIFEST).exists(), path.exists()
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -147,11 +176,13 @@ def open_run(
         unsealed = [line for line in lines if journal.seal_of(line.episode.key) is None]
         done = [line.episode for line in lines]
         recorder = Recorder(path, done, unsealed, journal, file, read_manifest(path), len(done))
-        recorder.mark()
         try:
-            yield recorder
-        finally:
-            recorder.mark()
+            with recorder.marked():
+                yield recorder
+        except Exception as error:
+            if is_new and recorder.holds_nothing(error):
+                recorder.take_back(with_folder=not has_folder)
+            raise
     finally:
         if journal is not None:
             journal.close()

@@ -35,7 +35,7 @@ def chat_files(source: Source) -> dict[str, bytes]:
 def _lines(source: Source, config: PromptConfig) -> Iterator[dict[str, object]]:
     for episode in source.episodes():
         if episode.success:
-            for item in demonstrations(episode, config):
+            for item in demonstrations(episode, config, purpose="exporting chats, which tools train on,"):
                 yield _line(item, episode.seed, episode.repeat)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Generic, Literal, NamedTuple, TypedDict, TypeVar
 
-from agentgen_bench.leaderboard.audit import TRUSTS
+from agentgen_bench.leaderboard.audit import TRUSTS, Trust
 from agentgen_bench.leaderboard.harness import Card, harness_card
 from agentgen_bench.leaderboard.table import Board, Row
 from agentgen_bench.scores.base import LEVELS, Score, ScoreJson, scores_json
@@ -128,7 +128,7 @@ class Column(Generic[RowT]):
 COLUMNS: tuple[Column[Row], ...] = (
     Column("rank", "rank", lambda row: row.rank),
     Column("95 % of redraws", "rank", lambda row: Range(row.rank_low, row.rank_high), "under"),
-    Column("model", "model", lambda row: Link(row.metadata.model, row.entry, row.played_by or "")),
+    Column("model", "model", lambda row: _name(row)),
     Column("submitted by", "org", lambda row: row.metadata.org, "under"),
     Column("success", "success", lambda row: row.success, first="down"),
     Column("pass^k", "pass_hat_k", lambda row: row.costs.pass_hat_k, first="down"),
@@ -138,13 +138,25 @@ COLUMNS: tuple[Column[Row], ...] = (
     Column("tokens per success", "tokens_per_success", lambda row: _amount(row.costs.per_success)),
     Column("steps", "steps_per_episode", lambda row: Amount(row.costs.steps)),
     Column("harness", "harness", lambda row: harness_card(row.metadata)),
-    Column("trust", "trust", lambda row: Badge(row.trust, TRUSTS.index(row.trust)), first="down"),
-    Column("date", "date", lambda row: date.fromisoformat(row.metadata.date), first="down"),
+    Column("trust", "trust", lambda row: badge(row.trust) if row.is_submitted else None, first="down"),
+    Column(
+        "date", "date", lambda row: date.fromisoformat(row.metadata.date) if row.is_submitted else None, first="down"
+    ),
     Column("entry", "entry", lambda row: row.entry, "data"),
     Column("kind of policy", "kind", lambda row: str(row.metadata.policy.get("kind")), "data"),
     Column("episodes", "episodes", lambda row: row.episodes, "data"),
     Column("what its actions say", "notes", lambda row: "; ".join(row.notes), "data"),
 )
+
+
+def badge(trust: Trust) -> Badge:
+    """Return a trust as what it is shown by."""
+    return Badge(trust, TRUSTS.index(trust))
+
+
+def _name(row: Row) -> Link | str:
+    """Return the model's name, which leads to the entry where there is one."""
+    return Link(row.metadata.model, row.entry, row.played_by or "") if row.is_submitted else row.metadata.model
 
 
 FRESH: Column[Row] = Column(

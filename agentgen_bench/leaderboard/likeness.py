@@ -233,7 +233,7 @@ def _is_expected(direct: Mapping[Level, tuple[int, int]]) -> bool:
 
     Levels are taken evenly over the sorted ones, at most `MAX_COUNTED`. A level with one best solution says nothing.
     """
-    levels = sorted(direct)[:: max(1, len(direct) // MAX_COUNTED)]
+    levels = sorted(direct)[:: max(1, math.ceil(len(direct) / MAX_COUNTED))]
     same = mean = variance = 0.0
     for spec, seed in levels:
         if (count := best_solutions(spec, seed)) is None:

@@ -12,6 +12,7 @@ from agentgen_bench.scores.base import Score
 
 RowT = TypeVar("RowT")
 BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
+EMPTY_DOCUMENT = f"# Leaderboards\n\n{BEGIN}\n{END}\n"
 
 
 def markdown(boards: Sequence[Board], studies: Sequence[StudyTable] = ()) -> str:

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,7 +67,9 @@ def standing(run: Path, leaderboards: Path, suite: Suite | None = None, kept: Ke
         mine = draft_entry(submission, MINE, boards / name)
         read_metadata(mine, submission.suite)  # may say that it was played too few times
         (board,) = read_boards(boards, kept)
-        return Standing(board, next(row for row in board.rows if row.entry == f"{name}/{mine.name}"))
+    here = f"{name}/{mine.name}"
+    rows = tuple(replace(row, is_submitted=False) if row.entry == here else row for row in board.rows)
+    return Standing(replace(board, rows=rows), next(row for row in rows if row.entry == here))
 
 
 def _success(row: Row) -> str:

@@ -25,6 +25,7 @@ class StudyOnBoard:
     scores: Mapping[str, Any]
     said: StudyNotes = field(default_factory=StudyNotes)  # by its runs' actions, about where they came from
     fresh: Mapping[str, Any] | None = None  # its `fresh.json`, in the shape of `scores.study_fresh`
+    is_submitted: bool = True  # False: its day and trust stand in for those that it would have
 
     @property
     def kind(self) -> str:

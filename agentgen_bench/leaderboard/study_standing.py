@@ -1,6 +1,7 @@
 """Where a study would stand on its protocol's table, before anything is submitted; only a temporary copy is written."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,7 +42,8 @@ def study_standing(path: Path, leaderboards: Path) -> StudyStanding:
     with tempfile.TemporaryDirectory(prefix="agentgen-mine-") as folder:
         place = Path(folder) / submission.protocol.name
         place.mkdir()
-        mine = read_study_entry(draft_study(submission, MINE, place, elsewhere=(NOWHERE, Path(folder) / "episodes")))
+        draft = draft_study(submission, MINE, place, elsewhere=(NOWHERE, Path(folder) / "episodes"))
+        mine = replace(read_study_entry(draft), is_submitted=False)
     others = read_studies(leaderboards) if leaderboards.is_dir() else []
     same = [study for study in others if study.metadata.suite == submission.protocol.name]
     (table,) = study_tables([*same, mine])

@@ -1,7 +1,6 @@
 """Making a study's entry from its folder: refused, with every reason, where it is not what its protocol asks for."""
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,7 @@ from agentgen_bench.leaderboard.study_fresh import all_fresh_episodes, drawn_pro
 from agentgen_bench.leaderboard.study_readme import study_readme
 from agentgen_bench.leaderboard.study_records import check_address, write_episodes, write_origins
 from agentgen_bench.leaderboard.study_verify import all_episodes, score_files, verify_study
-from agentgen_bench.leaderboard.submit import name_problems, put_in_place
+from agentgen_bench.leaderboard.submit import beside_entries, name_problems, put_in_place
 from agentgen_bench.leaderboard.verify import json_text
 
 Elsewhere = tuple[str, Path]  # the address at which episodes will lie, and the folder to write them into
@@ -84,9 +83,8 @@ def submit_study(
     target = leaderboards / protocol.name / _folder(claims)
     if target.exists():
         raise EntryError(f"{target} exists; entries are never overwritten, choose another date or model name")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new-") as folder:
-        new = draft_study(submission, claims, Path(folder), readme, elsewhere)
+    with beside_entries(target.parent) as folder:
+        new = draft_study(submission, claims, folder, readme, elsewhere)
         files = new if elsewhere is None else elsewhere[1]
         verification = verify_study(new, protocol=protocol, workers=workers, on_replayed=on_replayed, elsewhere=files)
         if not verification.holds:

@@ -13,8 +13,8 @@ from functools import partial
 from typing import Any, TypedDict
 
 from agentgen_bench.errors import EntryError, ScoreError
-from agentgen_bench.leaderboard.audit import TRUSTS, Trust
-from agentgen_bench.leaderboard.columns import Badge, Column, Estimate, Link, Scale, Value
+from agentgen_bench.leaderboard.audit import Trust
+from agentgen_bench.leaderboard.columns import Column, Estimate, Link, Scale, Value, badge
 from agentgen_bench.leaderboard.studies import StudyOnBoard
 from agentgen_bench.scores.base import LEVELS, LEVELS_AND_SEEDS, Score
 from agentgen_bench.scores.study_board import score_json
@@ -136,9 +136,9 @@ def _row_json(row: StudyRow) -> Mapping[str, object]:
         **row.labels,
         **{name: score_json(score) for name, score in row.scores.items()},
         "seeds": row.seeds,
-        "trust": row.trust,
+        "trust": row.trust if row.study.is_submitted else None,
         "notes": list(row.notes),
-        "date": metadata.date,
+        "date": metadata.date if row.study.is_submitted else None,
     }
 
 
@@ -277,8 +277,13 @@ def _gate(row: StudyRow) -> Value:
     return Estimate(score, "points", note="" if is_shown else "no gain shown")
 
 
+def _name(study: StudyOnBoard) -> Link | str:
+    """Return the model's name, which leads to the entry where there is one."""
+    return Link(study.metadata.model, study.entry) if study.is_submitted else study.metadata.model
+
+
 POLICY: tuple[Column[StudyRow], ...] = (
-    Column("policy", "model", lambda row: Link(row.study.metadata.model, row.study.entry)),
+    Column("policy", "model", lambda row: _name(row.study)),
     Column("submitted by", "org", lambda row: row.study.metadata.org, "under"),
 )
 TRANSFER: tuple[Column[StudyRow], ...] = (
@@ -319,11 +324,15 @@ LIFECYCLE: tuple[Column[StudyRow], ...] = (
 FRESH_COLUMN = _of("fresh levels", FRESH, "points")
 ENTRY: tuple[Column[StudyRow], ...] = (
     Column("seeds", "seeds", lambda row: row.seeds, first="down"),
-    Column("trust", "trust", lambda row: Badge(row.trust, TRUSTS.index(row.trust)), first="down"),
-    Column("date", "date", lambda row: date.fromisoformat(row.study.metadata.date), first="down"),
+    Column("trust", "trust", lambda row: badge(row.trust) if row.study.is_submitted else None, first="down"),
+    Column("date", "date", lambda row: _day(row), first="down"),
     Column("entry", "entry", lambda row: row.study.entry, "data"),
     Column("what its actions say", "notes", lambda row: "; ".join(row.notes), "data"),
 )
+
+
+def _day(row: StudyRow) -> date | None:
+    return date.fromisoformat(row.study.metadata.date) if row.study.is_submitted else None
 
 
 def _difficulty_columns(difficulties: Sequence[str]) -> tuple[Column[StudyRow], ...]:

@@ -3,7 +3,8 @@
 import gzip
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from io import TextIOWrapper
@@ -93,14 +94,35 @@ def submit(
     target = place / _metadata(submission, named).folder
     if target.exists():
         raise EntryError(f"{target} exists; entries are never overwritten, choose another date or model name")
-    place.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place, prefix=".new-") as folder:
-        made = draft_entry(submission, named, Path(folder), readme)
+    with beside_entries(place) as folder:
+        made = draft_entry(submission, named, folder, readme)
         verification = verify(made, suite=submission.suite, workers=workers, on_replayed=on_replayed)
         if not verification.holds:
             raise EntryError(f"{run_path} does not hold: " + "; ".join(verification.problems))
         put_in_place(made, target)
     return target
+
+
+@contextmanager
+def beside_entries(place: Path) -> Iterator[Path]:
+    """Yield a folder to make an entry in, on the file system of the suite's folder `place`.
+
+    Where no entry comes of it, the folders that had to be made for it go too.
+    """
+    missing = [folder for folder in (place, *place.parents) if not folder.exists()]
+    place.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(dir=place, prefix=".new-") as folder:
+            yield Path(folder)
+    finally:
+        remove_empty(missing)
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders, each before those that it lies in, as far as nothing is in them."""
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 def put_in_place(made: Path, target: Path) -> None:

@@ -61,6 +61,7 @@ class Row:
     fresh: Score | None = None  # change of success from frozen levels to fresh ones, where the entry has both
     packs: Mapping[str, Score] = field(default_factory=dict)  # of a suite of packs: what `scores.pack_results` names
     curves: tuple[Curve, ...] = ()
+    is_submitted: bool = True  # False: its day and trust stand in for those that it would have
 
     @property
     def notes(self) -> tuple[str, ...]:

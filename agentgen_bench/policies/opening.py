@@ -25,11 +25,24 @@ def open_checkpoint(model: str | Path) -> Checkpoint:
 
 def names_a_folder(model: str) -> bool:
     """Return whether a model is a folder, or can only be meant as one; else it may be a name of the hub."""
-    return expanded(model, PolicyError).exists() or not _HUB_NAME.fullmatch(model)
+    return _looked_up(model).exists() or not _HUB_NAME.fullmatch(model)
+
+
+def _looked_up(model: str | Path) -> Path:
+    """Return the path that a model is named by, there or not; raises PolicyError where it cannot even be looked for."""
+    path = expanded(model, PolicyError)
+    try:
+        path.exists()
+    except OSError as error:  # a name that is too long, or a folder that is closed to us
+        raise PolicyError(
+            f"cannot look for a model at {str(path)[:100]!r}: {error.strerror}; give a Hugging Face model folder or a "
+            "hub name (owner/name)"
+        ) from None
+    return path
 
 
 def _located(model: str | Path) -> Path:
-    path = expanded(model, PolicyError)
+    path = _looked_up(model)
     if path.is_dir():
         return _merged(path) if is_adapter(path) else path
     if path.is_file() and path.suffix == ".gguf":

@@ -2,7 +2,8 @@
 
 import math
 from dataclasses import dataclass
-from typing import TypedDict
+from numbers import Integral, Real
+from typing import TypedDict, TypeGuard
 
 from agentgen_bench.errors import PolicyError
 from agentgen_bench.seeding import seed_from
@@ -39,9 +40,10 @@ class Sampling:
         """Raise PolicyError for settings outside their ranges."""
         in_range = {
             "temperature": (_is_temperature(self.temperature), f"0 (greedy), or {COLDEST} or more"),
-            "top_p": (0 < self.top_p <= 1, "a number above 0 and at most 1"),
-            "top_k": (self.top_k is None or self.top_k >= 1, "1 or more, or None for all tokens"),
-            "max_tokens": (self.max_tokens >= 1, "1 or more"),
+            "top_p": (_is_number(self.top_p) and 0 < self.top_p <= 1, "a number above 0 and at most 1"),
+            "top_k": (self.top_k is None or _is_count(self.top_k), "1 or more, or None for all tokens"),
+            "max_tokens": (_is_count(self.max_tokens), "1 or more"),
+            "seed": (_is_number(self.seed, Integral), "an integer"),
         }
         for name, (is_right, right) in in_range.items():
             if not is_right:
@@ -67,5 +69,14 @@ class Sampling:
         }
 
 
-def _is_temperature(value: float) -> bool:
-    return value == 0 or (value >= COLDEST and math.isfinite(value))
+def _is_temperature(value: object) -> bool:
+    return _is_number(value) and (value == 0 or (value >= COLDEST and math.isfinite(value)))
+
+
+def _is_count(value: object) -> bool:
+    return _is_number(value, Integral) and value >= 1
+
+
+def _is_number(value: object, kind: type = Real) -> TypeGuard[float]:
+    """Return whether a value is a number of a kind, NumPy's too; True and False are none."""
+    return isinstance(value, kind) and not isinstance(value, bool)

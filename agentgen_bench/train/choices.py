@@ -95,6 +95,7 @@ def sources(
     changes: Mapping[str, Any],
     knobs: Sequence[tuple[str, Any]] = (),
     presets: Mapping[str, Mapping[str, Any]] | None = None,
+    purpose: str = "training",
 ) -> tuple[Source, ...]:
     """Return the sources that the names mean, each checked by making its environment once; none of the test split.
 
@@ -103,6 +104,7 @@ def sources(
         changes: spec fields given for all of them, None where not given.
         knobs: name and value; `sokoban.size` is for that family alone.
         presets: a preset's `environments`.
+        purpose: what they are for, as the refusal of a held-out one names it.
     """
     found = tuple(Source(_spec(name, changes, knobs, presets or {}), weight) for name, weight in names)
     known = [family.lower() for family in families.names()]
@@ -110,7 +112,7 @@ def sources(
         family, dot, _ = knob.partition(".")
         if dot and family.lower() not in known:
             raise SpecError(f"the knob {knob!r} is for no family that there is; choose one of: {', '.join(known)}")
-    refuse_held_out_levels((source.spec for source in found), "training")
+    refuse_held_out_levels((source.spec for source in found), purpose)
     return found
 
 

@@ -18,7 +18,13 @@ from agentgen_bench.policies.names import DEMONSTRATORS, scripted_policy, to_be_
 from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.rollout import DEFAULT_WORKERS
 from agentgen_bench.scores.base import family as family_of
-from agentgen_bench.train.demonstrations import SAMPLES, Demonstration, demonstrations, write_demonstrations
+from agentgen_bench.train.demonstrations import (
+    COLLECTING,
+    SAMPLES,
+    Demonstration,
+    demonstrations,
+    write_demonstrations,
+)
 from agentgen_bench.train.settings import refuse_held_out_levels
 
 
@@ -53,7 +59,7 @@ def collect(
     The folder is one that `evaluate` writes too: it resumes, and the episodes can be replayed and reported on. Raises
     SpecError where a cell is of the test split, or a demonstrator's answer rests on what the prompt does not show.
     """
-    refuse_held_out_levels((cell.spec for cell in plan.cells), "collecting demonstrations")
+    refuse_held_out_levels((cell.spec for cell in plan.cells), COLLECTING)
     held = to_be_imitated(policy, prompt)
     evaluate(
         plan,

@@ -25,6 +25,7 @@ from agentgen_bench.tools import Tool
 from agentgen_bench.train.settings import LEARNED_SPLITS, refuse_held_out_levels
 
 SAMPLES = "samples.jsonl"
+COLLECTING = "collecting demonstrations"
 _THOUGHT = re.compile(r"<think>(.*?)</think>", re.DOTALL)
 
 
@@ -51,12 +52,15 @@ class Demonstration(NamedTuple):
         return answer not in self.unwanted
 
 
-def demonstrations(episode: Episode, config: PromptConfig, *, only_solved: bool = False) -> Iterator[Demonstration]:
+def demonstrations(
+    episode: Episode, config: PromptConfig, *, only_solved: bool = False, purpose: str = COLLECTING
+) -> Iterator[Demonstration]:
     """Yield the steps of an episode whose action was valid, as prompts and completions under `config`.
 
     In a growing chat they are one demonstration; in packs, whose tasks begin a chat anew, one for each task. With
     `only_solved` those of an episode that was solved; of a pack, those of its solved tasks and all that wrote what was
-    kept: what an unsolved task taught is what the next one is solved by.
+    kept: what an unsolved task taught is what the next one is solved by. `purpose` is what they are for, as the refusal
+    of a held-out episode names it.
 
     Raises:
         DataError: the episode is a compact record, without texts.
@@ -65,7 +69,7 @@ def demonstrations(episode: Episode, config: PromptConfig, *, only_solved: bool 
     if episode.first_sections is None or any(step.sections is None for step in episode.steps):
         raise DataError("the episode was recorded without its texts; record it anew, without --compact")
     spec = TaskSpec.from_json(episode.spec)
-    refuse_held_out_levels([spec], "collecting demonstrations")
+    refuse_held_out_levels([spec], purpose)
     worth = _worth(episode) if only_solved else [True] * len(episode.steps)
     steps = [
         (history, step, is_worth and step.is_action_valid)

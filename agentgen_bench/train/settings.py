@@ -5,8 +5,9 @@ import inspect
 import json
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, fields, is_dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
@@ -162,6 +163,9 @@ def _plain(value: Any) -> Any:
 def open_training(run: Path, settings: Mapping[str, Any], resume: bool, may_change: Sequence[str]) -> ExitStack:
     """Create a training run's folder, or check that its settings are these; returns its lock, for a `with`.
 
+    Where a new run fails within that before it writes anything more, its settings go too: the same with one of them
+    put right would be another run, and find the folder taken.
+
     Args:
         run: the folder.
         settings: as `to_json` gives them.
@@ -178,8 +182,18 @@ def open_training(run: Path, settings: Mapping[str, Any], resume: bool, may_chan
         raise RunError(f"cannot create the run folder {run}: {error.strerror}") from None
     held = lock_folder(run)
     with held:  # let go of where the settings are refused
+        is_new = not (run / SETTINGS).exists()
         _settle_settings(run, settings, resume, may_change)
+        if is_new:
+            held.push(partial(_take_back, run))
         return held.pop_all()
+
+
+def _take_back(run: Path, kind: type[BaseException] | None, *_: object) -> None:
+    """Remove the settings of a run that ends in an exception and has written nothing else."""
+    with suppress(OSError):  # no reason to hide why it ends
+        if kind is not None and [path.name for path in run.iterdir()] == [SETTINGS]:
+            (run / SETTINGS).unlink()
 
 
 def _settle_settings(run: Path, settings: Mapping[str, Any], resume: bool, may_change: Sequence[str]) -> None:

@@ -139,22 +139,22 @@ def train(
         if resume:
             refuse_fewer_steps(next(reversed(whole_checkpoints(run)), None), config.steps)
         held = open_training(run, settings, resume, (*free, "steps") if config.schedule == "constant" else free)
-        for line in set_unfinished_aside(run):
-            sys.stderr.write(line + "\n")
-    whole = whole_checkpoints(run) if resume else []  # the same in every process, before and after others are set aside
-    start = whole[-1] if whole else None
-    done = int(start.name.rsplit("-", 1)[1]) if start else 0
-    worker = RolloutWorker(config, engine, seed_from("trl", config.seed, done), make_policy, make_env)
-    trainer = one_sided(AsyncGRPOTrainer, config)(
-        model=config.model,
-        args=arguments,
-        train_dataset=Dataset.from_dict({"prompt": ["the worker draws the levels"]}),  # TRL asks for one
-        rollout_worker=worker,
-        weight_transfer=weight_transfer,
-        callbacks=[_log_lines(run, done, config.steps), _records(config, worker, start)] if is_main else [],
-    )
-    trainer.remove_callback(PrinterCallback)  # it prints every step's numbers; they are in the log
     with held:
+        for line in set_unfinished_aside(run) if is_main else ():
+            sys.stderr.write(line + "\n")
+        whole = whole_checkpoints(run) if resume else []  # the same in every process, before and after that
+        start = whole[-1] if whole else None
+        done = int(start.name.rsplit("-", 1)[1]) if start else 0
+        worker = RolloutWorker(config, engine, seed_from("trl", config.seed, done), make_policy, make_env)
+        trainer = one_sided(AsyncGRPOTrainer, config)(
+            model=config.model,
+            args=arguments,
+            train_dataset=Dataset.from_dict({"prompt": ["the worker draws the levels"]}),  # TRL asks for one
+            rollout_worker=worker,
+            weight_transfer=weight_transfer,
+            callbacks=[_log_lines(run, done, config.steps), _records(config, worker, start)] if is_main else [],
+        )
+        trainer.remove_callback(PrinterCallback)  # it prints every step's numbers; they are in the log
         trainer.train(resume_from_checkpoint=None if start is None else str(start))
     return run / f"checkpoint-{config.steps}"
 

@@ -51,7 +51,6 @@ class Faults(TextWrapper, RecordConstructorArgs):
         if not isinstance(space, TextSpace):
             raise TypeError(f"Faults wraps text environments, got observations of {space!r}")
         self.observation_space = TextSpace(2 * space.max_length + len(NOTHING.text) + len(BETWEEN.text))
-        self._elapsed = -1  # no level is being played: the environment inside says so
 
     @property
     def max_steps(self) -> int:
@@ -76,6 +75,7 @@ class Faults(TextWrapper, RecordConstructorArgs):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[str, Info]:
         """Start a level, whose first observation is always whole."""
+        vars(self).pop("_schedule", None)  # a level that cannot be started is not played, nor the one before it
         observation, found = self.env.reset(seed=seed, options=options)
         info = cast(Info, found)
         self._schedule = _Schedule(self.settings, info["level_id"])
@@ -89,7 +89,7 @@ class Faults(TextWrapper, RecordConstructorArgs):
     def step(self, action: str) -> tuple[str, SupportsFloat, bool, bool, Info]:  # type: ignore[override]
         """Execute the action unless it fails, and return what the agent gets to see of it."""
         action = checked_action(action)
-        fault = self._schedule.fault(self._elapsed) if self._elapsed >= 0 else None
+        fault = self._schedule.fault(self._elapsed)
         if fault == "action":
             self._elapsed += 1
             return self._failed(action)

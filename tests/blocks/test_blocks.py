@@ -13,6 +13,13 @@ from agentgen_bench.spec import TaskSpec
 from agentgen_bench.text import Richness
 
 
+def test_a_policy_that_does_not_play_it_leaves_the_folder_to_the_next(capsys, tmp_path):
+    command = ["evaluate", "--env", "AgentGen/Blocks-base-v0", "--episodes", "2", "--output", str(tmp_path / "run")]
+    assert main([*command, "--policy", "demonstrator"]) == 2
+    assert "Blocks has no demonstrator; families with one: Sokoban, WebShop" in capsys.readouterr().err
+    assert main([*command, "--policy", "noop"]) == 0
+
+
 def plain_distance(start, goal):
     """Breadth-first search under the numbers that the blocks have."""
     found, queue = {start: 0}, deque([start])

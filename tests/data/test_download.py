@@ -2,13 +2,16 @@
 
 import hashlib
 import io
+import time
 import zipfile
+from contextlib import suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
 
+from agentgen_bench.data import download
 from agentgen_bench.data.download import RemoteFile, fetch, unpack
 from agentgen_bench.errors import DataError
 from tests.full_disk import files_of_at_most
@@ -44,12 +47,19 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("ETag", etag)
         self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
+        while self.state["drips"]:
+            self.wfile.write(b"\0")
+            time.sleep(0.01)
         end = len(content)
         if self.state["breaks"] > 0:
             self.state["breaks"] -= 1
             end = start + (len(content) - start) // 2
         self.wfile.write(content[start:end])
         self.close_connection = True
+
+    def handle(self):
+        with suppress(OSError):  # who asked went away
+            super().handle()
 
     def log_message(self, *args):
         pass
@@ -58,7 +68,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server():
     """Return the server's state, with its address under "url"."""
-    state = {"content": CONTENT, "etag": '"v1"', "breaks": 0, "refuses": False, "ranges": []}
+    state = {"content": CONTENT, "etag": '"v1"', "breaks": 0, "refuses": False, "drips": False, "ranges": []}
     http = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, state))
     thread = Thread(target=http.serve_forever, daemon=True)
     thread.start()
@@ -67,6 +77,15 @@ def server():
     http.shutdown()
     thread.join()
     http.server_close()
+
+
+def test_a_server_that_drips_is_given_up_on(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "PACE_S", 0.1)
+    server["drips"] = True
+    with pytest.raises(DataError, match=r"sent \d+ bytes in 0.1 seconds; 32768 are the least .* what arrived is kept"):
+        fetch(RemoteFile(server["url"]), tmp_path / "file.bin", progress=None)
+    assert len(server["ranges"]) == download.ATTEMPTS
+    assert (tmp_path / "file.bin.part").stat().st_size > 0
 
 
 def sha256(content):

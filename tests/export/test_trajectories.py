@@ -112,7 +112,9 @@ def test_under_the_protocol_tools_a_chat_holds_the_functions(tmp_path):
 
 def test_levels_of_the_test_split_make_no_chats(tmp_path):
     evaluate(single_plan([TaskSpec("Sokoban", split="test")], 1), OraclePolicy(), CHAT, tmp_path / "run")
-    with pytest.raises(SpecError, match="test"):
+    with pytest.raises(
+        SpecError, match="exporting chats, which tools train on, uses Sokoban-base easy test, levels of"
+    ):
         chat_files(read_source(tmp_path / "run"))
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from agentgen_bench.leaderboard import likeness
 from agentgen_bench.leaderboard.courses import Course, Played, agree, course_of, folded
 from agentgen_bench.leaderboard.kept import Kept
 from agentgen_bench.leaderboard.likeness import (
@@ -187,6 +188,16 @@ def test_blind_choice_among_equally_good_solutions_is_expected() -> None:
     assert oracle_notes([oracle, solver("honest", lucky.__contains__)]) == {}
     noted = oracle_notes([oracle, solver("asked", lambda seed: True)])
     assert noted["asked"] == ["plays as the oracle in 100 % of the episodes in Sokoban; competitors in at most 0 %"]
+
+
+@pytest.mark.parametrize(("n_levels", "n_counted"), [(1, 1), (200, 200), (201, 101), (399, 200), (1000, 200)])
+def test_solutions_are_counted_of_no_more_levels_than_said(
+    n_levels: int, n_counted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[int] = []
+    monkeypatch.setattr(likeness, "best_solutions", lambda spec, seed: counted.append(seed) or 2)
+    assert likeness._is_expected({(SPEC, seed): (1, 2) for seed in range(n_levels)})
+    assert len(counted) == n_counted <= likeness.MAX_COUNTED
 
 
 def test_a_pack_has_no_count_of_solutions() -> None:

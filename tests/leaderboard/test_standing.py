@@ -67,11 +67,15 @@ def test_the_verb_shows_the_board_with_the_run_on_it(board, oracle_run, suite, c
     own = ["leaderboard", "--leaderboards", str(board), "--mine", str(oracle_run)]
     assert main(own) == 0
     said = capsys.readouterr()
-    assert "| 1 | 1 | [\\(this run\\)]" in said.out
+    own_row, other_row = [line for line in said.out.splitlines() if "100.0" in line or "random" in line]
+    assert own_row.startswith("| 1 | 1 | \\(this run\\) | you | 100.0")
+    assert own_row.endswith("| - | - |")  # neither trust nor day: nothing was submitted
+    assert other_row.endswith("| claimed | 2026-01-31 |")
     assert "tiny-v1: rank 1 of 2" in said.err
     assert main([*own, "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert data["mine"] == data["rows"][0]["entry"] == "tiny-v1/99991231_you__this-run"
+    assert [(row["trust"], row["date"]) for row in data["rows"]] == [(None, None), ("claimed", "2026-01-31")]
 
 
 def test_it_goes_with_nothing_that_writes(capsys):
@@ -104,10 +108,12 @@ def test_the_verb_shows_the_table_with_the_study_in_it(made_study, tmp_path, cap
     assert main(own) == 0
     said = capsys.readouterr()
     assert said.out.startswith("### transfer-smoke: what training on one family gave and cost")
+    assert {line.rpartition("| - | -")[2] for line in said.out.splitlines() if "this run" in line} == {" |"}
     assert "transfer-smoke: not replayed, nothing was written\ntrained on" in said.err
     assert main([*own, "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert data["mine"] == data["rows"][0]["entry"] == "transfer-smoke/99991231_you__this-run"
+    assert {(row["trust"], row["date"]) for row in data["rows"]} == {(None, None)}
     assert not (tmp_path / "none").exists()
 
 

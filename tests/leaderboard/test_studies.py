@@ -247,6 +247,16 @@ def test_a_study_whose_name_another_process_takes_meanwhile_leaves_that_entry_al
     assert [file.name for file in target.iterdir()] == ["README.md"]
 
 
+def test_a_study_that_does_not_hold_leaves_no_folder_behind(study, tmp_path, monkeypatch):
+    def stops(*arguments, **options):
+        raise EntryError("an action has another reward")
+
+    monkeypatch.setattr(study_submit, "verify_study", stops)
+    with pytest.raises(EntryError, match="an action has another reward"):
+        submit_study(study, CLAIMS, tmp_path / "board", workers=1)
+    assert not (tmp_path / "board").exists()
+
+
 def test_a_study_in_another_encoding_is_one_line(study, tmp_path):
     (study / "scores.yaml").write_bytes("study: größer\n".encode("latin-1"))
     with pytest.raises(EntryError, match=r"cannot read the study .*scores\.yaml: 'utf-8' codec can't decode"):

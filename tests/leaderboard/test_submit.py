@@ -112,6 +112,22 @@ def test_an_entry_keeps_the_last_link_of_the_hash_chain_whole_and_of_the_others_
         assert [step.observation_hash for step in episode.steps] == [*(link[:4] for link in whole[:-1]), whole[-1]]
 
 
+@pytest.mark.parametrize("stop", [EntryError("an action has another reward"), KeyboardInterrupt()])
+def test_a_submission_that_stops_leaves_no_folder_behind(
+    stop: BaseException, run: Path, suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stops(*arguments: object, **options: object) -> None:
+        raise stop
+
+    monkeypatch.setattr(submit_module, "verify", stops)
+    (tmp_path / "board").mkdir()
+    for place in ("board", "new/board"):
+        with pytest.raises(type(stop)):
+            submit(run, **CLAIMS, leaderboards=tmp_path / place, suite=suite, workers=1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["board", "run"]
+    assert list((tmp_path / "board").iterdir()) == []
+
+
 def test_an_incomplete_run_is_refused_with_what_is_missing(run: Path, suite: Suite, tmp_path: Path) -> None:
     edited(run, lambda lines: lines[:-3])
     assert "3 episodes are missing; go on with evaluate --resume" in refused(run, suite, tmp_path)

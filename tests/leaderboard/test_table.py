@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from agentgen_bench.cli import main
 from agentgen_bench.errors import EntryError
 from agentgen_bench.evaluation.folder import read_run
 from agentgen_bench.evaluation.plan import crossed, limited, suite_plan
@@ -211,6 +212,21 @@ def test_a_document_gets_its_table_between_the_marks() -> None:
     assert with_table(document, "new") == "before\n<!-- table:begin -->\nnew\n<!-- table:end -->\nafter\n"
     with pytest.raises(EntryError, match="lacks the marks"):
         with_table("nothing here", "new")
+
+
+def test_a_new_board_gets_its_document_and_a_folder_without_entries_none(
+    board: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new = Path(shutil.copytree(board, tmp_path / "new"))
+    update = ["leaderboard", "--update", "--leaderboards"]
+    assert main([*update, str(new)]) == 0
+    made = (new / "README.md").read_text()
+    assert made.startswith("# Leaderboards\n\n<!-- table:begin -->\n### tiny-v1\n")
+    assert main([*update, str(new)]) == 0
+    assert (new / "README.md").read_text() == made
+    (tmp_path / "none").mkdir()
+    assert main([*update, str(tmp_path / "none")]) == 1
+    assert "README.md: No such file or directory" in capsys.readouterr().err
 
 
 class _Tags(HTMLParser):

@@ -8,7 +8,10 @@ import pytest
 
 from agentgen_bench.errors import PolicyError
 from agentgen_bench.policies.checkpoint import content_hash, stop_token_ids, tensor_names
+from agentgen_bench.policies.loading import load_policy
 from agentgen_bench.policies.opening import open_checkpoint
+from agentgen_bench.policies.sampling import Sampling
+from agentgen_bench.prompts import PromptConfig
 
 MakeCopy = Callable[[], Path]
 
@@ -28,6 +31,12 @@ def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert refusal(tmp_path / "nowhere") == (
         f"no model folder at {tmp_path / 'nowhere'}; give a Hugging Face model folder or a hub name (owner/name)"
     )
+
+
+def test_a_name_that_no_file_can_have_is_one_line(tmp_path: Path) -> None:
+    assert f"cannot look for a model at '{'m' * 100}': File name too long; give a" in refusal("m" * 5000)
+    with pytest.raises(PolicyError, match="File name too long"):
+        load_policy("m" * 5000, PromptConfig(), Sampling(), backend="transformers")
 
 
 def test_the_home_of_a_user_that_is_not_here_is_named() -> None:

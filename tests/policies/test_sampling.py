@@ -25,6 +25,12 @@ def test_neighbouring_steps_and_runs_have_seeds_of_their_own() -> None:
         ({"top_p": 0.0}, "top_p=0.0 is out of range; choose a number above 0 and at most 1"),
         ({"top_k": 0}, "top_k=0 is out of range; choose 1 or more, or None for all tokens"),
         ({"max_tokens": 0}, "max_tokens=0 is out of range; choose 1 or more"),
+        ({"temperature": "a"}, "temperature='a' is out of range; choose 0 (greedy), or 0.01 or more"),
+        ({"top_p": None}, "top_p=None is out of range; choose a number above 0 and at most 1"),
+        ({"top_k": "all"}, "top_k='all' is out of range; choose 1 or more, or None for all tokens"),
+        ({"max_tokens": 2.5}, "max_tokens=2.5 is out of range; choose 1 or more"),
+        ({"max_tokens": True}, "max_tokens=True is out of range; choose 1 or more"),
+        ({"seed": "a"}, "seed='a' is out of range; choose an integer"),
     ],
 )
 def test_settings_outside_their_range_are_refused(settings: dict[str, float], said: str) -> None:

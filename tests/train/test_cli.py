@@ -152,6 +152,30 @@ def test_cloning_takes_a_demonstrator_by_name_and_records_it_once(tiny_model, tm
     assert "--demonstrator needs --envs" in capsys.readouterr().err
 
 
+def test_cloning_that_is_interrupted_says_how_it_goes_on(tiny_model, tmp_path, capsys, monkeypatch):
+    from agentgen_bench.train import sft
+
+    def interrupted(*args, **settings):
+        raise KeyboardInterrupt
+
+    who = ["--demonstrator", "sokoban-planner", "--envs", "sokoban", "--richness", "lean", "--levels", "4"]
+    size = ["--batch", "2", "--steps", "1", "--max-sample-tokens", "100000"]
+    command = ["train", "sft", "--model", tiny_model, *who, *size, "--output", str(tmp_path / "sft")]
+    with monkeypatch.context() as patch:
+        patch.setattr("agentgen_bench.cli.train.collect", interrupted)
+        assert main(command) == 130
+    so_far = (
+        f"\nthe demonstrations so far are in {tmp_path}/sft-demonstrations; the same command goes on\ninterrupted\n"
+    )
+    assert capsys.readouterr().err.endswith(so_far)
+    with monkeypatch.context() as patch:
+        patch.setattr(sft, "_step", interrupted)
+        assert main(command) == 130
+    checkpoints = f"\ncheckpoints are in {tmp_path}/sft; the same command with --resume goes on\ninterrupted\n"
+    assert capsys.readouterr().err.endswith(checkpoints)
+    assert main([*command, "--resume"]) == 0
+
+
 def test_processes_that_begin_together_record_the_demonstrations_once(tmp_path, monkeypatch, capsys):
     said, is_waiting = [], threading.Event()
 

@@ -8,6 +8,7 @@ from agentgen_bench.errors import DataError, RunError, SpecError
 from agentgen_bench.evaluation.histories import histories
 from agentgen_bench.evaluation.plan import single_plan
 from agentgen_bench.evaluation.run import evaluate
+from agentgen_bench.policies.demonstrators import Demonstrator
 from agentgen_bench.policies.scripted import OraclePolicy, RandomPolicy
 from agentgen_bench.policies.sokoban_rule_finder import SokobanRuleFinder
 from agentgen_bench.prompts import Message, PromptConfig
@@ -130,6 +131,20 @@ def test_options_that_a_record_cannot_follow_are_refused(tmp_path, capsys, optio
     assert main(["collect", "--from", str(tmp_path), *option.split()]) == 2
     name = option.partition(" ")[0]
     assert f"{name} does not go with --from: the run was played" in capsys.readouterr().err
+
+
+def test_collecting_that_is_interrupted_says_how_it_goes_on(tmp_path, capsys, monkeypatch):
+    def interrupted(self, histories):
+        raise KeyboardInterrupt
+
+    command = ["collect", "--envs", "sokoban", "--levels", "2", "--quiet", "--output", str(tmp_path / "run")]
+    monkeypatch.setattr(Demonstrator, "act", interrupted)
+    assert main(command) == 130
+    said = capsys.readouterr().err
+    assert f"interrupted; what was played is in {tmp_path / 'run'}; go on with:\n" in said
+    assert said.endswith(f"  agentgen-bench {' '.join(command)} --resume\n")
+    monkeypatch.undo()
+    assert main([*command, "--resume"]) == 0
 
 
 def test_demonstrations_of_no_run_are_refused(tmp_path):

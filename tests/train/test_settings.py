@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentgen_bench.errors import RunError, SpecError
+from agentgen_bench.errors import DataError, RunError, SpecError
 from agentgen_bench.families import BUILT_IN
 from agentgen_bench.spec import TaskSpec
 from agentgen_bench.train import grpo, sft
@@ -169,6 +169,33 @@ def test_settings_that_are_damaged_are_named(tmp_path, text):
     (tmp_path / "settings.json").write_text(text)
     with pytest.raises(RunError, match=r"settings.json.*choose another --output"):
         open_training(tmp_path, {"seed": 0}, True, ())
+
+
+def failed_training(run, settings, *, written=()):
+    """A training that a wrong setting ends after it has written these files."""
+    with open_training(run, settings, False, ()):
+        for name in written:
+            (run / name).touch()
+        raise DataError("there is no such environment in the demonstrations")
+
+
+def test_a_setting_that_is_wrong_before_anything_is_written_can_be_put_right(tmp_path):
+    for mix in ("wrong", "wrong too"):
+        with pytest.raises(DataError):
+            failed_training(tmp_path, {"mix": mix})
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(DataError):
+        failed_training(tmp_path, {"mix": "right"}, written=["log.jsonl"])
+    with pytest.raises(RunError, match="already holds a training run"):
+        open_training(tmp_path, {"mix": "other"}, False, ())
+
+
+def test_the_settings_of_a_run_that_goes_on_stay(tmp_path):
+    with open_training(tmp_path, {"seed": 0}, False, ()):
+        pass
+    with pytest.raises(DataError), open_training(tmp_path, {"seed": 0}, True, ()):
+        raise DataError("the demonstrations are gone")
+    assert (tmp_path / "settings.json").exists()
 
 
 def test_a_training_folder_has_one_training_at_a_time(tmp_path):

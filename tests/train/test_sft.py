@@ -115,6 +115,13 @@ def test_a_mix_of_what_is_not_there_is_refused(tiny_model, counting_data, tmp_pa
         load_data(settings, load_tokenizer(tiny_model))
 
 
+def test_cloning_with_a_wrong_mix_leaves_the_folder_to_the_right_one(tiny_model, counting_data, tmp_path):
+    settings = config(tiny_model, counting_data, tmp_path / "run", mix=(("webshop", 1.0),), steps=1)
+    with pytest.raises(DataError, match="the mix names 'webshop'"):
+        train(settings)
+    assert train(replace(settings, mix=(("sokoban", 1.0),))).exists()
+
+
 def test_cloning_that_finds_no_demonstrations_lets_go_of_its_folder(tiny_model, counting_data, tmp_path):
     settings = config(tiny_model, counting_data, tmp_path / "run", mix=(("webshop", 1.0),))
     for resume in (False, True):

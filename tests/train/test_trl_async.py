@@ -129,6 +129,17 @@ def test_a_player_that_fails_ends_the_run_with_its_reason(cloned_model, tmp_path
         run(settings, tmp_path, make_policy=broken_policy)
 
 
+def test_a_trainer_that_cannot_be_built_lets_go_of_its_folder(cloned_model, tmp_path, monkeypatch):
+    def fails(*arguments):
+        raise OSError("no process can be started")
+
+    monkeypatch.setattr(trl_async, "RolloutWorker", fails)
+    settings = asynchronous(cloned_model, tmp_path / "run", steps=1, mini_batch=16)
+    for _ in range(2):
+        with pytest.raises(OSError, match="no process can be started"):
+            run(settings, tmp_path)
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 @pytest.mark.parametrize(
     ("vllm", "message"), [(None, "needs it in the trainer's environment too"), (object(), "train trl needs CUDA GPUs")]

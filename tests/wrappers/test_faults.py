@@ -15,6 +15,7 @@ from agentgen_bench.policies.names import scripted_policy
 from agentgen_bench.rollout import Job, play
 from agentgen_bench.spec import FAULTS
 from agentgen_bench.wrappers.faults import BETWEEN, NOTHING, Faults
+from tests.counting import CountingEnv
 from tests.wrappers.playing import EACH_FAMILY, FAMILIES, env_of, expert_plan, played, richnesses, scripts, seeds
 from tests.wrappers.test_distractors import proof
 
@@ -100,6 +101,19 @@ def test_a_swallowed_answer_without_action_is_still_invalid():
     schedule = text_task(env)._schedule
     valid = {schedule.fault(step): env.step(NO_ACTION)[-1]["is_action_valid"] for step in range(12)}
     assert valid == {None: False, "action": False}
+
+
+@pytest.mark.parametrize("seed", [3, -1])
+def test_after_a_reset_that_failed_nothing_answers_from_the_level_before(seed):
+    env = Faults(CountingEnv(crash_seed=3), "action", 0.5)
+    env.reset(seed=1)
+    env._schedule._faults[:2] = ["action", "action"]
+    env.step("1")
+    with pytest.raises((RuntimeError, SpecError)):
+        env.reset(seed=seed)
+    with pytest.raises(gym.error.ResetNeeded, match="no level is being played; call reset first"):
+        env.step("1")
+    assert env.reset(seed=1)[0] == "0 of 2"
 
 
 def episode_of(kind, faults_at, n_steps=6):
