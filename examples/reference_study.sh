@@ -85,7 +85,7 @@ alone agentgen-bench study "$task" --output "$folder/task"
 submitted transfer-mini-v2 "$folder/study" "$name"
 alone agentgen-bench leaderboard --update
 alone python examples/study_figure.py "leaderboards/transfer-mini-v2/${day//-/}_agentgen-bench__$name" \
-  --output docs/study.svg
+  --output "$folder/study.svg"
 
 row() { # plays core-mini-v1 with the model $2 and calls the run $1
   beside "$folder/row-$1.log" agentgen-bench evaluate --resume --model "$2" --suite core-mini-v1 --temperature 0 \
