@@ -53,8 +53,8 @@ def _main(argv: Sequence[str] | None) -> int:
         return _fail(error, 2)
     except AgentGenError as error:
         return _fail(error, 1)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print("; ".join(["interrupted", *map(str, stop.args)]), file=sys.stderr)  # a verb may say how to go on
         return 130
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         return 1

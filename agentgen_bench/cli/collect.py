@@ -8,7 +8,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from agentgen_bench.address import shown_command
-from agentgen_bench.cli.evaluate import add_resume_options, how_to_go_on, require_resume
+from agentgen_bench.cli.evaluate import add_resume_options, require_resume
+from agentgen_bench.cli.going_on import going_on
 from agentgen_bench.cli.options import given_path, integer, refuse_others
 from agentgen_bench.cli.outputs import check_folder, check_run_folder, distinguished, flat_name
 from agentgen_bench.cli.policy_options import (
@@ -21,7 +22,7 @@ from agentgen_bench.cli.policy_options import (
 from agentgen_bench.cli.progress import Progress, say
 from agentgen_bench.cli.prompt_options import add_prompt_options, prompt_from_args
 from agentgen_bench.cli.training_options import add_environment_options, spec_changes
-from agentgen_bench.errors import PolicyError, SpecError
+from agentgen_bench.errors import SpecError
 from agentgen_bench.evaluation.answers import Answers
 from agentgen_bench.evaluation.plan import single_plan
 from agentgen_bench.policies.base import Decision
@@ -119,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
             say(trouble)
 
     command = shlex.join(["agentgen-bench", *shown_command(args.words)])
-    try:
+    with going_on(command, output, progress):
         collected = collect(
             plan,
             policy,
@@ -134,15 +135,6 @@ def run(args: argparse.Namespace) -> int:
             on_episode=progress.episode,
             on_decisions=on_decisions,
         )
-    except KeyboardInterrupt:
-        progress.close()
-        print(f"interrupted; {how_to_go_on(command, output)}", file=sys.stderr)
-        return 130
-    except PolicyError as error:
-        progress.close()
-        raise PolicyError(f"{error}\n{how_to_go_on(command, output)}") from None
-    finally:
-        progress.close()
     _report(collected)
     return 0
 

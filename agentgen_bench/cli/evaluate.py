@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from agentgen_bench.address import shown_command
+from agentgen_bench.cli.going_on import going_on
 from agentgen_bench.cli.harness_grid import add_grid_option, grid_from_args, run_grid
 from agentgen_bench.cli.options import given_path, given_text, integer, knob, listed, require_one_source
 from agentgen_bench.cli.outputs import check_grid_folder, check_run_folder, distinguished, flat_name
@@ -23,9 +24,9 @@ from agentgen_bench.cli.policy_options import (
 from agentgen_bench.cli.progress import Progress, say
 from agentgen_bench.cli.prompt_options import add_prompt_options, prompt_from_args
 from agentgen_bench.cli.table import n_crashed, results_table
-from agentgen_bench.errors import AgentGenError, PolicyError, SpecError, UnavailableError
+from agentgen_bench.errors import AgentGenError, SpecError, UnavailableError
 from agentgen_bench.evaluation.answers import Answers
-from agentgen_bench.evaluation.folder import MANIFEST, RunResultsJson, read_manifest
+from agentgen_bench.evaluation.folder import RunResultsJson, read_manifest
 from agentgen_bench.evaluation.fresh import fresh_suite
 from agentgen_bench.evaluation.plan import Plan, crossed, limited, single_plan, suite_plan
 from agentgen_bench.evaluation.run import check_makeable, check_playable, evaluate
@@ -94,8 +95,6 @@ def run(args: argparse.Namespace) -> int:
             args, grid, policy, output, lambda policy, prompt, folder: _played(args, plan, policy, prompt, folder)
         )
     summary = _played(args, plan, policy, prompt, output)
-    if summary is None:
-        return 130
     print(json.dumps(summary, indent=2) if args.json else results_table(summary))
     print(f"episodes, results and settings are in {output}", file=sys.stderr)
     return 1 if n_crashed(summary) else 0
@@ -132,10 +131,8 @@ def _recorded(folder: Path) -> dict[str, object] | None:
         return None
 
 
-def _played(
-    args: argparse.Namespace, plan: Plan, policy: Player, prompt: PromptConfig, output: Path
-) -> RunResultsJson | None:
-    """Return the results of one run; None where it was interrupted, which has been said."""
+def _played(args: argparse.Namespace, plan: Plan, policy: Player, prompt: PromptConfig, output: Path) -> RunResultsJson:
+    """Return the results of one run."""
     command = shlex.join(["agentgen-bench", *shown_command(args.words)])
     _announce(plan, policy, output)
     progress = Progress(plan.n_episodes, show=not args.quiet)
@@ -146,7 +143,7 @@ def _played(
         if answers is not None and (trouble := answers.count(batch)) is not None:
             say(trouble)
 
-    try:
+    with going_on(command, output, progress):
         summary = evaluate(
             plan,
             policy,
@@ -161,15 +158,6 @@ def _played(
             on_episode=progress.episode,
             on_decisions=on_decisions,
         )
-    except KeyboardInterrupt:
-        progress.close()
-        print(f"interrupted; {how_to_go_on(command, output)}", file=sys.stderr)
-        return None
-    except PolicyError as error:
-        progress.close()
-        raise PolicyError(f"{error}\n{how_to_go_on(command, output)}") from None
-    finally:
-        progress.close()
     if answers is not None and (marks := answers.marks()) is not None:
         print(marks, file=sys.stderr)
     return summary
@@ -218,14 +206,6 @@ def _announce(plan: Plan, policy: Player, output: Path) -> None:
         f"policy {policy.name}, into {output}",
         file=sys.stderr,
     )
-
-
-def how_to_go_on(command: str, output: Path) -> str:
-    """Return what to say of a run that has stopped: where it is, and the command that goes on with it."""
-    if not (output / MANIFEST).exists():
-        return f"nothing was played yet; begin again with:\n  {command}"
-    resume = command if "--resume" in command else f"{command} --resume"
-    return f"what was played is in {output}; go on with:\n  {resume}"
 
 
 def _dry_run(args: argparse.Namespace, plan: Plan, n_harnesses: int) -> int:

@@ -19,7 +19,7 @@ from agentgen_bench.scores.base import ScoreJson, scores_json
 from agentgen_bench.scores.harness import HarnessScores, harness_scores
 from agentgen_bench.scores.units import in_units, interval_in_units
 
-Play = Callable[[Player, PromptConfig, Path], RunResultsJson | None]
+Play = Callable[[Player, PromptConfig, Path], RunResultsJson]
 _SWITCH = {"on": True, "off": False, "true": True, "false": False}
 
 
@@ -70,7 +70,7 @@ def grid_from_args(args: argparse.Namespace, base: PromptConfig) -> Grid:
 
 
 def run_grid(args: argparse.Namespace, grid: Grid, policy: Player, output: Path, play: Play) -> int:
-    """Play every harness that is not complete; returns 0, 1 where an episode ended in an error, 130 if interrupted.
+    """Play every harness that is not complete; returns 0, or 1 where an episode ended in an error.
 
     `policy` was built under the settings of the options, whose model all harnesses share.
     """
@@ -78,10 +78,7 @@ def run_grid(args: argparse.Namespace, grid: Grid, policy: Player, output: Path,
     n_errors = 0
     for name, prompt in grid.harnesses.items():
         asked = policy.with_prompt(prompt) if isinstance(policy, PromptedPolicy) else policy_from_args(args, prompt)
-        summary = play(asked, prompt, output / name)
-        if summary is None:
-            return 130
-        n_errors += n_crashed(summary)
+        n_errors += n_crashed(play(asked, prompt, output / name))
     found = harness_scores({name: read_run(output / name, texts=False).episodes for name in grid.harnesses})
     data = {"harnesses": list(grid.harnesses), "scores": [grid_json(one) for one in found]}
     write_json(output / RESULTS, data)

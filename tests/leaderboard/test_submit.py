@@ -4,8 +4,6 @@ import gzip
 import json
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +26,7 @@ from agentgen_bench.prompts import PromptConfig
 from agentgen_bench.scores.success import results
 from agentgen_bench.spec import TaskSpec
 from agentgen_bench.suites import Cell, Suite, from_text, load_suite, to_text
+from tests.processes import run_to_the_end
 
 CLAIMS = {"org": "Some Lab", "model": "m", "date": "2026-01-31"}
 
@@ -247,9 +246,7 @@ def test_the_workers_of_a_verification_end_with_it_and_without_a_trace(ended: st
     script, path = tmp_path / "script.py", tmp_path / "run"
     script.write_text(program)
     evaluate(single_plan([TaskSpec("Sokoban", richness="lean")], 4), RandomPolicy(), PromptConfig(), path)
-    done = subprocess.run(  # which waits for all that can write to these pipes
-        [sys.executable, script, path, ended], capture_output=True, text=True, timeout=60, start_new_session=True
-    )
+    done = run_to_the_end(script, path, ended)
     assert done.returncode == {"SIGINT": 130, "SIGKILL": -signal.SIGKILL}[ended]
     assert "Traceback" not in done.stderr
     assert done.stderr == "" or ended == "SIGKILL"  # Python notes what a killed process has not given back

@@ -3,7 +3,6 @@ import math
 import os
 import re
 import signal
-import subprocess
 import sys
 import threading
 from contextlib import suppress
@@ -40,6 +39,7 @@ from agentgen_bench.train.study import (
     run_study,
 )
 from agentgen_bench.train.study_file import curriculum_plan, read_plan
+from tests.processes import run_to_the_end
 from tests.train.test_grpo import config
 
 STUDIES = Path(__file__).resolve().parents[2] / "examples" / "studies"
@@ -490,9 +490,7 @@ def test_a_process_of_its_own_ends_with_the_one_that_is_killed(tmp_path):
         "if __name__ == '__main__':\n"
         "    in_own_process(work)\n"
     )
-    done = subprocess.run(  # which waits for all that can write to these pipes
-        [sys.executable, script], capture_output=True, timeout=60, start_new_session=True
-    )
+    done = run_to_the_end(script)
     assert done.returncode == -signal.SIGKILL
 
 
@@ -520,9 +518,7 @@ def test_launched_processes_end_with_the_study_that_is_killed(tmp_path):
         "    sys.exit(apart.main(sys.argv[-1]))\n"
         "apart.launch(os.getpid(), False, [sys.executable, __file__])\n"
     )
-    done = subprocess.run(  # which waits for all that can write to these pipes
-        [sys.executable, script], capture_output=True, timeout=60, start_new_session=True
-    )
+    done = run_to_the_end(script)
     assert done.returncode == -signal.SIGKILL
 
 
